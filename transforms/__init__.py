@@ -1,0 +1,17 @@
+"""The maps from an input value to an output value: pure functions of bytes, importable without Kafka."""
+
+from transforms.chain import Transform, chain
+from transforms.login import upper_device_type
+from transforms.malformed import Malformed, Reason, original, too_large
+from transforms.syntax import NESTING_LIMIT
+
+__all__ = [
+    "NESTING_LIMIT",
+    "Malformed",
+    "Reason",
+    "Transform",
+    "chain",
+    "original",
+    "too_large",
+    "upper_device_type",
+]

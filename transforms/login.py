@@ -1,0 +1,121 @@
+"""The map of a login: `device_type` upper-cased in place, or the reason why that can't be done."""
+
+import json
+
+import msgspec
+
+from transforms.malformed import Malformed, Reason, tag
+from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, Member, members
+
+
+def upper_device_type(value: bytes | None) -> bytes | Malformed:
+    """Upper-case the text of the top-level `device_type` and leave every other byte as it is.
+
+    Args:
+        value: a record's value as it came; None for a tombstone.
+
+    Returns:
+        The output value (`value` itself where nothing changes), or Malformed with a reason and the tagged value.
+    """
+    if value is not None and (usual := _usual(value)) is not None:
+        return usual
+    return exact(value)
+
+
+class _Login(msgspec.Struct):
+    device_type: str
+
+
+_decode = msgspec.json.Decoder(_Login).decode
+_CHANGES_KEPT, _LENGTH_KEPT = 1000, 100  # bounds the memory, whatever comes in
+_changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
+
+
+def _usual(value: bytes) -> bytes | None:
+    """The output for a login as they usually look; None for whatever else, which is then for `exact`."""
+    # msgspec checks the JSON but not the UTF-8 of the text that it skips, takes the last of duplicate keys, and knows
+    # no fixed nesting limit: hence the checks around it. Only \u escapes can spell a letter of a key differently.
+    if value.count(b"device_type") != 1 or b"\\u" in value or not _is_shallow(value):
+        return None
+    try:
+        if not value.isascii():
+            value.decode()
+        text = _decode(value).device_type
+    except (ValueError, RecursionError):
+        return None
+    change = _changes.get(text) or _learn(text)
+    if change is None:
+        return None
+    spaced, spaced_upper, compact, compact_upper = change
+    if spaced == spaced_upper:
+        return value
+    output = value.replace(spaced, spaced_upper, 1)
+    if output is value:
+        output = value.replace(compact, compact_upper, 1)
+    return None if output is value else output
+
+
+def _is_shallow(value: bytes) -> bool:
+    """Whether the nesting can't exceed the limit: too short for it, or too few brackets."""
+    return len(value) <= 2 * NESTING_LIMIT or value.count(b"{") + value.count(b"[") <= NESTING_LIMIT
+
+
+def _learn(text: str) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """What to replace for this device type, and by what, as JSON is usually spaced; None for a blank one."""
+    if not text.strip():
+        return None
+    spaced, compact = b'"device_type": "%b"', b'"device_type":"%b"'
+    before, after = text.encode(), text.upper().encode()
+    change = (spaced % before, spaced % after, compact % before, compact % after)
+    if len(_changes) < _CHANGES_KEPT and len(text) < _LENGTH_KEPT:
+        _changes[text] = change
+    return change
+
+
+def exact(value: bytes | None) -> bytes | Malformed:
+    """Do what `upper_device_type` does, for any value at all, without its short cut."""
+    if value is None:
+        return Malformed(Reason.NULL_VALUE, "the record has no value", None)
+    if not value.strip(b" \t\n\r"):
+        return tag(Reason.EMPTY_VALUE, "the value is empty or only white space", value)
+    try:
+        value.decode()
+        found = members(value)
+    except UnicodeDecodeError as error:
+        return tag(Reason.INVALID_UTF8, f"not UTF-8, at byte {error.start}", value)
+    except JSONSyntaxError as error:
+        return tag(Reason.INVALID_JSON, str(error), value)
+    if found is None:
+        return tag(Reason.NOT_AN_OBJECT, "the value is JSON, but not an object", value)
+    return _login(value, found)
+
+
+def _login(value: bytes, found: list[Member]) -> bytes | Malformed:
+    """The outcome for a JSON object."""
+    device_types = [member for member in found if member.is_named("device_type")]
+    if not device_types:
+        return tag(Reason.MISSING_DEVICE_TYPE, "there is no device_type at the top level", value, found)
+    if len(device_types) > 1:
+        detail = f"device_type is given {len(device_types)} times, the second time at byte {device_types[1].start}"
+        return tag(Reason.DUPLICATE_DEVICE_TYPE, detail, value, found)
+    _, start, end = device_types[0]
+    literal = value[start:end]
+    text: str = json.loads(literal) if literal.startswith(b'"') else ""
+    if problem := _problem(literal, text):
+        return tag(Reason.INVALID_DEVICE_TYPE, f"device_type {problem}, at byte {start}", value, found)
+    upper = text.upper()
+    if upper == text:
+        return value
+    changed = json.dumps(upper, ensure_ascii=False) if b"\\" in literal else f'"{upper}"'
+    return value[:start] + changed.encode() + value[end:]
+
+
+def _problem(literal: bytes, text: str) -> str | None:
+    """What keeps this literal and its text from being a device type."""
+    if not literal.startswith(b'"'):
+        return "is not a string"
+    if not text.strip():
+        return "is blank"
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "holds a lone surrogate"
+    return None

@@ -1,0 +1,99 @@
+"""Why a record is malformed, the tag that says so, and the way back from a tagged value to its input."""
+
+import base64
+import hashlib
+import json
+from enum import StrEnum
+from typing import NamedTuple
+
+from transforms.syntax import Member
+
+
+class Reason(StrEnum):
+    """The reasons, in the order in which they are tried."""
+
+    NULL_VALUE = "null_value"
+    EMPTY_VALUE = "empty_value"
+    INVALID_UTF8 = "invalid_utf8"
+    INVALID_JSON = "invalid_json"
+    NOT_AN_OBJECT = "not_an_object"
+    MISSING_DEVICE_TYPE = "missing_device_type"
+    DUPLICATE_DEVICE_TYPE = "duplicate_device_type"
+    INVALID_DEVICE_TYPE = "invalid_device_type"
+    TOO_LARGE = "too_large"
+
+
+class Malformed(NamedTuple):
+    """A malformed record: why, one sentence on it without any field's value, and the tagged value to produce."""
+
+    reason: Reason
+    detail: str
+    value: bytes | None
+
+
+def tag(reason: Reason, detail: str, value: bytes, found: list[Member] | None = None) -> Malformed:
+    """Tag a value.
+
+    Args:
+        reason: the first of the reasons that holds.
+        detail: one short sentence for a person; it must not quote the value.
+        value: the input, in which the tag becomes the last member where it is an object without such a member;
+            in all other cases the tagged value is an object that holds the tag, and the input inside.
+        found: the members of the value where it is a JSON object, as `transforms.syntax.members` lists them.
+    """
+    if found is not None and not any(member.is_named("malformed") for member in found):
+        brace = value.rindex(b"}")
+        comma = b"," if found else b""
+        return Malformed(reason, detail, value[:brace] + comma + _member(reason, detail) + value[brace:])
+    try:
+        raw = '"raw":' + json.dumps(value.decode(), ensure_ascii=False)
+    except UnicodeDecodeError:
+        raw = '"raw_base64":"' + base64.b64encode(value).decode() + '"'
+    return Malformed(reason, detail, b"{" + _member(reason, detail, raw) + b"}")
+
+
+def too_large(value: bytes | None, detail: str, *, topic: str, partition: int, offset: int) -> Malformed:
+    """Tag a record that does not fit into the output topic: a stub that says where the whole record still is."""
+    content = value or b""
+    place = json.dumps(
+        {
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "topic": topic,
+            "partition": partition,
+            "offset": offset,
+        },
+        separators=(",", ":"),
+    )
+    return Malformed(Reason.TOO_LARGE, detail, b"{" + _member(Reason.TOO_LARGE, detail, place[1:-1]) + b"}")
+
+
+def original(tagged: bytes | None) -> bytes | None:
+    """Give back the input value, byte for byte, of which `tagged` was made.
+
+    Raises:
+        ValueError: `tagged` bears no tag, or is the stub of a record that was too large.
+    """
+    if tagged is None:
+        return None
+    begin = tagged.rfind(_OPENING)
+    if begin < 0:
+        raise ValueError("the value bears no tag")
+    end = tagged.rindex(b"}", 0, tagged.rindex(b"}")) + 1
+    tag = json.loads(tagged[begin + len(_NAME) : end])
+    if "raw" in tag:
+        return str(tag["raw"]).encode()
+    if "raw_base64" in tag:
+        return base64.b64decode(tag["raw_base64"], validate=True)
+    if tag["reason"] == Reason.TOO_LARGE:
+        raise ValueError("a record that was too large is only at the place that its stub names")
+    return tagged[:begin].removesuffix(b",") + tagged[end:]
+
+
+_NAME = b'"malformed":'
+_OPENING = _NAME + b'{"reason":'
+
+
+def _member(reason: Reason, detail: str, more: str = "") -> bytes:
+    text = f'{{"reason":"{reason}","detail":{json.dumps(detail)}{"," if more else ""}{more}}}'
+    return _NAME + text.encode()

@@ -1,0 +1,82 @@
+"""Reads user logins, upper-cases `device_type`, tags what is malformed, and writes every record on.
+
+The way of one record: the input topic -> TRANSFORMS, from bytes to bytes (transforms/login.py) -> the sink at the end
+of the dataframe (runtime/application.py; runtime/output.py adds the tag) -> the output topic. A checkpoint then commits
+what was produced and what was consumed, both or neither.
+
+To add a transform, write it in a new file in transforms/ and name it in TRANSFORMS.
+"""
+
+from runtime.stopping import stop_request
+
+if __name__ == "__main__":
+    stop_request.listen()  # before the slow imports
+
+import argparse
+import sys
+
+from loguru import logger
+
+from runtime import logs
+from runtime.application import Application
+from runtime.errors import PipelineError, Stopped, Unexpected, explain
+from runtime.settings import ENV_FILE, Settings
+from runtime.topics import open_topics
+from transforms import chain, upper_device_type
+
+TRANSFORMS = (upper_device_type,)
+
+
+def build(settings: Settings, *, batched: bool = True) -> Application:
+    """Put the pipeline together, without running it.
+
+    Raises:
+        PipelineError: there is no broker, or a topic is missing or unfit.
+    """
+    app = Application(settings, batched=batched)
+    source, target = open_topics(app, settings)
+    frame = app.dataframe(source)
+    frame = frame.apply(chain(*TRANSFORMS))
+    frame.to_topic(target)
+    return app
+
+
+def run(settings: Settings) -> None:
+    """Run the pipeline until it is asked to stop."""
+    logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in settings.effective().items()))
+    app = build(settings)
+    try:
+        app.run()
+    finally:
+        logger.info("stopped: {}", app.totals)
+
+
+def main() -> int:
+    """Run as the settings say; give the exit code that runtime/errors.py lists."""
+    argparse.ArgumentParser(
+        description=__doc__, epilog="Its settings are environment variables: README.md."
+    ).parse_args()
+    logs.configure("INFO", "text")
+    broker = ""
+    try:
+        settings = Settings.load(ENV_FILE)
+        broker = settings.address or "the address that Quix Cloud supplies"
+        logs.configure(settings.log_level, settings.log_format)
+        run(settings)
+    except Stopped as stop:
+        logger.info("stopped: {}", stop)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (whatever it is becomes one line and a code)
+        return report(error, broker)
+    return 0
+
+
+def report(error: BaseException, broker: str) -> int:
+    """Log why the pipeline stops; a stack trace only where it is not the user's to mend, or on request."""
+    known: PipelineError = explain(error, broker)
+    logger.opt(exception=error if isinstance(known, Unexpected) else None).error("{}", known)
+    logger.opt(exception=error).debug("this is where it came from")
+    return known.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+"""What runs the transforms: settings, logs, errors, topics, and the Quix Streams application."""
+
+import logging
+
+# Warnings go to the log: those on importing quixstreams, about packages that it brings, are nothing to a user.
+logging.captureWarnings(capture=True)

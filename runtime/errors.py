@@ -1,0 +1,135 @@
+"""What can stop the pipeline, and the exit code that each ends in.
+
+    PipelineError
+    ├── Misconfigured   78   a setting is wrong; a topic is missing or unfit
+    ├── Refused         77   credentials or permissions
+    ├── Unavailable     69   no broker, or lost for too long
+    ├── Failed          70   anything else that was foreseen
+    │   └── Unexpected       what was not, shown with its stack trace
+    └── Stopped          0   asked to stop before the work began
+
+A wrong command line ends in 2, as argparse has it.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import httpx
+from confluent_kafka import KafkaError, KafkaException
+from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
+from quixstreams.models.topics.exceptions import TopicNotFoundError, TopicPermissionError
+from quixstreams.platforms.quix.exceptions import QuixApiRequestFailure
+
+START_ONE = "to start one here: `make demo` or `docker compose up`"
+
+
+class PipelineError(Exception):
+    """A reason to stop; its text is one line for the person who reads it at 3 a.m."""
+
+    exit_code: ClassVar[int]
+
+
+class Misconfigured(PipelineError):
+    """A setting is wrong, or a topic is missing or unfit."""
+
+    exit_code = 78
+
+
+class Refused(PipelineError):
+    """The broker or the platform refused the credentials, or a permission is missing."""
+
+    exit_code = 77
+
+
+class Unavailable(PipelineError):
+    """No broker answers, or none has for too long."""
+
+    exit_code = 69
+
+
+class Failed(PipelineError):
+    """Anything else."""
+
+    exit_code = 70
+
+
+class Unexpected(Failed):
+    """What nobody foresaw."""
+
+
+class Stopped(PipelineError):
+    """A signal asked to stop before there was anything to finish."""
+
+    exit_code = 0
+
+
+_REFUSALS = {
+    KafkaError._AUTHENTICATION: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
+    KafkaError.UNSUPPORTED_SASL_MECHANISM: "the mechanism (BROKER_SASL_MECHANISM)",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on the input, Write on the output)",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "the permission Read on the consumer group (Quix__Consumer_Group)",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a permission on the cluster",
+}
+_UNAVAILABLE = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
+_UNFIT = {
+    KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
+    KafkaError._UNKNOWN_TOPIC: "a topic is gone: check `input` and `output`",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition is gone: check `input` and `output`",
+    KafkaError._UNKNOWN_PARTITION: "the output topic lacks a partition: give it as many as the input has",
+    KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
+    "message.timestamp.after.max.ms",
+}
+
+
+def explain(error: BaseException, broker: str) -> PipelineError:
+    """Turn whatever stopped the pipeline into one line and an exit code.
+
+    Args:
+        error: what was raised.
+        broker: the address tried, for the line.
+    """
+    for link in _chain(error):
+        if isinstance(link, PipelineError):
+            return link
+        if found := _known(link, broker):
+            return found
+    return Unexpected(f"{type(error).__name__}: {error}")
+
+
+def explain_kafka(error: KafkaError, broker: str) -> PipelineError | None:
+    """The error to stop with for one of Kafka's; None where it is none of the known."""
+    code = error.code()
+    if code in _REFUSALS:
+        return Refused(f"the broker at {broker} refused {_REFUSALS[code]}: {error.str()}")
+    if code in _UNFIT:
+        return Misconfigured(f"{_UNFIT[code]}: {error.str()}")
+    if code in _UNAVAILABLE:
+        return Unavailable(f"no broker answers at {broker} (Quix__Broker__Address): {error.str()}; {START_ONE}")
+    return None
+
+
+def _known(error: BaseException, broker: str) -> PipelineError | None:
+    if isinstance(error, KafkaBrokerUnavailableError):
+        return Unavailable(f"the broker at {broker} has been away for too long (Quix__Broker__Address); {START_ONE}")
+    if isinstance(error, TopicNotFoundError):
+        return Misconfigured(f"{error}; create it, correct `input` or `output`, or set AUTO_CREATE_TOPICS=true")
+    if isinstance(error, TopicPermissionError):
+        return Refused(f"the broker at {broker} refused {_REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]}: {error}")
+    if isinstance(error, QuixApiRequestFailure):
+        kind = Refused if error.status_code in {401, 403} else Failed
+        return kind(f"Quix Cloud answered {error.status_code} to Quix__Sdk__Token: {error}")
+    if isinstance(error, httpx.TransportError):
+        return Unavailable(f"Quix Cloud's API does not answer (Quix__Portal__Api): {error}")
+    if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
+        return explain_kafka(error.args[0], broker)
+    kafka_error = getattr(error, "error", None)
+    return explain_kafka(kafka_error, broker) if isinstance(kafka_error, KafkaError) else None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__

@@ -1,0 +1,64 @@
+"""One logger, loguru: what the pipeline, quixstreams, librdkafka and the standard library log goes through it."""
+
+import json
+import logging
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+
+def configure(level: str, form: str) -> None:
+    """Send everything of `level` and above to standard error.
+
+    Args:
+        level: DEBUG, INFO, WARNING or ERROR.
+        form: `text`, or `json` for one JSON object per line.
+    """
+    logger.remove()
+    # diagnose would print the values of variables, and so a login's fields.
+    if form == "json":
+        logger.add(_write_json, level=level, backtrace=False, diagnose=False)
+    else:
+        logger.add(sys.stderr, level=level, format=_text, colorize=False, backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_ToLoguru()], level=level, force=True)
+
+
+class _ToLoguru(logging.Handler):
+    """Hands the standard library's records over, under the name and level that they came with."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level: str | int = logger.level(record.levelname).name
+        except ValueError:
+            level = record.levelno
+        handed = logger.patch(lambda to: to.update({"name": record.name})).opt(exception=record.exc_info)
+        handed.log(level, "{}", record.getMessage())
+
+
+def _one_line(text: str) -> str:
+    """Escape what could forge a line or move a terminal's cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _text(record: "Record") -> str:
+    record["extra"]["line"] = _one_line(record["message"])
+    return "{time:YYYY-MM-DD HH:mm:ss.SSS} {level: <7} {name} | {extra[line]}\n{exception}"
+
+
+def _write_json(message: "Message") -> None:
+    record = message.record
+    line: dict[str, Any] = {
+        "time": record["time"].isoformat(timespec="milliseconds"),
+        "level": record["level"].name,
+        "logger": record["name"],
+        "message": record["message"],
+        **record["extra"],
+    }
+    if record["exception"] is not None:
+        line["exception"] = "".join(traceback.format_exception(record["exception"].value))
+    sys.stderr.write(json.dumps(line, default=str) + "\n")

@@ -1,0 +1,136 @@
+"""The settings: one frozen, typed class, read from the environment and, behind it, from `.env`."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from quixstreams.kafka import ConnectionConfig
+
+from runtime.errors import Misconfigured
+
+ENV_FILE = Path(__file__).parent.parent / ".env"
+ADDRESS, TOKEN = "Quix__Broker__Address", "Quix__Sdk__Token"
+
+Unset = BeforeValidator(lambda value: value or None)  # set to nothing is not set
+Upper = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
+Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+
+Text = Annotated[str | None, Unset]
+Secret = Annotated[SecretStr | None, Unset]
+Name = Annotated[str, Field(pattern=r"\S")]
+
+
+def named(name: str, default: object, allowed: str) -> Any:  # noqa: ANN401  (as pydantic's Field)
+    """Declare a setting: the variable it is read from, its default, and what it may be, in words."""
+    return Field(default=default, validation_alias=name, description=allowed)
+
+
+class BrokerSettings(BaseModel):
+    """Where the broker is and how to reach it; the same names for everything in this repository."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    address: Text = named(ADDRESS, "localhost:29092", "host:port[,host:port...]")
+    sdk_token: Secret = named(TOKEN, None, "set by Quix Cloud, which then supplies the address")
+    security_protocol: Annotated[Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] | None, Unset, Lower] = (
+        named("BROKER_SECURITY_PROTOCOL", None, "plaintext, ssl, sasl_plaintext or sasl_ssl")
+    )
+    sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, Unset, Upper] = named(
+        "BROKER_SASL_MECHANISM", None, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    sasl_username: Text = named("BROKER_SASL_USERNAME", None, "text")
+    sasl_password: Secret = named("BROKER_SASL_PASSWORD", None, "text")
+    ssl_ca_location: Text = named("BROKER_SSL_CA_LOCATION", None, "a file in PEM format")
+    ssl_certificate_location: Text = named("BROKER_SSL_CERTIFICATE_LOCATION", None, "a file in PEM format")
+    ssl_key_location: Text = named("BROKER_SSL_KEY_LOCATION", None, "a file in PEM format")
+    ssl_key_password: Secret = named("BROKER_SSL_KEY_PASSWORD", None, "text")
+
+    @classmethod
+    def load(cls, env_file: Path | None = None) -> Self:
+        """Read the settings from the environment and, for what is not set there, from `env_file`.
+
+        Raises:
+            Misconfigured: one line that names each setting that is wrong and says what it may be.
+        """
+        values: dict[str, str | None] = {**(dotenv_values(env_file) if env_file else {}), **os.environ}
+        if values.get(TOKEN) and not os.environ.get(ADDRESS):
+            values[ADDRESS] = None
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise Misconfigured("; ".join(cls._lines(error))) from None
+
+    def connection(self) -> ConnectionConfig | None:
+        """Quix's description of the connection; None where Quix Cloud supplies it."""
+        if self.address is None:
+            return None
+        return ConnectionConfig(
+            bootstrap_servers=self.address,
+            security_protocol=self.security_protocol,
+            sasl_mechanism=self.sasl_mechanism,
+            sasl_username=self.sasl_username,
+            sasl_password=self.sasl_password,
+            ssl_ca_location=self.ssl_ca_location,
+            ssl_certificate_location=self.ssl_certificate_location,
+            ssl_key_location=self.ssl_key_location,
+            ssl_key_password=self.ssl_key_password,
+        )
+
+    def effective(self) -> dict[str, object]:
+        """Every setting that has a value, by the name of its variable; secrets are masked."""
+        values = {str(field.validation_alias): getattr(self, name) for name, field in type(self).model_fields.items()}
+        masked = {name: "***" if isinstance(value, SecretStr) else value for name, value in values.items()}
+        return {name: value for name, value in masked.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _files_are_there(self) -> Self:
+        for name in ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location"):
+            path = getattr(self, name)
+            if path is not None and not Path(path).is_file():
+                raise ValueError(f"{type(self).model_fields[name].validation_alias} names no file: {path}")
+        return self
+
+    @classmethod
+    def _lines(cls, error: ValidationError) -> list[str]:
+        fields = {field.validation_alias: field for field in cls.model_fields.values()}
+        lines = []
+        for problem in error.errors():
+            if problem["loc"]:
+                name = str(problem["loc"][0])
+                lines.append(f"{name} is {problem['input']!r}, but may be: {fields[name].description}")
+            else:
+                lines.append(problem["msg"].removeprefix("Value error, "))
+        return lines
+
+
+class Settings(BrokerSettings):
+    """All settings of the pipeline."""
+
+    consumer_group: Name = named("Quix__Consumer_Group", "user-login-pipeline", "text")
+    input: Name = named("input", "user-login", "a topic's name")
+    output: Name = named("output", "processed-user-login", "another topic's name")
+    processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = named(
+        "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once"
+    )
+    commit_every: Annotated[int, Field(ge=1, le=1_000_000)] = named(
+        "COMMIT_EVERY", 10, "a whole number of records from 1 to 1000000"
+    )
+    commit_interval: Annotated[float, Field(ge=0.01, le=10)] = named(
+        "COMMIT_INTERVAL", 1.0, "a number of seconds from 0.01 to 10"
+    )
+    auto_offset_reset: Annotated[Literal["earliest", "latest", "error"], Lower] = named(
+        "AUTO_OFFSET_RESET", "earliest", "earliest, latest or error"
+    )
+    auto_create_topics: bool = named("AUTO_CREATE_TOPICS", default=False, allowed="true or false")
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = named(
+        "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Annotated[Literal["text", "json"], Lower] = named("LOG_FORMAT", "text", "text or json")
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        if self.input == self.output:
+            raise ValueError(f"output is {self.output!r}, but may be: another topic's name than input")
+        return self

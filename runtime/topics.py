@@ -1,0 +1,160 @@
+"""The input and the output topic at start: there, fit for the job, and what the broker says of their limits."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from loguru import logger
+from quixstreams.kafka import ConnectionConfig
+from quixstreams.models import Topic, TopicConfig
+
+from runtime.errors import Misconfigured, Stopped, Unavailable, explain_kafka
+from runtime.settings import Settings
+from runtime.stopping import stop_request
+
+if TYPE_CHECKING:
+    from runtime.application import Application
+
+ANSWER_WITHIN = 30.0
+"""Seconds that a broker has to answer at start."""
+
+_UNLIMITED = -1
+# What an output topic that is made here takes over, so that it refuses nothing that the input topic took.
+_COPIED = ("max.message.bytes", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms")
+_PLAIN: Any = dict.fromkeys(("key_deserializer", "value_deserializer", "key_serializer", "value_serializer"), "bytes")
+
+
+@dataclass(frozen=True)
+class TopicFacts:
+    """What the broker says of a topic: its number of partitions and its settings."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The largest record batch that the topic takes."""
+        return int(self.config["max.message.bytes"])
+
+
+class Broker:
+    """The broker as its administrator sees it, for the checks at start."""
+
+    def __init__(self, connection: ConnectionConfig) -> None:
+        self._address = connection.bootstrap_servers
+        self._trouble: KafkaError | None = None
+        config = connection.as_librdkafka_dict() | {"error_cb": self._on_error, "log_level": 0}
+        try:
+            self._admin = AdminClient(config)
+        except KafkaException as error:
+            raise Misconfigured(f"the BROKER_* settings don't fit together: {error.args[0].str()}") from error
+
+    def wait(self) -> None:
+        """Wait until the broker answers.
+
+        Raises:
+            Unavailable: it did not within ANSWER_WITHIN.
+            Refused: it refused the credentials.
+            Misconfigured: TLS failed.
+            Stopped: a signal asked to stop meanwhile.
+        """
+        deadline = time.monotonic() + ANSWER_WITHIN
+        while not self._answers():
+            error = explain_kafka(self._trouble, self._address) if self._trouble else None
+            if error and not isinstance(error, Unavailable):
+                raise error
+            if stop_request.requested:
+                raise Stopped("asked to stop while waiting for the broker")
+            if time.monotonic() > deadline:
+                raise self._unavailable()
+
+    def topics(self) -> set[str]:
+        """The names of all topics that these credentials may see."""
+        return set(self._admin.list_topics(timeout=ANSWER_WITHIN).topics)
+
+    def facts(self, *names: str) -> list[TopicFacts]:
+        """Ask for these topics' partitions and settings; they exist."""
+        listed = self._admin.list_topics(timeout=ANSWER_WITHIN).topics
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        answers = self._admin.describe_configs(resources, request_timeout=ANSWER_WITHIN)
+        configs = {
+            resource.name: {entry.name: entry.value for entry in answer.result().values()}
+            for resource, answer in answers.items()
+        }
+        return [TopicFacts(name, len(listed[name].partitions), configs[name]) for name in names]
+
+    def _answers(self) -> bool:
+        self._admin.poll(0)
+        try:
+            self._admin.list_topics(timeout=1.0)
+        except KafkaException as error:
+            self._trouble = self._trouble or error.args[0]
+            return False
+        return True
+
+    def _on_error(self, error: KafkaError) -> None:
+        if self._trouble is None or not isinstance(explain_kafka(error, self._address), Unavailable | None):
+            self._trouble = error
+
+    def _unavailable(self) -> Unavailable:
+        detail = KafkaError(KafkaError._TRANSPORT, f"waited {ANSWER_WITHIN:.0f} s")  # noqa: SLF001  (a public code)
+        error = explain_kafka(detail, self._address)
+        assert isinstance(error, Unavailable)
+        return error
+
+
+def open_topics(app: "Application", settings: Settings) -> tuple[Topic, Topic]:
+    """Find or make both topics, and tell the application their limits.
+
+    Returns:
+        The input and the output topic, both in plain bytes.
+
+    Raises:
+        PipelineError: no broker answers; a topic is missing and not to be made; the output topic is unfit.
+    """
+    broker = Broker(app.config.broker_address)
+    broker.wait()
+    already = broker.topics()
+    default = None if app.is_quix_app else -1  # the platform's or the broker's own
+    source = app.topic(settings.input, config=TopicConfig(default, default), **_PLAIN)
+    if source.name not in already:
+        logger.warning("the input topic {} was missing and has been made: is the name right?", source.name)
+    (found,) = broker.facts(source.name)
+    like_source = {} if app.is_quix_app else {name: found.config[name] for name in _COPIED if name in found.config}
+    target = app.topic(settings.output, config=TopicConfig(found.partitions, default, like_source), **_PLAIN)
+    (wanted,) = broker.facts(target.name)
+    check(found, wanted)
+    app.produce_to(wanted, found)
+    return source, target
+
+
+def check(source: TopicFacts, target: TopicFacts) -> None:
+    """Refuse an output topic that would lose records, and warn of what a reader would not expect.
+
+    Raises:
+        Misconfigured: the output topic is compacted.
+    """
+    if "compact" in target.config.get("cleanup.policy", ""):
+        raise Misconfigured(
+            f"the output topic {target.name!r} is compacted (cleanup.policy={target.config['cleanup.policy']}): "
+            "it takes no null keys and would drop records; allowed: cleanup.policy=delete"
+        )
+    if source.partitions != target.partitions:
+        logger.warning(
+            "{} has {} partitions, {} has {}: records go to the partition that their key hashes to (murmur2_random), "
+            "so that only the order of equal keys is kept",
+            *(source.name, source.partitions, target.name, target.partitions),
+        )
+    kept, limit = (int(topic.config.get("retention.ms", _UNLIMITED)) for topic in (source, target))
+    if limit != _UNLIMITED and (kept == _UNLIMITED or kept > limit):
+        logger.warning(
+            "{} keeps records for a shorter time (retention.ms={}) than {} ({}): timestamps are kept, so that old "
+            "records may expire at once",
+            *(target.name, limit, source.name, kept),
+        )
+    if target.config.get("message.timestamp.type") == "LogAppendTime":
+        logger.warning("{} has message.timestamp.type=LogAppendTime: it replaces the timestamps", target.name)

@@ -1,0 +1,60 @@
+"""How many records came in, and how many of them malformed, with a warning now and then."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from loguru import logger
+
+from transforms import Reason
+
+WARN_EVERY = 5.0
+"""Seconds between two warnings of the same reason."""
+
+
+@dataclass
+class _Pending:
+    """What has not been warned of yet: how many, and where the latest of them is."""
+
+    count: int
+    partition: int
+    offset: int
+
+
+class Totals:
+    """Counts records, and warns of each reason at most every WARN_EVERY seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.records = 0
+        self.by_reason: Counter[Reason] = Counter()
+        self._clock = clock
+        self._pending: dict[Reason, _Pending] = {}
+        self._warned: dict[Reason, float] = {}
+
+    def count(self, reason: Reason, partition: int, offset: int) -> None:
+        """Count one malformed record."""
+        self.by_reason[reason] += 1
+        earlier = self._pending.get(reason)
+        self._pending[reason] = _Pending(earlier.count + 1 if earlier else 1, partition, offset)
+
+    def warn(self, *, all_of_them: bool = False) -> None:
+        """Log what has been counted since the last warning of each reason, where that is long enough ago."""
+        if not self._pending:
+            return
+        now = self._clock()
+        for reason, pending in list(self._pending.items()):
+            if all_of_them or now - self._warned.get(reason, -WARN_EVERY) >= WARN_EVERY:
+                del self._pending[reason]
+                self._warned[reason] = now
+                logger.warning(
+                    "{} malformed since the last such line: {}, for example partition {} offset {}",
+                    *(pending.count, reason, pending.partition, pending.offset),
+                )
+
+    def __str__(self) -> str:
+        malformed = self.by_reason.total()
+        by_reason = ", ".join(f"{reason} {count}" for reason, count in self.by_reason.most_common())
+        return f"{self.records} in, {self.records} out, {malformed} malformed" + (
+            f" ({by_reason})" if malformed else ""
+        )

@@ -1,6 +1,6 @@
-"""Quix's Application, taken in batches: the one file that reaches into Quix's private names.
+"""Quix's Application, taken in batches: the file that reaches into Quix's private names.
 
-tests/runtime/test_application.py fails, and says where to look, when those names change.
+tests/runtime/test_private_names.py fails, and says where to look, when those names change.
 """
 
 import time
@@ -8,31 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 import quixstreams
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
-from quixstreams.context import message_context, set_message_context
+from confluent_kafka import KafkaException, Producer, TopicPartition
+from quixstreams.context import set_message_context
 from quixstreams.dataframe import StreamingDataFrame
-from quixstreams.kafka.consumer import raise_for_msg_error
 from quixstreams.models import Topic
-from quixstreams.models.messagecontext import MessageContext
 from quixstreams.runtracker import RunTracker
 
-from runtime.errors import Failed, Misconfigured, Stopped
-from runtime.headers import headers_of
-from runtime.output import Headers, InputRecord, Output
+from runtime.batching import Batches, RecordInHand, SingleRecord
+from runtime.errors import Failed, Stopped
+from runtime.output import Output
 from runtime.settings import Settings
+from runtime.sink import Sink
 from runtime.stopping import stop_request
 from runtime.topics import TopicFacts
 from runtime.totals import Totals
-from transforms import Malformed
-
-BATCH = 10_000
-"""The most records that are taken at once: what has arrived is taken, and nobody waits for more."""
-
-IDLE_WAIT = 0.1
-"""Seconds to wait for a record where none has arrived."""
-
-METADATA_WAIT = 10.0
-"""Seconds in which the output topic may gain a partition that the input topic has gained."""
 
 CONSUMER = {
     "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
@@ -47,7 +36,6 @@ PRODUCER = {
     "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
     "transaction.timeout.ms": 30_000,  # below the session's: it ends before a dead worker's partitions move
 }
-_NO_HEADERS: Headers = []
 
 
 class Application(quixstreams.Application):
@@ -79,17 +67,17 @@ class Application(quixstreams.Application):
         )
         self.totals = Totals()
         self._batched = batched
+        self._batches = Batches(self._consumer, self._processing_context)
         self._run_tracker = _RunTracker()
-        self._rebalanced = False
-        self._record: InputRecord  # the one in hand
-        self._produce: Callable[..., None]
-        self._target: TopicFacts
-        self._keeps_partitions = True
+        self._sink: Sink
+        self._target = ""
 
     def produce_to(self, target: TopicFacts, source: TopicFacts) -> None:
         """Keep to the output topic's limits, and to the input's partitions where there are as many."""
-        self._target = target
-        self._keeps_partitions = source.partitions == target.partitions
+        self._target = target.name
+        output = Output(target.name, target.max_message_bytes, self.totals)
+        keeps_partitions = source.partitions == target.partitions
+        self._sink = Sink(target.name, output, self._batches, keeps_partitions=keeps_partitions)
         self._producer._producer._producer_config |= {
             "message.max.bytes": max(1_000, min(target.max_message_bytes, 1_000_000_000)),  # librdkafka's range
             "batch.size": min(target.max_message_bytes, 1_000_000),
@@ -124,56 +112,10 @@ class Application(quixstreams.Application):
             self.totals.warn(all_of_them=True)
         return collected
 
-    def sink(self, topic: Topic) -> Callable[[bytes | Malformed, bytes | None, int, Headers | None], None]:
-        """The end of a dataframe: produces to `topic` what the map made of the record in hand."""
-        name = topic.name
-        output = Output(name, self._target.max_message_bytes, self.totals)
-        surely_fits = output.surely_fits
-
-        def send(value: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None) -> None:
-            record = self._record
-            partition = record.partition() if self._keeps_partitions else -1
-            produced: bytes | None
-            if headers or isinstance(value, Malformed) or len(value) + (len(key) if key else 0) > surely_fits:
-                produced, headers = output.produced(value, key, headers, record)
-            else:
-                produced, headers = value, _NO_HEADERS
-            try:
-                self._produce(name, produced, key, partition, None, None, timestamp, headers)
-            except (BufferError, KafkaException) as error:
-                self._produce_later(error, name, produced, key, partition, None, None, timestamp, headers)
-
-        return send
-
-    def _produce_later(self, error: Exception, name: str, *arguments: Any) -> None:  # noqa: ANN401  (a record's parts)
-        """Produce again once there is room in the queue, or once the output topic has the partition."""
-        unknown_partition = False
-        deadline = time.monotonic() + self._config.flush_timeout
-        while time.monotonic() < deadline:
-            if isinstance(error, KafkaException):
-                if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
-                    raise error
-                if not unknown_partition:
-                    unknown_partition = True
-                    deadline = time.monotonic() + METADATA_WAIT
-                self._producer._producer._producer.list_topics(name, timeout=METADATA_WAIT)
-            self._producer.poll(IDLE_WAIT)
-            self._producer._raise_for_error()
-            try:
-                self._produce(name, *arguments)
-            except (BufferError, KafkaException) as again:
-                error = again
-            else:
-                return
-        if unknown_partition:
-            raise Misconfigured(
-                f"the input topic has a partition {arguments[2]} that the output topic {name!r} lacks: give it as many"
-            )
-        raise Failed(f"the broker took no records for {self._config.flush_timeout:.0f} s")
-
     def _run_dataframe(self, sink: Any = None) -> None:  # noqa: ANN401  (Quix's)
-        self._produce = self._start_producer().produce
-        set_message_context(_RecordInHand(self))
+        self._sink.connect(self._producer, self._start_producer())
+        if self._batched:
+            set_message_context(RecordInHand(self._batches))
         super()._run_dataframe(sink)
 
     def _start_producer(self) -> Producer:
@@ -194,68 +136,26 @@ class Application(quixstreams.Application):
         return producer
 
     def _process_message(self, dataframe_composed: dict[str, Callable[..., None]]) -> None:
-        """Handle what has arrived; Quix's loop calls this, and decides after it whether a checkpoint is due."""
-        self.totals.warn()
+        """Handle what has arrived; Quix's loop calls this, and ends the checkpoint after it where that is due."""
         if not self._batched:
-            before = self._processing_context.checkpoint._total_offsets_processed
             super()._process_message(dataframe_composed)
-            self.totals.records += self._processing_context.checkpoint._total_offsets_processed - before
             return
+        self.totals.warn()
         self._producer.poll(0)
-        messages = self._take()
+        messages = self._batches.take()
         if messages:
-            last = self._handle(messages, dataframe_composed)
-            self._store_offsets(last, len(messages))
+            (execute,) = dataframe_composed.values()  # there is one dataframe
+            self._batches.handle(messages, execute)
+            self.totals.records += len(messages)
             self._producer._broker_available()
             self._consumer._broker_available()
 
-    def _take(self) -> list[Message]:
-        self._rebalanced = False
-        messages: list[Message] = self._consumer.consume(BATCH, 0)
-        if not messages:
-            message = self._consumer.poll(IDLE_WAIT)
-            messages = [] if message is None else [message]
-        if messages and self._rebalanced:
-            self._rewind(messages)
-            return []
-        return messages
-
-    def _handle(self, messages: list[Message], composed: dict[str, Callable[..., None]]) -> dict[int, Message]:
-        """Run the dataframe over a batch; give the last record of each partition."""
-        execute = composed[self._dataframe_registry.consumer_topics[0].name]
-        last: dict[int, Message] = {}
-        for message in messages:
-            if message.error() is not None:
-                raise_for_msg_error(message)
-            self._record = message
-            execute(message.value(), message.key(), message.timestamp()[1], headers_of(message))
-            last[message.partition()] = message
-        return last
-
-    def _store_offsets(self, last: dict[int, Message], count: int) -> None:
-        """Store the offsets of a batch, all of which is handled; while behind, only the interval ends a checkpoint."""
-        checkpoint = self._processing_context.checkpoint
-        for partition, message in last.items():
-            self._processing_context.store_offset(message.topic(), partition, message.offset())
-        checkpoint._total_offsets_processed += count - len(last)
-        checkpoint._commit_every = 0 if count == BATCH else self._config.commit_every
-        self.totals.records += count
-
-    def _rewind(self, messages: list[Message]) -> None:
-        """Read on from the committed offsets: partitions moved while these records were taken, which may be old."""
-        first = {message.partition(): message.offset() for message in reversed(messages)}
-        committed = self._consumer.committed(self._consumer.assignment(), timeout=30)
-        for partition in committed:
-            if partition.offset < 0:  # none committed yet
-                partition.offset = first.get(partition.partition, partition.offset)
-        self._consumer.assign(committed)
-
     def _on_assign(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
-        self._rebalanced = True
+        self._batches.rebalanced = True
         super()._on_assign(consumer, topic_partitions)
 
     def _on_revoke(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
-        self._rebalanced = True
+        self._batches.rebalanced = True
         super()._on_revoke(consumer, topic_partitions)
 
     def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
@@ -269,7 +169,8 @@ class Application(quixstreams.Application):
         """Leave the signals to runtime.stopping, which has listened since before the imports."""
 
     def _remember(self, value: bytes | None) -> None:
-        self._record = _RememberedRecord(value)
+        self._batches.in_hand = SingleRecord(value)
+        self.totals.records += 1
 
 
 class _DataFrame(StreamingDataFrame):
@@ -278,9 +179,9 @@ class _DataFrame(StreamingDataFrame):
     application: Application
 
     def to_topic(self, topic: Any, key: Any = None) -> StreamingDataFrame:  # noqa: ANN401  (Quix's)
-        if not isinstance(topic, Topic) or topic.name != self.application._target.name or key is not None:
+        if not isinstance(topic, Topic) or topic.name != self.application._target or key is not None:
             return StreamingDataFrame.to_topic(self, topic, key)
-        return self._add_update(self.application.sink(topic), metadata=True)
+        return self._add_update(self.application._sink.send(), metadata=True)
 
 
 class _RunTracker(RunTracker):
@@ -290,30 +191,6 @@ class _RunTracker(RunTracker):
         super().set_as_running()
         if stop_request.requested:
             self.stop()
-
-
-class _RecordInHand(MessageContext):
-    """What `message_context()` gives inside a batch: it is set once, and looks at the record in hand."""
-
-    def __init__(self, application: Application) -> None:
-        self._application = application
-
-    topic = property(lambda self: self._application._record.topic())
-    partition = property(lambda self: self._application._record.partition())
-    offset = property(lambda self: self._application._record.offset())
-    size = property(lambda self: len(self._application._record.value() or b""))
-    leader_epoch = property(lambda self: self._application._record.leader_epoch())
-
-
-class _RememberedRecord:
-    """The record in hand where Quix takes one at a time."""
-
-    def __init__(self, value: bytes | None) -> None:
-        context = message_context()
-        self.topic = lambda: context.topic
-        self.partition = lambda: context.partition
-        self.offset = lambda: context.offset
-        self.value = lambda: value
 
 
 def _never_suppress(*_: object) -> bool:

@@ -1,0 +1,104 @@
+"""Takes what has arrived, runs the dataframe over it, and stores the offsets once all of it is handled.
+
+Beside runtime/application.py the one file that reaches into Quix's private names, under the same guard.
+"""
+
+from collections.abc import Callable
+
+from confluent_kafka import Message, TopicPartition
+from quixstreams.context import message_context
+from quixstreams.internal_consumer import InternalConsumer
+from quixstreams.kafka.consumer import raise_for_msg_error
+from quixstreams.models.messagecontext import MessageContext
+from quixstreams.processing import ProcessingContext
+
+from runtime.headers import headers_of
+from runtime.output import Headers, InputRecord
+
+BATCH = 10_000
+"""The most records taken at once; what has arrived is taken, and nobody waits for more."""
+
+IDLE_WAIT = 0.1
+"""Seconds to wait for a record where none has arrived."""
+
+Execute = Callable[[bytes | None, bytes | None, int, Headers | None], None]
+
+
+class Batches:
+    """The records of one worker, a batch at a time."""
+
+    def __init__(self, consumer: InternalConsumer, context: ProcessingContext) -> None:
+        self._consumer = consumer
+        self._context = context
+        self.rebalanced = False
+        """Set when partitions come or go, which only happens while records are taken."""
+        self.in_hand: InputRecord
+        """The record that the dataframe is being run over."""
+
+    def take(self) -> list[Message]:
+        """Take what has arrived, at most BATCH records; wait up to IDLE_WAIT seconds for one where nothing has."""
+        self.rebalanced = False
+        messages: list[Message] = self._consumer.consume(BATCH, 0)
+        if not messages:
+            message = self._consumer.poll(IDLE_WAIT)
+            messages = [] if message is None else [message]
+        if messages and self.rebalanced:
+            self._rewind(messages)
+            return []
+        return messages
+
+    def handle(self, messages: list[Message], execute: Execute) -> None:
+        """Run the dataframe over a batch, then store its offsets.
+
+        Raises:
+            KafkaConsumerException: the consumer reports an error in place of a record.
+        """
+        last: dict[int, Message] = {}
+        for message in messages:
+            if message.error() is not None:
+                raise_for_msg_error(message)
+            self.in_hand = message
+            execute(message.value(), message.key(), message.timestamp()[1], headers_of(message))
+            last[message.partition()] = message
+        self._store_offsets(last, len(messages))
+
+    def _store_offsets(self, last: dict[int, Message], count: int) -> None:
+        checkpoint = self._context.checkpoint
+        for partition, message in last.items():
+            self._context.store_offset(message.topic(), partition, message.offset())
+        checkpoint._total_offsets_processed += count - len(last)
+        # While behind, nobody waits for the newest record: only the interval ends a checkpoint.
+        checkpoint._commit_every = 0 if count == BATCH else self._context.commit_every
+
+    def _rewind(self, messages: list[Message]) -> None:
+        """Read on from the committed offsets: partitions moved while these records were taken, which may be old."""
+        first = {message.partition(): message.offset() for message in reversed(messages)}
+        positions: list[TopicPartition] = self._consumer.committed(self._consumer.assignment(), timeout=30)
+        for position in positions:
+            if position.offset < 0:  # nothing is committed yet
+                position.offset = first.get(position.partition, position.offset)
+        self._consumer.assign(positions)
+
+
+class RecordInHand(MessageContext):
+    """What Quix's `message_context()` gives inside a batch: set once, it looks at the record in hand."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    topic = property(lambda self: self._batches.in_hand.topic())
+    partition = property(lambda self: self._batches.in_hand.partition())
+    offset = property(lambda self: self._batches.in_hand.offset())
+    size = property(lambda self: len(self._batches.in_hand))
+    leader_epoch = property(lambda self: self._batches.in_hand.leader_epoch())
+
+
+class SingleRecord:
+    """The record in hand where Quix takes one at a time."""
+
+    def __init__(self, value: bytes | None) -> None:
+        context = message_context()
+        self.topic = lambda: context.topic
+        self.partition = lambda: context.partition
+        self.offset = lambda: context.offset
+        self.value = lambda: value

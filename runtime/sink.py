@@ -1,0 +1,82 @@
+"""The end of the dataframe: produces what the map made of the record in hand, to its own partition."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from quixstreams.internal_producer import InternalProducer
+
+from runtime.batching import Batches
+from runtime.errors import Failed, Misconfigured
+from runtime.output import Headers, Output
+from transforms import Malformed
+
+METADATA_WAIT = 10.0
+"""Seconds in which the output topic may gain a partition that the input topic has gained."""
+
+ROOM_WAIT = 60.0
+"""Seconds in which the broker must take a record where the producer's queue is full."""
+
+_NO_HEADERS: Headers = []
+
+
+class Sink:
+    """Produces to one topic."""
+
+    def __init__(self, topic: str, output: Output, batches: Batches, *, keeps_partitions: bool) -> None:
+        self._topic = topic
+        self._output = output
+        self._batches = batches
+        self._keeps_partitions = keeps_partitions
+        self._quix: InternalProducer
+        self._producer: Producer
+
+    def connect(self, quix: InternalProducer, producer: Producer) -> None:
+        """Say by which producer, and whose errors to heed."""
+        self._quix = quix
+        self._producer = producer
+
+    def send(self) -> Callable[[bytes | Malformed, bytes | None, int, Headers | None], None]:
+        """Give the function that a dataframe ends in."""
+        topic, output, batches, keeps_partitions = self._topic, self._output, self._batches, self._keeps_partitions
+        surely_fits = output.surely_fits
+
+        def send(value: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None) -> None:
+            record = batches.in_hand
+            partition = record.partition() if keeps_partitions else -1
+            produced: bytes | None
+            if headers or isinstance(value, Malformed) or len(value) + (len(key) if key else 0) > surely_fits:
+                produced, headers = output.produced(value, key, headers, record)
+            else:
+                produced, headers = value, _NO_HEADERS
+            try:
+                self._producer.produce(topic, produced, key, partition, None, None, timestamp, headers)
+            except (BufferError, KafkaException) as error:
+                self._produce_later(error, topic, produced, key, partition, None, None, timestamp, headers)
+
+        return send
+
+    def _produce_later(self, error: Exception, *record: Any) -> None:  # noqa: ANN401  (what produce takes)
+        """Produce once there is room in the queue, or once the output topic has the partition."""
+        waits_for_partition = isinstance(error, KafkaException)
+        deadline = time.monotonic() + (METADATA_WAIT if waits_for_partition else ROOM_WAIT)
+        while time.monotonic() < deadline:
+            if isinstance(error, KafkaException):
+                if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
+                    raise error
+                self._producer.list_topics(self._topic, timeout=METADATA_WAIT)
+            self._producer.poll(0.1)
+            self._quix._raise_for_error()
+            try:
+                self._producer.produce(*record)
+            except (BufferError, KafkaException) as again:
+                error = again
+            else:
+                return
+        if waits_for_partition:
+            raise Misconfigured(
+                f"the input topic has a partition {record[3]} that the output topic {self._topic!r} lacks: "
+                "give both the same number of partitions"
+            )
+        raise Failed(f"the broker took no record for {ROOM_WAIT:.0f} s")

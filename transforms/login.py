@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from transforms.malformed import Malformed, Reason, tag
+from transforms.malformed import Malformed, Reason, spliced, tag
 from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, Member, members
 
 
@@ -17,42 +17,38 @@ def upper_device_type(value: bytes | None) -> bytes | Malformed:
     Returns:
         The output value (`value` itself where nothing changes), or Malformed with a reason and the tagged value.
     """
-    if value is not None and (usual := _usual(value)) is not None:
-        return usual
-    return exact(value)
-
-
-class _Login(msgspec.Struct):
-    device_type: str
-
-
-_decode = msgspec.json.Decoder(_Login).decode
-_CHANGES_KEPT, _LENGTH_KEPT = 1000, 100  # bounds the memory, whatever comes in
-_changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
-
-
-def _usual(value: bytes) -> bytes | None:
-    """The output for a login as they usually look; None for whatever else, which is then for `exact`."""
     # msgspec checks the JSON but not the UTF-8 of the text that it skips, takes the last of duplicate keys, and knows
-    # no fixed nesting limit: hence the checks around it. Only \u escapes can spell a letter of a key differently.
-    if value.count(b"device_type") != 1 or b"\\u" in value or not _is_shallow(value):
-        return None
+    # no fixed nesting limit: hence the checks around it. Only a \u escape can spell a key differently.
+    if value is None or (b"\\" in value and b"\\u" in value) or not _is_shallow(value):
+        return exact(value)
     try:
         if not value.isascii():
             value.decode()
         text = _decode(value).device_type
     except (ValueError, RecursionError):
-        return None
-    change = _changes.get(text) or _learn(text)
-    if change is None:
-        return None
-    spaced, spaced_upper, compact, compact_upper = change
+        return exact(value)
+    if text is msgspec.UNSET:
+        return exact(value) if b"malformed" in value else spliced(Reason.MISSING_DEVICE_TYPE, _MISSING, value)
+    if value.count(b"device_type") != 1:
+        return exact(value)
+    spaced, spaced_upper, compact, compact_upper = _changes.get(text) or _learn(text)
     if spaced == spaced_upper:
-        return value
+        return value if text.strip() else exact(value)
     output = value.replace(spaced, spaced_upper, 1)
     if output is value:
         output = value.replace(compact, compact_upper, 1)
-    return None if output is value else output
+    return exact(value) if output is value else output
+
+
+class _Login(msgspec.Struct):
+    device_type: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_MISSING = "there is no device_type at the top level"
+
+_decode = msgspec.json.Decoder(_Login).decode
+_CHANGES_KEPT, _LENGTH_KEPT = 1000, 100  # bounds the memory, whatever comes in
+_changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
 
 
 def _is_shallow(value: bytes) -> bool:
@@ -60,10 +56,8 @@ def _is_shallow(value: bytes) -> bool:
     return len(value) <= 2 * NESTING_LIMIT or value.count(b"{") + value.count(b"[") <= NESTING_LIMIT
 
 
-def _learn(text: str) -> tuple[bytes, bytes, bytes, bytes] | None:
-    """What to replace for this device type, and by what, as JSON is usually spaced; None for a blank one."""
-    if not text.strip():
-        return None
+def _learn(text: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """What to replace for this device type, and by what, as JSON is usually spaced."""
     spaced, compact = b'"device_type": "%b"', b'"device_type":"%b"'
     before, after = text.encode(), text.upper().encode()
     change = (spaced % before, spaced % after, compact % before, compact % after)
@@ -94,11 +88,11 @@ def _login(value: bytes, found: list[Member]) -> bytes | Malformed:
     """The outcome for a JSON object."""
     device_types = [member for member in found if member.is_named("device_type")]
     if not device_types:
-        return tag(Reason.MISSING_DEVICE_TYPE, "there is no device_type at the top level", value, found)
+        return tag(Reason.MISSING_DEVICE_TYPE, _MISSING, value, found)
     if len(device_types) > 1:
-        detail = f"device_type is given {len(device_types)} times, the second time at byte {device_types[1].start}"
+        detail = f"device_type is given {len(device_types)} times, the second time at byte {device_types[1].at}"
         return tag(Reason.DUPLICATE_DEVICE_TYPE, detail, value, found)
-    _, start, end = device_types[0]
+    _, _, start, end = device_types[0]
     literal = value[start:end]
     text: str = json.loads(literal) if literal.startswith(b'"') else ""
     if problem := _problem(literal, text):

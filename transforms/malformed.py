@@ -42,14 +42,19 @@ def tag(reason: Reason, detail: str, value: bytes, found: list[Member] | None = 
         found: the members of the value where it is a JSON object, as `transforms.syntax.members` lists them.
     """
     if found is not None and not any(member.is_named("malformed") for member in found):
-        brace = value.rindex(b"}")
-        comma = b"," if found else b""
-        return Malformed(reason, detail, value[:brace] + comma + _member(reason, detail) + value[brace:])
+        return spliced(reason, detail, value)
     try:
         raw = '"raw":' + json.dumps(value.decode(), ensure_ascii=False)
     except UnicodeDecodeError:
         raw = '"raw_base64":"' + base64.b64encode(value).decode() + '"'
     return Malformed(reason, detail, b"{" + _member(reason, detail, raw) + b"}")
+
+
+def spliced(reason: Reason, detail: str, value: bytes) -> Malformed:
+    """Tag a JSON object that has no top-level member `malformed`: the tag becomes its last member, all else stays."""
+    brace = value.rindex(b"}")
+    comma = b"," if b'"' in value else b""  # only an empty object has no quotes
+    return Malformed(reason, detail, value[:brace] + comma + _member(reason, detail) + value[brace:])
 
 
 def too_large(value: bytes | None, detail: str, *, topic: str, partition: int, offset: int) -> Malformed:
@@ -77,17 +82,24 @@ def original(tagged: bytes | None) -> bytes | None:
     if tagged is None:
         return None
     begin = tagged.rfind(_OPENING)
-    if begin < 0:
+    end = tagged.rfind(b"}", 0, max(tagged.rfind(b"}"), 0)) + 1
+    try:
+        found = json.loads(tagged[begin + len(_NAME) : end]) if begin >= 0 else {}
+        reason, detail = Reason(found.pop("reason", "")), str(found.pop("detail"))
+        if reason is Reason.TOO_LARGE:
+            raise ValueError("a record that was too large is only where its stub says")
+        value = _inside(found) if found else tagged[:begin].removesuffix(b",") + tagged[end:]
+        again = tag(reason, detail, value) if found else spliced(reason, detail, value)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError("the value bears no tag") from error
+    if again.value != tagged:
         raise ValueError("the value bears no tag")
-    end = tagged.rindex(b"}", 0, tagged.rindex(b"}")) + 1
-    tag = json.loads(tagged[begin + len(_NAME) : end])
-    if "raw" in tag:
-        return str(tag["raw"]).encode()
-    if "raw_base64" in tag:
-        return base64.b64decode(tag["raw_base64"], validate=True)
-    if tag["reason"] == Reason.TOO_LARGE:
-        raise ValueError("a record that was too large is only at the place that its stub names")
-    return tagged[:begin].removesuffix(b",") + tagged[end:]
+    return value
+
+
+def _inside(found: dict[str, str]) -> bytes:
+    """The input inside a tag."""
+    return found["raw"].encode() if "raw" in found else base64.b64decode(found["raw_base64"], validate=True)
 
 
 _NAME = b'"malformed":'

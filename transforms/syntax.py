@@ -37,9 +37,10 @@ class JSONSyntaxError(ValueError):
 
 
 class Member(NamedTuple):
-    """One member of the top-level object: its key's literal, and where its value begins and ends."""
+    """One member of the top-level object: its key's literal, where that begins, where its value begins and ends."""
 
     key: bytes
+    at: int
     start: int
     end: int
 
@@ -77,14 +78,14 @@ def _object(data: bytes, at: int) -> tuple[list[Member], int]:
     while True:
         if flat := _member.match(data, at):
             key, _, following = flat.groups()
-            found.append(Member(key, *flat.span(2)))
+            found.append(Member(key, flat.start(1), *flat.span(2)))
             at = flat.end()
         else:
             if not (named := _key.match(data, at)):
                 _fail(data, at)
             start = _end_of_spaces(data, named.end())
             at = _skip(data, start, depth=1)
-            found.append(Member(named[1], start, at))
+            found.append(Member(named[1], named.start(1), start, at))
             following, at = _separator(data, at, b"}")
         if following == b"}":
             return found, at

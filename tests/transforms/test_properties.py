@@ -1,0 +1,121 @@
+"""Properties of the map, on JSON texts, on mutated ones and on random bytes."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
+from typing import TypeVar
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from oracle import assert_kept
+from texts import any_values, json_values, mutated, plain_device_types, split_logins, usable_device_types, usual_logins
+
+from transforms import Malformed, original, upper_device_type
+from transforms.login import exact
+
+T = TypeVar("T")
+
+bounded = settings(
+    max_examples=300,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@bounded
+@given(json_values)
+def test_json(value: bytes) -> None:
+    """Of any JSON text the map makes what a plain reading with Python's json says."""
+    assert_kept(value, upper_device_type(value))
+
+
+@bounded
+@given(mutated())
+def test_nearly_json(value: bytes) -> None:
+    """Of a JSON text with a few bytes changed the map makes what a plain reading with Python's json says."""
+    assert_kept(value, upper_device_type(value))
+
+
+@bounded
+@given(st.binary(max_size=300))
+def test_random_bytes(value: bytes) -> None:
+    """The map raises on no bytes at all, and each outcome is one of the contract's."""
+    assert_kept(value, upper_device_type(value))
+
+
+@bounded
+@given(split_logins(plain_device_types))
+def test_other_bytes(login: tuple[str, str, str]) -> None:
+    """Of a well-formed login only the literal of device_type is replaced; what is around it comes out as it came."""
+    before, literal, after = login
+
+    assert upper_device_type(f"{before}{literal}{after}".encode()) == f"{before}{literal.upper()}{after}".encode()
+
+
+@bounded
+@given(split_logins(usable_device_types))
+def test_idempotent(login: tuple[str, str, str]) -> None:
+    """The map leaves alone, without a copy, what it has made of a well-formed login."""
+    output = upper_device_type("".join(login).encode())
+
+    assert isinstance(output, bytes)
+    assert upper_device_type(output) is output
+
+
+@bounded
+@given(usual_logins.map(str.encode) | mutated(usual_logins))
+def test_paths_agree(value: bytes) -> None:
+    """The exact path alone says what the map with its short cut says."""
+    assert exact(value) == upper_device_type(value)
+
+
+@bounded
+@given(any_values)
+def test_deep_stack(value: bytes) -> None:
+    """Called from 500 frames deeper, the map says the same."""
+    assert _deeper(500, lambda: upper_device_type(value)) == upper_device_type(value)
+
+
+@bounded
+@given(any_values)
+def test_original(value: bytes) -> None:
+    """From a tagged value the input is had back, also when tagged values are themselves tagged, again and again."""
+    tagged = [value]
+    while len(tagged) < 4 and isinstance(result := upper_device_type(tagged[-1]), Malformed):
+        assert result.value is not None
+        tagged.append(result.value)
+    assume(len(tagged) > 1)
+
+    assert [original(later) for _, later in pairwise(tagged)] == tagged[:-1]
+
+
+@bounded
+@given(st.data())
+def test_original_of_anything(data: st.DataObject) -> None:
+    """Of a damaged tagged value `original` gives bytes or raises ValueError, nothing else."""
+    result = upper_device_type(data.draw(any_values))
+    assume(isinstance(result, Malformed))
+    assert isinstance(result, Malformed)
+    assert result.value is not None
+    damaged = data.draw(mutated(st.just(result.value.decode())))
+
+    with suppress(ValueError):
+        assert isinstance(original(damaged), bytes)
+
+
+@bounded
+@given(mutated() | json_values)
+def test_detail_is_discreet(value: bytes) -> None:
+    """Reason and detail stay the same when other words and figures of the same length are in the value."""
+    canary = value.replace(b"iOS", b"Kanarienvogel").replace(b'"x"', b'"Zeisig"').replace(b"7", b"198765432")
+    parrot = value.replace(b"iOS", b"Graupapageien").replace(b'"x"', b'"Pirole"').replace(b"7", b"123456789")
+    results = [upper_device_type(canary), upper_device_type(parrot)]
+    verdicts = [result[:2] if isinstance(result, Malformed) else None for result in results]
+
+    assert verdicts[0] == verdicts[1]
+
+
+def _deeper(frames: int, call: Callable[[], T]) -> T:
+    return _deeper(frames - 1, call) if frames else call()

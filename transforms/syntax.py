@@ -82,7 +82,7 @@ def _object(data: bytes, at: int) -> tuple[list[Member], int]:
             at = flat.end()
         else:
             if not (named := _key.match(data, at)):
-                _fail(data, at)
+                _fail(data, at, wanted_key=True)
             start = _end_of_spaces(data, named.end())
             at = _skip(data, start, depth=1)
             found.append(Member(named[1], named.start(1), start, at))
@@ -125,7 +125,7 @@ def _next_value(data: bytes, at: int, closer: bytes) -> int:
     if closer == b"]":
         return at
     if not (named := _key.match(data, at)):
-        _fail(data, at)
+        _fail(data, at, wanted_key=True)
     return named.end()
 
 
@@ -140,13 +140,14 @@ def _end_of_spaces(data: bytes, at: int) -> int:
     return found.end() if found else at
 
 
-def _fail(data: bytes, at: int) -> NoReturn:
+def _fail(data: bytes, at: int, *, wanted_key: bool = False) -> NoReturn:
     """Raise for the first byte at or after `at` that can't stand where it stands."""
     at = _end_of_spaces(data, at)
-    if (string := _unfinished_string.match(data, at)) and data[string.end() : string.end() + 1] != b'"':
-        at = string.end()
-    elif string and (colon := _end_of_spaces(data, string.end() + 1)) >= len(data):
-        at = colon
+    if string := _unfinished_string.match(data, at):
+        if data[string.end() : string.end() + 1] != b'"':
+            at = string.end()
+        elif wanted_key:  # it is whole, so what is missing is its colon
+            at = _end_of_spaces(data, string.end() + 1)
     if at >= len(data):
         raise JSONSyntaxError(f"the JSON text ends too early, at byte {at}")
     raise JSONSyntaxError(f"unexpected character at byte {at}")

@@ -17,9 +17,8 @@ import sys
 
 from loguru import logger
 
-from runtime import logs
 from runtime.application import Application
-from runtime.errors import PipelineError, Stopped, Unexpected, explain
+from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
 from runtime.topics import open_topics
 from transforms import chain, upper_device_type
@@ -43,7 +42,6 @@ def build(settings: Settings, *, batched: bool = True) -> Application:
 
 def run(settings: Settings) -> None:
     """Run the pipeline until it is asked to stop."""
-    logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in settings.effective().items()))
     app = build(settings)
     try:
         app.run()
@@ -53,29 +51,10 @@ def run(settings: Settings) -> None:
 
 def main() -> int:
     """Run as the settings say; give the exit code that runtime/errors.py lists."""
-    argparse.ArgumentParser(
-        description=__doc__, epilog="Its settings are environment variables: README.md."
-    ).parse_args()
-    logs.configure("INFO", "text")
-    broker = ""
-    try:
-        settings = Settings.load(ENV_FILE)
-        broker = settings.address or "the address that Quix Cloud supplies"
-        logs.configure(settings.log_level, settings.log_format)
-        run(settings)
-    except Stopped as stop:
-        logger.info("stopped: {}", stop)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (whatever it is becomes one line and a code)
-        return report(error, broker)
-    return 0
-
-
-def report(error: BaseException, broker: str) -> int:
-    """Log why the pipeline stops; a stack trace only where it is not the user's to mend, or on request."""
-    known: PipelineError = explain(error, broker)
-    logger.opt(exception=error if isinstance(known, Unexpected) else None).error("{}", known)
-    logger.opt(exception=error).debug("this is where it came from")
-    return known.exit_code
+    formatter = argparse.RawDescriptionHelpFormatter
+    epilog = "Its settings are environment variables: README.md lists them, and the exit codes."
+    argparse.ArgumentParser(description=__doc__, epilog=epilog, formatter_class=formatter).parse_args()
+    return run_command(lambda: Settings.load(ENV_FILE), run)
 
 
 if __name__ == "__main__":

@@ -53,22 +53,21 @@ class Batches:
         Raises:
             KafkaConsumerException: the consumer reports an error in place of a record.
         """
-        last: dict[int, Message] = {}
-        for message in messages:
+        for message, headers in zip(messages, headers_of(messages), strict=True):
             if message.error() is not None:
                 raise_for_msg_error(message)
             self.in_hand = message
-            execute(message.value(), message.key(), message.timestamp()[1], headers_of(message))
-            last[message.partition()] = message
-        self._store_offsets(last, len(messages))
+            execute(message.value(), message.key(), message.timestamp()[1], headers)
+        self._store_offsets(messages)
 
-    def _store_offsets(self, last: dict[int, Message], count: int) -> None:
+    def _store_offsets(self, messages: list[Message]) -> None:
         checkpoint = self._context.checkpoint
+        last = {message.partition(): message for message in messages}
         for partition, message in last.items():
             self._context.store_offset(message.topic(), partition, message.offset())
-        checkpoint._total_offsets_processed += count - len(last)
+        checkpoint._total_offsets_processed += len(messages) - len(last)
         # While behind, nobody waits for the newest record: only the interval ends a checkpoint.
-        checkpoint._commit_every = 0 if count == BATCH else self._context.commit_every
+        checkpoint._commit_every = 0 if len(messages) == BATCH else self._context.commit_every
 
     def _rewind(self, messages: list[Message]) -> None:
         """Read on from the committed offsets: partitions moved while these records were taken, which may be old."""

@@ -17,7 +17,7 @@ from typing import ClassVar
 import httpx
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
-from quixstreams.models.topics.exceptions import TopicNotFoundError, TopicPermissionError
+from quixstreams.models.topics.exceptions import CreateTopicFailure, TopicNotFoundError, TopicPermissionError
 from quixstreams.platforms.quix.exceptions import QuixApiRequestFailure
 
 START_ONE = "to start one here: `make demo` or `docker compose up`"
@@ -117,6 +117,8 @@ def _known(error: BaseException, broker: str) -> PipelineError | None:
         return Misconfigured(f"{error}; create it, correct `input` or `output`, or set AUTO_CREATE_TOPICS=true")
     if isinstance(error, TopicPermissionError):
         return Refused(f"the broker at {broker} refused {_REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]}: {error}")
+    if isinstance(error, CreateTopicFailure):  # Quix keeps only the text of what the broker answered
+        return (Refused if "credentials" in str(error) else Misconfigured)(f"{error} (AUTO_CREATE_TOPICS)")
     if isinstance(error, QuixApiRequestFailure):
         kind = Refused if error.status_code in {401, 403} else Failed
         return kind(f"Quix Cloud answered {error.status_code} to Quix__Sdk__Token: {error}")

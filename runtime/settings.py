@@ -28,7 +28,7 @@ def named(name: str, default: object, allowed: str) -> Any:  # noqa: ANN401  (as
 
 
 class BrokerSettings(BaseModel):
-    """Where the broker is and how to reach it; the same names for everything in this repository."""
+    """Where the broker is, how to reach it, and how to log; the same names for every command here."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -46,6 +46,10 @@ class BrokerSettings(BaseModel):
     ssl_certificate_location: Text = named("BROKER_SSL_CERTIFICATE_LOCATION", None, "a file in PEM format")
     ssl_key_location: Text = named("BROKER_SSL_KEY_LOCATION", None, "a file in PEM format")
     ssl_key_password: Secret = named("BROKER_SSL_KEY_PASSWORD", None, "text")
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = named(
+        "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Annotated[Literal["text", "json"], Lower] = named("LOG_FORMAT", "text", "text or json")
 
     @classmethod
     def load(cls, env_file: Path | None = None) -> Self:
@@ -57,6 +61,8 @@ class BrokerSettings(BaseModel):
         values: dict[str, str | None] = {**(dotenv_values(env_file) if env_file else {}), **os.environ}
         if values.get(TOKEN) and not os.environ.get(ADDRESS):
             values[ADDRESS] = None
+        elif not values.get(ADDRESS):
+            values.pop(ADDRESS, None)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -124,10 +130,6 @@ class Settings(BrokerSettings):
         "AUTO_OFFSET_RESET", "earliest", "earliest, latest or error"
     )
     auto_create_topics: bool = named("AUTO_CREATE_TOPICS", default=False, allowed="true or false")
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = named(
-        "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"
-    )
-    log_format: Annotated[Literal["text", "json"], Lower] = named("LOG_FORMAT", "text", "text or json")
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:

@@ -1,10 +1,11 @@
 """The end of the dataframe: produces what the map made of the record in hand, to its own partition."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
+from quixstreams.core.stream import VoidExecutor
+from quixstreams.core.stream.functions import UpdateWithMetadataFunction
 from quixstreams.internal_producer import InternalProducer
 
 from runtime.batching import Batches
@@ -18,13 +19,12 @@ METADATA_WAIT = 10.0
 ROOM_WAIT = 60.0
 """Seconds in which the broker must take a record where the producer's queue is full."""
 
-_NO_HEADERS: Headers = []
 
-
-class Sink:
-    """Produces to one topic."""
+class Sink(UpdateWithMetadataFunction):
+    """A step of the dataframe that produces to one topic."""
 
     def __init__(self, topic: str, output: Output, batches: Batches, *, keeps_partitions: bool) -> None:
+        super().__init__(_not_connected)
         self._topic = topic
         self._output = output
         self._batches = batches
@@ -33,27 +33,30 @@ class Sink:
         self._producer: Producer
 
     def connect(self, quix: InternalProducer, producer: Producer) -> None:
-        """Say by which producer, and whose errors to heed."""
+        """Say by which producer, and whose errors to heed; before the dataframe is composed."""
         self._quix = quix
         self._producer = producer
 
-    def send(self) -> Callable[[bytes | Malformed, bytes | None, int, Headers | None], None]:
-        """Give the function that a dataframe ends in."""
+    def get_executor(self, *child_executors: VoidExecutor) -> VoidExecutor:
+        """Give the function that does it, as Quix asks of each step; one without detours, as every record takes it."""
         topic, output, batches, keeps_partitions = self._topic, self._output, self._batches, self._keeps_partitions
-        surely_fits = output.surely_fits
+        produce, surely_fits = self._producer.produce, self._output.surely_fits
+        child_executor = self._resolve_branching(*child_executors)
 
         def send(value: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None) -> None:
             record = batches.in_hand
+            arguments: tuple[Any, ...]
             partition = record.partition() if keeps_partitions else -1
-            produced: bytes | None
             if headers or isinstance(value, Malformed) or len(value) + (len(key) if key else 0) > surely_fits:
-                produced, headers = output.produced(value, key, headers, record)
+                produced, kept = output.produced(value, key, headers, record)
+                arguments = (topic, produced, key, partition, None, None, timestamp, kept)
             else:
-                produced, headers = value, _NO_HEADERS
+                arguments = (topic, value, key, partition, None, None, timestamp)
             try:
-                self._producer.produce(topic, produced, key, partition, None, None, timestamp, headers)
+                produce(*arguments)
             except (BufferError, KafkaException) as error:
-                self._produce_later(error, topic, produced, key, partition, None, None, timestamp, headers)
+                self._produce_later(error, *arguments)
+            child_executor(value, key, timestamp, headers)
 
         return send
 
@@ -80,3 +83,7 @@ class Sink:
                 "give both the same number of partitions"
             )
         raise Failed(f"the broker took no record for {ROOM_WAIT:.0f} s")
+
+
+def _not_connected(*_: object) -> None:
+    raise AssertionError("the sink is run by what get_executor gives")

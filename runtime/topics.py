@@ -22,8 +22,8 @@ ANSWER_WITHIN = 30.0
 """Seconds that a broker has to answer at start."""
 
 _UNLIMITED = -1
-# What an output topic that is made here takes over, so that it refuses nothing that the input topic took.
-_COPIED = ("max.message.bytes", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms")
+# What an output topic made here takes over, so that it refuses nothing that the input took and keeps it as long.
+_COPIED = ("retention.ms", "max.message.bytes", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms")
 _PLAIN: Any = dict.fromkeys(("key_deserializer", "value_deserializer", "key_serializer", "value_serializer"), "bytes")
 
 
@@ -124,7 +124,8 @@ def open_topics(app: "Application", settings: Settings) -> tuple[Topic, Topic]:
     if source.name not in already:
         logger.warning("the input topic {} was missing and has been made: is the name right?", source.name)
     (found,) = broker.facts(source.name)
-    like_source = {} if app.is_quix_app else {name: found.config[name] for name in _COPIED if name in found.config}
+    copied = _COPIED[:1] if app.is_quix_app else _COPIED  # the platform has no settings for the others
+    like_source = {name: found.config[name] for name in copied if name in found.config}
     target = app.topic(settings.output, config=TopicConfig(found.partitions, default, like_source), **_PLAIN)
     (wanted,) = broker.facts(target.name)
     check(found, wanted)

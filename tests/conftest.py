@@ -1,0 +1,55 @@
+"""What every test can ask for: a broker for the whole session, topics of its own; and no process may be left behind."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from kafka import Kafka
+
+from tools.broker import Broker, train
+
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("ci"), derandomize=False, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """One broker for all tests; a test that stops or kills one starts its own."""
+    train()  # tests start a dozen of them
+    with Broker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka(broker: Broker) -> Kafka:
+    """A client of the session's broker."""
+    return Kafka(broker.address)
+
+
+@pytest.fixture
+def topics(kafka: Kafka) -> Callable[..., str]:
+    """Makes topics that no other test has: `topics("input", partitions=3, config={...})` returns the name."""
+
+    def create(name: str, partitions: int = 1, config: dict[str, str] | None = None) -> str:
+        return kafka.create_topic(f"{name}-{uuid.uuid4().hex[:8]}", partitions, config)
+
+    return create
+
+
+@pytest.fixture(autouse=True)
+def _no_process_left() -> Iterator[None]:
+    """Fails a test that leaves a child process behind, a Broker's apart (where /proc shows them, as on Linux)."""
+    before = _children()
+    yield
+    left = _children() - before
+    assert not left, f"the test left processes behind: {sorted(left)}"
+
+
+def _children() -> set[str]:
+    """The ids of this process's children, those that have ended but were not waited for included."""
+    found = {pid for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()}
+    return {pid for pid in found if b"kafka.Kafka" not in Path(f"/proc/{pid}/cmdline").read_bytes()}

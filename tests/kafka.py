@@ -1,0 +1,131 @@
+"""What tests do with a broker: make topics, write records, read them back; every wait has a deadline."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+TIMEOUT = 30.0  # seconds; far above what anything takes on a slow machine
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record; timestamp in milliseconds. The offset is known once read, and plays no part in comparing."""
+
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+    timestamp: int = 1_700_000_000_000
+    partition: int = 0
+    offset: int = field(default=-1, compare=False)
+
+
+def wait_until(condition: Callable[[], _T], what: str, timeout: float = TIMEOUT) -> _T:
+    """The condition's first true answer; AssertionError, naming what was awaited, after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"waited {timeout:g} s in vain: {what}"
+        time.sleep(0.02)
+    return answer
+
+
+class Kafka:
+    """A plain client of one broker."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._client = {"bootstrap.servers": address, "log_level": 0}
+        self._admin = AdminClient(self._client)
+
+    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
+        """Create a topic, wait until each partition has a leader, and return its name."""
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+        self._admin.create_topics([topic])[name].result(TIMEOUT)
+        wait_until(lambda: len(self.partitions(name)) == partitions, f"leaders of {name}")
+        return name
+
+    def partitions(self, topic: str) -> list[int]:
+        """The numbers of the topic's partitions that have a leader; none where there is no such topic."""
+        found = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic]
+        return sorted(number for number, partition in found.partitions.items() if partition.leader >= 0)
+
+    def produce(self, topic: str, records: Iterable[Record]) -> None:
+        """Write each record to its partition; returns when the broker has them all, KafkaException if it has not."""
+        errors: list[KafkaError] = []
+        producer = Producer({**self._client, "queue.buffering.max.messages": 10_000_000})
+        for record in records:
+            producer.produce(
+                topic,
+                record.value,
+                record.key,
+                partition=record.partition,
+                timestamp=record.timestamp,
+                headers=record.headers,
+                on_delivery=lambda error, _: errors.append(error) if error else None,
+            )
+        unsent = producer.flush(TIMEOUT)
+        if errors:
+            raise KafkaException(errors[0])
+        assert not unsent, f"{unsent} records could not be sent within {TIMEOUT:g} s"
+
+    def read(self, topic: str, count: int, timeout: float = TIMEOUT, isolation: str = "read_committed") -> list[Record]:
+        """All the topic's records, by partition and offset, once there are at least `count`.
+
+        It reads on to the end of every partition, so that one too many shows; AssertionError after `timeout` seconds.
+        """
+        records: list[Record] = []
+        unfinished = set(self.partitions(topic))
+        with closing(self._consumer(isolation)) as consumer:
+            consumer.list_topics(topic, timeout=TIMEOUT)  # knowing the leaders first spares it a pause of half a second
+            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
+            deadline = time.monotonic() + timeout
+            while unfinished or len(records) < count:
+                assert time.monotonic() < deadline, f"{topic}: {len(records)} of {count} records within {timeout:g} s"
+                for message in consumer.consume(10_000, timeout=0.05):
+                    if not message.error():
+                        records.append(_record(message))
+                        unfinished.add(message.partition())
+                    elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                        unfinished.discard(message.partition())
+                    else:
+                        raise KafkaException(message.error())
+        return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """By partition, the offset that the next record will get; a transaction's marker takes one, too."""
+        ends = {}
+        with closing(self._consumer("read_uncommitted")) as consumer:
+            for number in self.partitions(topic):
+                _, ends[number] = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=TIMEOUT)
+        return ends
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """By partition, the offset that the group has committed; partitions without a commit are left out."""
+        wanted = [TopicPartition(topic, number) for number in self.partitions(topic)]
+        with closing(self._consumer("read_committed", group)) as consumer:
+            found = consumer.committed(wanted, timeout=TIMEOUT)
+        return {place.partition: place.offset for place in found if place.offset >= 0}
+
+    def _consumer(self, isolation: str, group: str = "tests") -> Consumer:
+        return Consumer(
+            {
+                **self._client,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": isolation,
+                "fetch.wait.max.ms": 20,
+            }
+        )
+
+
+def _record(message: Any) -> Record:
+    _, timestamp = message.timestamp()
+    return Record(
+        message.key(), message.value(), message.headers() or [], timestamp, message.partition(), message.offset()
+    )

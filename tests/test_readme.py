@@ -1,0 +1,82 @@
+"""The README's commands and tables say what is so."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from runtime import errors
+from runtime.settings import ENV_FILE, Settings
+from transforms import Reason
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the first table after a heading, without its head."""
+    after = README.split(f"\n{heading}\n", 1)[1]
+    rows = re.search(r"(?:^\|.*\n)+", after, re.MULTILINE)
+    assert rows, heading
+    lines = rows[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_settings() -> None:
+    """The table of settings lists each setting with its default and what it may be, in the class's order."""
+    expected = []
+    for field in Settings.model_fields.values():
+        default = field.default
+        shown = "none" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        expected.append([f"`{field.validation_alias}`", shown, field.description])
+    assert table("## Settings") == expected
+
+
+def test_env_file() -> None:
+    """`.env` holds valid settings, the same as the defaults but for making topics, and no secrets."""
+    in_file = dict(line.split("=", 1) for line in ENV_FILE.read_text().splitlines() if line and not line.startswith("#"))
+    defaults = {str(f.validation_alias): f.default for f in Settings.model_fields.values()}
+    changed = {name for name, value in in_file.items() if value.lower() != str(defaults[name]).lower()}
+    assert changed == {"AUTO_CREATE_TOPICS"}
+    assert not {name for name in in_file if "PASSWORD" in name or "TOKEN" in name}
+
+
+def test_exit_codes() -> None:
+    """The table of exit codes lists those of runtime/errors.py, and the command line's."""
+    kinds = (errors.Stopped, errors.Misconfigured, errors.Refused, errors.Unavailable, errors.Failed)
+    assert [int(row[0]) for row in table("## Exit codes")] == sorted({kind.exit_code for kind in kinds} | {2})
+
+
+def test_reasons() -> None:
+    """The table of reasons lists all of them, in the order in which they are tried."""
+    assert [row[0] for row in table("## What happens to a record")] == [f"`{reason}`" for reason in Reason]
+
+
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if not line.startswith("#")
+]
+INLINE = re.findall(r"`((?:[A-Z_]+=\S+ )*(?:make|\.venv/bin/python) [^`]+)`", README)
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS + INLINE)))
+def test_command(command: str) -> None:
+    """Each command in the README names a target of the Makefile, or a module or file that there is."""
+    words = [word for word in shlex.split(command) if "=" not in word]
+    if words[0] == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(words[1:]) <= set(targets)
+    elif words[0] == ".venv/bin/python":
+        script = words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1]
+        assert words[1:3] == ["-m", "pytest"] or (ROOT / script).is_file()
+    else:
+        assert words[:2] == ["docker", "compose"]
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)\)", README))
+def test_link(target: str) -> None:
+    """Each link to a file of the repository leads to one."""
+    assert (ROOT / target).exists()

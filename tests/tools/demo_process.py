@@ -1,0 +1,163 @@
+"""`python -m tools.demo` as a process of its own, on a terminal or not, and all that it starts."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from kafka import TIMEOUT, wait_until
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "tools.demo"]
+ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+LAST_LINE = re.compile(r"demo: (\d+) in, (\d+) out, (\d+) malformed, (\d+) lost")
+PLAIN_LINE = re.compile(r"demo: (\d+) s, (\d+) in \(\d+/s\), (\d+) out \(\d+/s\), (\d+) malformed, lag (\d+)")
+_GENERATIONS = 5  # terminal, demo, its children, the shell beside Kafka, and one to spare
+_AFTERMATH = 3.0  # seconds: the shell that guards Kafka ends after it
+
+
+class Figures(NamedTuple):
+    """What the last line says."""
+
+    records_in: int
+    records_out: int
+    malformed: int
+    lost: int
+
+
+class Demo:
+    """One run of the demo.
+
+    Args:
+        folder: where it puts its temporary files; a new one.
+        on_terminal: whether it thinks so; what is typed reaches it as from a keyboard.
+        settings: variables of its environment.
+    """
+
+    def __init__(self, folder: Path, *, on_terminal: bool = False, **settings: str) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+        self._seen: dict[int, str] = {}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", ON_TERMINAL, *COMMAND] if on_terminal else COMMAND,
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(folder), "SEED": "1", **settings},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        streams = ((self._process.stdout, self.lines), (self._process.stderr, self.errors))
+        self._readers = [threading.Thread(target=_read, args=both, daemon=True) for both in streams]
+        for reader in self._readers:
+            reader.start()
+
+    @property
+    def report(self) -> str:
+        """All that it printed so far."""
+        return "\n".join([*self.lines, *self.errors])
+
+    def descendants(self) -> dict[int, str]:
+        """The command lines of all the processes under it, by their ids."""
+        table = [line.split(maxsplit=2) for line in _ps("-A", "-ww", "-o", "pid=,ppid=,args=").splitlines()]
+        found = {str(self._process.pid): ""}
+        for _ in range(_GENERATIONS):
+            found |= {pid: command for pid, parent, command in table if parent in found}
+        del found[str(self._process.pid)]
+        children = {int(pid): command for pid, command in found.items()}
+        self._seen |= children
+        return children
+
+    def child(self, word: str) -> int:
+        """The id of the process whose command line holds this word, once there is one."""
+
+        def find() -> int | None:
+            return next((pid for pid, command in self.descendants().items() if word in command.split()), None)
+
+        return wait_until(find, f"a process with {word!r}") or 0
+
+    def wait_for(self, condition: Callable[[str], object], what: str) -> None:
+        """Wait until it has printed a line that fits."""
+
+        def printed() -> bool:
+            ended = not self._readers[0].is_alive()
+            found = any(map(condition, list(self.lines)))
+            assert found or not ended, f"it ended without {what}:\n{self.report}"
+            return found
+
+        wait_until(printed, what)
+
+    def wait_for_output(self) -> None:
+        """Wait until a plain line tells of processed records, when all processes are known."""
+        self.wait_for(lambda line: (match := PLAIN_LINE.fullmatch(line)) and int(match[3]), "a processed record")
+        self.descendants()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, and it alone."""
+        self._process.send_signal(number)
+
+    def type(self, text: str) -> None:
+        """Type on its terminal."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text)
+        self._process.stdin.flush()
+
+    def wait(self, timeout: float = 2 * TIMEOUT) -> int:
+        """The exit code, once it has ended and every line is here."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end within {timeout:g} s:\n{self.report}") from None
+        for reader in self._readers:
+            reader.join(TIMEOUT)
+        return self._process.returncode
+
+    def figures(self) -> Figures:
+        """What its last line says."""
+        match = LAST_LINE.fullmatch(self.lines[-1])
+        assert match, self.report
+        return Figures(*map(int, match.groups()))
+
+    def left(self) -> list[str]:
+        """What stays of its processes, as far as `descendants` has seen them, and of its files."""
+        with suppress(AssertionError):
+            wait_until(lambda: not any(map(_lives, self._seen)), "its processes' end", _AFTERMATH)
+        processes = [command for pid, command in self._seen.items() if _lives(pid)]
+        return processes + [str(file) for file in self.folder.iterdir()]
+
+    def close(self) -> None:
+        """End it, and whatever it left."""
+        if self._process.poll() is None:
+            self.descendants()
+            self.send(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(TIMEOUT)
+            self._process.kill()
+        for pid in filter(_lives, self._seen):
+            os.kill(pid, signal.SIGKILL)
+        self.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def _read(stream: TextIO | None, lines: list[str]) -> None:
+    assert stream is not None
+    lines.extend(line.rstrip("\r\n") for line in stream)
+
+
+def _lives(pid: int) -> bool:
+    return _ps("-o", "stat=", "-p", str(pid)).strip() not in {"", "Z"}
+
+
+def _ps(*arguments: str) -> str:
+    return subprocess.run(["ps", *arguments], capture_output=True, text=True, check=False).stdout  # noqa: S607

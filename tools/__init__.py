@@ -1,0 +1,1 @@
+"""What is not the pipeline itself: demo, embedded broker, generator."""

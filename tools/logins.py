@@ -1,0 +1,119 @@
+"""The logins that the generator sends: random, the same ones for the same seed, and some of them malformed."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import NamedTuple
+
+from transforms import Reason
+
+WELL_FORMED = "well_formed"
+"""What stands in a record's `reason` if nothing is wrong with it."""
+
+SHARE_WITHOUT_DEVICE_TYPE = 0.05
+"""The share of logins that lack `device_type` by nature, whatever share of malformed records is asked for."""
+
+
+class Record(NamedTuple):
+    """One record to send; `reason` is WELL_FORMED, or that of the transforms for which it is malformed."""
+
+    key: bytes
+    value: bytes | None
+    reason: str
+
+
+def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> Iterator[Record]:
+    """Make records without end; the same seed gives the same ones but for the time, on every version of Python.
+
+    Args:
+        seed: not negative; None for other records every time.
+        malformed: the share, 0 to 1, of records that a malformed one takes the place of; the rest stay what they are.
+        clock: seconds since the epoch, asked once for each record.
+    """
+    numbers = Random(seed)
+    bits, share = numbers.getrandbits, numbers.random
+    while True:
+        raw = bits(8 * 54).to_bytes(54, "big")
+        ids, octets = raw[:48].hex(), raw[48:52]
+        login = (
+            f'{{"user_id": "{_uuid4(ids[:32])}", "app_version": "2.3.0", '
+            f'"ip": "{octets[0]}.{octets[1]}.{octets[2]}.{octets[3]}", "locale": "{_STATES[raw[52] * 50 >> 8]}", '
+            f'"device_id": "{_uuid4(ids[32:64])}", "timestamp": {int(clock())}'
+        )
+        key = _uuid4(ids[64:]).encode()
+        is_complete = share() >= SHARE_WITHOUT_DEVICE_TYPE
+        is_replaced, reason_drawn, kind_drawn = share() < malformed, share(), share()
+        if is_replaced:
+            yield Record(key, *_malformed(login.encode(), reason_drawn, kind_drawn))
+        elif is_complete:
+            device_type = "android" if raw[53] & 1 else "iOS"
+            yield Record(key, f'{login}, "device_type": "{device_type}"}}'.encode(), WELL_FORMED)
+        else:
+            yield Record(key, f"{login}}}".encode(), Reason.MISSING_DEVICE_TYPE)
+
+
+def _uuid4(digits: str) -> str:
+    """The text of the random UUID that has these 32 hex digits, but for its version and variant."""
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+
+
+def _malformed(login: bytes, reason_drawn: float, kind_drawn: float) -> tuple[bytes | None, Reason]:
+    reason = _REASONS[int(reason_drawn * len(_REASONS))]
+    kinds = MALFORMED_KINDS[reason]
+    value = kinds[int(kind_drawn * len(kinds))]
+    return value and value.replace(LOGIN, login), reason
+
+
+LOGIN = b"<login>"
+"""In MALFORMED_KINDS, where a login's opening brace and all its members but `device_type` belong."""
+
+MALFORMED_KINDS: dict[Reason, tuple[bytes | None, ...]] = {
+    Reason.NULL_VALUE: (None,),
+    Reason.EMPTY_VALUE: (b"", b" \r\n"),
+    Reason.INVALID_UTF8: (
+        b'<login>, "city": "Montr\xe9al", "device_type": "android"}',
+        b'<login>, "device_type": "i\xffOS"}',
+        b'<login>, "device_type": "android", "city": "Montr\xc3',
+    ),
+    Reason.INVALID_JSON: (
+        b"<login>",
+        b'<login>, "device_type": "andr',
+        b'<login>, "device_type": "iOS",}',
+        b'<login> "device_type": "android"}',
+        b'<login>, device_type: "iOS"}',
+        b"<login>, 'device_type': 'android'}",
+        b'<login>, "battery": NaN, "device_type": "iOS"}',
+        b'<login>, "device_type": "andr\noid"}',
+        b'\xef\xbb\xbf<login>, "device_type": "iOS"}',
+        b'<login>, "device_type": "android"}<login>, "device_type": "iOS"}',
+        b"login failed",
+    ),
+    Reason.NOT_AN_OBJECT: (b'[<login>, "device_type": "iOS"}]', b'"android"', b"2.3", b"true", b"null"),
+    Reason.MISSING_DEVICE_TYPE: (
+        b"{}",
+        b'<login>, "deviceType": "iOS"}',
+        b'<login>, "device": {"device_type": "android"}}',
+    ),
+    Reason.DUPLICATE_DEVICE_TYPE: (
+        b'<login>, "device_type": "android", "device_type": "iOS"}',
+        b'<login>, "device_type": "iOS", "device\\u005ftype": "iOS"}',
+    ),
+    Reason.INVALID_DEVICE_TYPE: (
+        b'<login>, "device_type": null}',
+        b'<login>, "device_type": 7}',
+        b'<login>, "device_type": false}',
+        b'<login>, "device_type": ["android"]}',
+        b'<login>, "device_type": {"name": "iOS"}}',
+        b'<login>, "device_type": ""}',
+        b'<login>, "device_type": " \\t"}',
+        b'<login>, "device_type": "iOS \\ud83d"}',
+    ),
+}
+"""The values that malformed records are made of: every reason but `too_large`, which a demo has no use for."""
+
+_REASONS = tuple(MALFORMED_KINDS)
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_STATE_CODES = (
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO "
+    "MT NE NV NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY"
+)
+_STATES = _STATE_CODES.split()

@@ -178,7 +178,8 @@ def _go_on() -> None:
 def _environment(address: str, own: Mapping[str, str]) -> dict[str, str]:
     """Ours, but for where the broker is and how to reach it: what is empty here neither we nor `.env` may set."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("Quix__")}
-    connection = {str(field.validation_alias): "" for field in BrokerSettings.model_fields.values()}
+    names = [str(field.validation_alias) for field in BrokerSettings.model_fields.values()]
+    connection = {name: "" for name in names if name.startswith(("Quix__", "BROKER_"))}
     return {**others, **connection, ADDRESS: address, "AUTO_OFFSET_RESET": "earliest", **own}
 
 

@@ -1,7 +1,7 @@
 """Reads user logins, upper-cases `device_type`, tags what is malformed, and writes every record on.
 
 The way of one record: the input topic -> TRANSFORMS, from bytes to bytes (transforms/login.py) -> the sink at the end
-of the dataframe (runtime/application.py; runtime/output.py adds the tag) -> the output topic. A checkpoint then commits
+of the dataframe (runtime/sink.py; runtime/output.py adds the tag) -> the output topic. A checkpoint then commits
 what was produced and what was consumed, both or neither.
 
 To add a transform, write it in a new file in transforms/ and name it in TRANSFORMS.
@@ -20,7 +20,6 @@ from loguru import logger
 from runtime.application import Application
 from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
-from runtime.topics import open_topics
 from transforms import chain, upper_device_type
 
 TRANSFORMS = (upper_device_type,)
@@ -33,7 +32,7 @@ def build(settings: Settings, *, batched: bool = True) -> Application:
         PipelineError: there is no broker, or a topic is missing or unfit.
     """
     app = Application(settings, batched=batched)
-    source, target = open_topics(app, settings)
+    source, target = app.open_topics()
     frame = app.dataframe(source)
     frame = frame.apply(chain(*TRANSFORMS))
     frame.to_topic(target)

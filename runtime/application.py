@@ -22,7 +22,7 @@ from runtime.output import Output
 from runtime.settings import Settings
 from runtime.sink import Sink
 from runtime.stopping import stop_request
-from runtime.topics import TopicFacts
+from runtime.topics import open_topics
 from runtime.totals import Totals
 
 CONSUMER = {
@@ -69,24 +69,35 @@ class Application(quixstreams.Application):
             processing_guarantee=settings.processing_guarantee,
         )
         self.totals = Totals()
+        self._settings = settings
         self._batched = batched
         self._batches = Batches(self._consumer, self._processing_context)
         self._run_tracker = _RunTracker()
         self._sink: Sink
         self._target = ""
 
-    def produce_to(self, target: TopicFacts, source: TopicFacts) -> None:
-        """Keep to the output topic's limits, and to the input's partitions where there are as many."""
+    def open_topics(self) -> tuple[Topic, Topic]:
+        """Find or make the input and the output topic, and keep to the output's limits.
+
+        Raises:
+            PipelineError: no broker answers; a topic is missing and not to be made; the output topic is unfit.
+        """
+        opened = open_topics(self, self._settings)
+        target = opened.target_facts
         self._target = target.name
-        output = Output(target.name, target.max_message_bytes, self.totals)
-        keeps_partitions = source.partitions == target.partitions
-        self._sink = Sink(target.name, output, self._batches, keeps_partitions=keeps_partitions)
+        self._sink = Sink(
+            target.name,
+            Output(target.name, target.max_message_bytes, self.totals),
+            self._batches,
+            keeps_partitions=opened.source_facts.partitions == target.partitions,
+        )
         self._producer._producer._producer_config |= {
             "message.max.bytes": max(1_000, min(target.max_message_bytes, 1_000_000_000)),  # librdkafka's range
             "batch.size": min(target.max_message_bytes, 1_000_000),
             "on_delivery": self._producer._on_delivery,
             "delivery.report.only.error": True,
         }
+        return opened.source, opened.target
 
     def dataframe(self, topic: Topic | None = None, source: Any = None) -> StreamingDataFrame:  # noqa: ANN401  (Quix's)
         """Quix's own, of a kind whose `to_topic` keeps the partition."""

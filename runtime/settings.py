@@ -20,6 +20,7 @@ Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) el
 Text = Annotated[str | None, Unset]
 Secret = Annotated[SecretStr | None, Unset]
 Name = Annotated[str, Field(pattern=r"\S")]
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
 def named(name: str, default: object, allowed: str) -> Any:  # noqa: ANN401  (as pydantic's Field)
@@ -115,8 +116,8 @@ class Settings(BrokerSettings):
     """All settings of the pipeline."""
 
     consumer_group: Name = named("Quix__Consumer_Group", "user-login-pipeline", "text")
-    input: Name = named("input", "user-login", "a topic's name")
-    output: Name = named("output", "processed-user-login", "another topic's name")
+    input: Topic = named("input", "user-login", "a topic's name")
+    output: Topic = named("output", "processed-user-login", "another topic's name")
     processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = named(
         "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once"
     )

@@ -3,20 +3,18 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from loguru import logger
+from quixstreams import Application
 from quixstreams.kafka import ConnectionConfig
 from quixstreams.models import Topic, TopicConfig
 
 from runtime.errors import Misconfigured, Stopped, Unavailable, explain_kafka
 from runtime.settings import Settings
 from runtime.stopping import stop_request
-
-if TYPE_CHECKING:
-    from runtime.application import Application
 
 ANSWER_WITHIN = 30.0
 """Seconds that a broker has to answer at start."""
@@ -107,11 +105,18 @@ class Broker:
         return error
 
 
-def open_topics(app: "Application", settings: Settings) -> tuple[Topic, Topic]:
-    """Find or make both topics, and tell the application their limits.
+@dataclass(frozen=True)
+class OpenTopics:
+    """The input and the output topic, both in plain bytes, and what the broker says of them."""
 
-    Returns:
-        The input and the output topic, both in plain bytes.
+    source: Topic
+    target: Topic
+    source_facts: TopicFacts
+    target_facts: TopicFacts
+
+
+def open_topics(app: Application, settings: Settings) -> OpenTopics:
+    """Find or make both topics, and see that they fit.
 
     Raises:
         PipelineError: no broker answers; a topic is missing and not to be made; the output topic is unfit.
@@ -129,8 +134,7 @@ def open_topics(app: "Application", settings: Settings) -> tuple[Topic, Topic]:
     target = app.topic(settings.output, config=TopicConfig(found.partitions, default, like_source), **_PLAIN)
     (wanted,) = broker.facts(target.name)
     check(found, wanted)
-    app.produce_to(wanted, found)
-    return source, target
+    return OpenTopics(source, target, found, wanted)
 
 
 def check(source: TopicFacts, target: TopicFacts) -> None:

@@ -14,9 +14,10 @@ from transforms import Malformed, original, upper_device_type
 from transforms.login import exact
 
 T = TypeVar("T")
+OTHER_WORDS = bytes.maketrans(b"ghjkqwxzOS89", b"kjhgwqzxSO98")  # letters and digits without a meaning of their own
 
 bounded = settings(
-    max_examples=300,
+    max_examples=500,
     derandomize=True,
     database=None,
     deadline=None,
@@ -108,10 +109,8 @@ def test_original_of_anything(data: st.DataObject) -> None:
 @bounded
 @given(mutated() | json_values)
 def test_detail_is_discreet(value: bytes) -> None:
-    """Reason and detail stay the same when other words and figures of the same length are in the value."""
-    canary = value.replace(b"iOS", b"Kanarienvogel").replace(b'"x"', b'"Zeisig"').replace(b"7", b"198765432")
-    parrot = value.replace(b"iOS", b"Graupapageien").replace(b'"x"', b'"Pirole"').replace(b"7", b"123456789")
-    results = [upper_device_type(canary), upper_device_type(parrot)]
+    """Reason and detail stay the same when letters and digits of keys and values give way to others."""
+    results = [upper_device_type(value), upper_device_type(value.translate(OTHER_WORDS))]
     verdicts = [result[:2] if isinstance(result, Malformed) else None for result in results]
 
     assert verdicts[0] == verdicts[1]

@@ -127,7 +127,7 @@ texts = st.one_of(
 json_values = texts.map(str.encode)
 """The texts, as the bytes of a record's value."""
 
-_inserts = [bytes([byte]) for byte in b'{}[]:,"\\ \n\t\x00\x0b\x1f\x7f\x80\xbf\xc0\xc3\xed\xf4\xff0-+.eEx/uN'] + [
+_inserts = [bytes([byte]) for byte in b'{}[]:,"\\ \n\x00\x0b\x1f\x7f\x80\xc0\xc3\xf4\xff\xff0-+.eExuN'] + [
     b"\xef\xbb\xbf",
     b"\xed\xa0\x80",
     b"\xc2\xa0",
@@ -137,13 +137,15 @@ _inserts = [bytes([byte]) for byte in b'{}[]:,"\\ \n\t\x00\x0b\x1f\x7f\x80\xbf\x
     b',"malformed":1',
 ]
 
+_places = st.integers(0, 9999)  # taken modulo the length: drawn from 0 to the length they would crowd at the ends
+
 
 @st.composite
 def mutated(draw: st.DrawFn, originals: Texts = usual_logins | texts) -> bytes:
     """A JSON text with a few bytes flipped, put in, left out or copied from another place."""
     value = bytearray(draw(originals).encode())
     for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
-        at, size = draw(st.integers(0, len(value))), draw(st.integers(0, 3))
+        at, size = draw(_places) % (len(value) + 1), draw(st.integers(0, 3))
         match draw(st.sampled_from(["put", "put", "flip", "leave out", "cut off", "copy"])):
             case "put":
                 value[at : at + size] = draw(st.sampled_from(_inserts))
@@ -154,7 +156,7 @@ def mutated(draw: st.DrawFn, originals: Texts = usual_logins | texts) -> bytes:
             case "cut off":
                 del value[at:]
             case "copy":
-                start = draw(st.integers(0, len(value)))
+                start = draw(_places) % (len(value) + 1)
                 value[at:at] = value[start : start + 20]
     return bytes(value)
 

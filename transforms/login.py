@@ -1,6 +1,7 @@
 """The map of a login: `device_type` upper-cased in place, or the reason why that can't be done."""
 
 import json
+import re
 
 import msgspec
 
@@ -18,8 +19,8 @@ def upper_device_type(value: bytes | None) -> bytes | Malformed:
         The output value (`value` itself where nothing changes), or Malformed with a reason and the tagged value.
     """
     # msgspec checks the JSON but not the UTF-8 of the text that it skips, takes the last of duplicate keys, and knows
-    # no fixed nesting limit: hence the checks around it. Only a \u escape can spell a key differently.
-    if value is None or (b"\\" in value and b"\\u" in value) or not _is_shallow(value):
+    # no fixed nesting limit: hence the checks around it. Only an escape of a letter can spell a key differently.
+    if value is None or (b"\\" in value and _spells_letters(value)) or not _is_shallow(value):
         return exact(value)
     try:
         if not value.isascii():
@@ -47,6 +48,7 @@ class _Login(msgspec.Struct):
 _MISSING = "there is no device_type at the top level"
 
 _decode = msgspec.json.Decoder(_Login).decode
+_spells_letters = re.compile(rb"\\u00[567]").search
 _CHANGES_KEPT, _LENGTH_KEPT = 1000, 100  # bounds the memory, whatever comes in
 _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
 
@@ -100,8 +102,7 @@ def _login(value: bytes, found: list[Member]) -> bytes | Malformed:
     upper = text.upper()
     if upper == text:
         return value
-    changed = json.dumps(upper, ensure_ascii=False) if b"\\" in literal else f'"{upper}"'
-    return value[:start] + changed.encode() + value[end:]
+    return value[:start] + json.dumps(upper, ensure_ascii=False).encode() + value[end:]
 
 
 def _problem(literal: bytes, text: str) -> str | None:

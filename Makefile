@@ -1,8 +1,12 @@
 # One word for each thing to do here. PYTHON chooses the interpreter that makes .venv (3.11 to 3.13).
 PYTHON ?= python3
 STAMP := .venv/.installed
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
-.PHONY: install check test demo lock
+BENCH := .venv/.installed-bench
+
+.PHONY: install check test demo bench bench-quick lock
 
 install: $(STAMP)
 
@@ -22,8 +26,17 @@ test: $(STAMP) ## everything, against a real Apache Kafka
 demo: $(STAMP) ## logins flowing through a real Apache Kafka and this pipeline
 	.venv/bin/python -m tools.demo
 
-lock: ## needs uv; writes both lock files with hashes and without addresses
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --custom-compile-command "make lock" --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+$(BENCH): $(STAMP) requirements-bench.lock
+	.venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-bench.lock
+	@touch $@
+
+bench: $(BENCH) ## this pipeline beside its peers, about half an hour; writes benchmarks/results
+	.venv/bin/python -m benchmarks
+
+bench-quick: $(BENCH) ## the same in under 2 minutes, for every day
+	.venv/bin/python -m benchmarks --quick
+
+lock: ## needs uv; writes the lock files with hashes and without addresses
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra bench -c requirements-dev.lock -o requirements-bench.lock

@@ -73,6 +73,7 @@ class Application(quixstreams.Application):
         self._batched = batched
         self._batches = Batches(self._consumer, self._processing_context)
         self._run_tracker = _RunTracker()
+        self._failure: Exception | None = None
         self._sink: Sink
         self._target = ""
 
@@ -122,9 +123,14 @@ class Application(quixstreams.Application):
         stop_request.on_request = self.stop
         try:
             collected: list[dict[str, Any]] = super().run(*args, **kwargs)
+        except KafkaException as error:
+            if self._failure is None or self._failure is error:
+                raise
+        else:
+            return collected
         finally:
             self.totals.warn(all_of_them=True)
-        return collected
+        raise self._failure  # the abort failed, too: that error would hide this one
 
     def _run_dataframe(self, sink: Any = None) -> None:  # noqa: ANN401  (Quix's)
         self._sink.connect(self._producer, self._start_producer())
@@ -132,7 +138,11 @@ class Application(quixstreams.Application):
         gc.set_threshold(10 * BATCH)
         if self._batched:
             set_message_context(RecordInHand(self._batches))
-        super()._run_dataframe(sink)
+        try:
+            super()._run_dataframe(sink)
+        except Exception as error:
+            self._failure = error
+            raise
 
     def _start_producer(self) -> Producer:
         """Create the producer as Quix does, but let a signal through while a transactional one waits for its id."""

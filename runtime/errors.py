@@ -105,6 +105,8 @@ def explain_kafka(error: KafkaError, broker: str) -> PipelineError | None:
         return Refused(f"the broker at {broker} refused {_REFUSALS[code]}: {error.str()}")
     if code in _UNFIT:
         return Misconfigured(f"{_UNFIT[code]}: {error.str()}")
+    if code == KafkaError.MSG_SIZE_TOO_LARGE:
+        return Failed(f"the output topic's max.message.bytes was larger at start ({error.str()}): start again")
     if code in _UNAVAILABLE:
         return Unavailable(f"no broker answers at {broker} (Quix__Broker__Address): {error.str()}; {START_ONE}")
     return None

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from loguru import logger
 from quixstreams import Application
 from quixstreams.kafka import ConnectionConfig
 from quixstreams.models import Topic, TopicConfig
 
-from runtime.errors import Misconfigured, Stopped, Unavailable, explain_kafka
+from runtime.errors import Misconfigured, Refused, Stopped, Unavailable, explain_kafka
 from runtime.settings import Settings
 from runtime.stopping import stop_request
 
@@ -70,6 +70,18 @@ class Broker:
             if time.monotonic() > deadline:
                 raise self._unavailable()
 
+    def refuse_hidden(self, *names: str) -> None:
+        """See that these credentials may see the topics; to list them hides those that they may not.
+
+        Raises:
+            Refused: they may not see one, be it there or not.
+        """
+        answers = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_WITHIN)
+        for name, answer in answers.items():
+            error = answer.exception()
+            if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise Refused(f"the broker at {self._address} refused the permission Describe on the topic {name!r}")
+
     def topics(self) -> set[str]:
         """The names of all topics that these credentials may see."""
         return set(self._admin.list_topics(timeout=ANSWER_WITHIN).topics)
@@ -123,6 +135,8 @@ def open_topics(app: Application, settings: Settings) -> OpenTopics:
     """
     broker = Broker(app.config.broker_address)
     broker.wait()
+    if not app.is_quix_app:  # there, names get a prefix
+        broker.refuse_hidden(settings.input, settings.output)
     already = broker.topics()
     default = None if app.is_quix_app else -1  # the platform's or the broker's own
     source = app.topic(settings.input, config=TopicConfig(default, default), **_PLAIN)

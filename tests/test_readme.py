@@ -35,7 +35,9 @@ def test_settings() -> None:
 
 def test_env_file() -> None:
     """`.env` holds valid settings, the same as the defaults but for making topics, and no secrets."""
-    in_file = dict(line.split("=", 1) for line in ENV_FILE.read_text().splitlines() if line and not line.startswith("#"))
+    in_file = dict(
+        line.split("=", 1) for line in ENV_FILE.read_text().splitlines() if line and not line.startswith("#")
+    )
     defaults = {str(f.validation_alias): f.default for f in Settings.model_fields.values()}
     changed = {name for name, value in in_file.items() if value.lower() != str(defaults[name]).lower()}
     assert changed == {"AUTO_CREATE_TOPICS"}

@@ -160,7 +160,7 @@ def test_end_of_the_stack(value: bytes | None) -> None:
 
 def _frames() -> int:
     """How many frames are on the stack, the caller's included."""
-    frame, count = sys._getframe(1), 1  # noqa: SLF001  # the documented way to count them
+    frame, count = sys._getframe(1), 1  # the documented way to count them
     while frame.f_back is not None:
         frame, count = frame.f_back, count + 1
     return count

@@ -1,0 +1,165 @@
+"""The experiments: which peers run in which order, over how many records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TypeVar
+
+from benchmarks.latency import measure_latency
+from benchmarks.load import SIZE, pool
+from benchmarks.measure import Backlog, Run, backlog, measure, measure_workers
+from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
+from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+from benchmarks.topics import Topics
+
+_T = TypeVar("_T")
+RECORD_SIZES = (100, SIZE, 1_000, 8_000, 64_000)
+MALFORMED_SHARES = (0, 2, 100)
+WELL_FORMED = "0 %"
+SHARING = ((1, 1), (4, 1), (2, 2), (4, 2), (4, 4))
+"""Partitions, workers."""
+RATES = (1_000, 10_000)
+BY_LATENCY = (OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE)
+_SETTLED = 60  # seconds of the long run after which memory must not grow, or half of it where it is shorter
+_MOST_BYTES = 300_000_000  # of one backlog in the experiment on sizes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done."""
+
+    rounds: int
+    seconds: float
+    """How long a run over a backlog should take, on a quiet machine."""
+    latency_seconds: float
+    everything: bool
+    long_records: int
+
+
+FULL = Plan(3, 4.0, 12.0, everything=True, long_records=10_000_000)
+QUICK = Plan(1, 1.0, 5.0, everything=False, long_records=0)
+
+
+class Experiments:
+    """All of them, on one broker."""
+
+    def __init__(self, topics: Topics, plan: Plan, results: Results) -> None:
+        self._topics = topics
+        self._plan = plan
+        self._results = results
+
+    def warm(self) -> None:
+        """Let the broker's Java compile what it runs often, transactions above all; nothing is kept of it."""
+        source = backlog(self._topics, pool(), 500_000)
+        for name in (OURS, BARE) * self._plan.rounds:
+            measure(self._topics, PEERS[name], source, source.count)
+        self._topics.delete(source.topic)
+        measure_latency(self._topics, PEERS[OURS], RATES[0], self._plan.latency_seconds)
+
+    def throughput(self) -> None:
+        """Every peer over the same topic."""
+        peers = [peer for peer in PEERS.values() if self._wanted(peer)]
+        source = backlog(self._topics, pool(), max(map(self._records, peers)))
+        for number in self._rounds():
+            for peer in rotated(peers, number):
+                run = measure(self._topics, peer, source, self._records(peer))
+                self._results.add(THROUGHPUT, peer.name, "", number, run.figures)
+        self._topics.delete(source.topic)
+
+    def latency(self) -> None:
+        """Both guarantees, here and in stock Quix."""
+        peers = BY_LATENCY if self._plan.everything else (OURS, STOCK, STOCK_AT_LEAST_ONCE)
+        for number in self._rounds():
+            for rate in RATES if self._plan.everything else RATES[:1]:
+                for name in rotated(peers, number):
+                    figures = measure_latency(self._topics, PEERS[name], rate, self._plan.latency_seconds)
+                    self._results.add(LATENCY, name, rate, number, figures)
+
+    def malformed(self) -> None:
+        """By the share that is malformed, of all kinds; stock Quix on well-formed records beside it."""
+        runs = [(OURS, share) for share in MALFORMED_SHARES if self._plan.everything or share == 100]  # noqa: PLR2004
+        runs.append((STOCK, 0))
+        shares = sorted({share for _, share in runs})
+        sources = {
+            share: backlog(self._topics, pool(without_device_type=0, malformed=share / 100), self._records(PEERS[OURS]))
+            for share in shares
+        }
+        for number in self._rounds():
+            for name, share in runs:
+                peer, source = PEERS[name], sources[share]
+                seconds = 0.4 if share == 100 else 1.0  # noqa: PLR2004  (slower records, fewer of them)
+                run = measure(self._topics, peer, source, int(seconds * self._records(peer)))
+                self._results.add(MALFORMED, name, f"{share} %", number, run.figures)
+        self._delete(list(sources.values()))
+
+    def sizes(self) -> None:
+        """By the size of a record, beside the bare loop."""
+        sources = {}
+        for size in RECORD_SIZES:
+            count = int(min(self._records(PEERS[OURS]), _MOST_BYTES / size))
+            sources[size] = backlog(self._topics, pool(size), count)
+        for number in self._rounds():
+            for size, source in sources.items():
+                for name in (OURS, BARE):
+                    run = measure(self._topics, PEERS[name], source, source.count)
+                    megabytes = run.figures["records_per_second"] * size / 1e6
+                    self._results.add(SIZES, name, size, number, {**run.figures, "mb_per_second": megabytes})
+        self._delete(list(sources.values()))
+
+    def workers(self) -> None:
+        """By partitions and workers."""
+        for number in self._rounds():
+            for sharing in SHARING:
+                peer = PEERS[OURS]
+                run = measure_workers(self._topics, peer, pool(), self._records(peer), sharing)
+                self._results.add(WORKERS, OURS, "{}/{}".format(*sharing), number, run.figures)
+
+    def long(self) -> None:
+        """Millions of records behind: whether rate and memory stay flat."""
+        source = backlog(self._topics, pool(), self._plan.long_records)
+        run = measure(self._topics, PEERS[OURS], source, source.count)
+        self._topics.delete(source.topic)
+        self._results.long_rates = list(run.per_second.values())
+        self._results.long_memory = memory_by_second(run)
+        self._results.add(LONG, OURS, "", 1, {**run.figures, **flatness(run.per_second, self._results.long_memory)})
+
+    def _rounds(self) -> range:
+        return range(1, self._plan.rounds + 1)
+
+    def _records(self, peer: Peer) -> int:
+        return int(peer.records_per_second * self._plan.seconds)
+
+    def _wanted(self, peer: Peer) -> bool:
+        if peer.extra and find_spec(peer.extra) is None:
+            print(f"{peer.name} is left out: it is not installed")
+            return False
+        return self._plan.everything or peer.name != STOCK_LOOP
+
+    def _delete(self, sources: Sequence[Backlog]) -> None:
+        self._topics.delete(*(source.topic for source in sources))
+
+
+def rotated(peers: Sequence[_T], number: int) -> list[_T]:
+    """The same order, begun elsewhere in each round, so that nobody always has the place after the pause."""
+    begin = 2 * (number - 1) % len(peers)
+    return [*peers[begin:], *peers[:begin]]
+
+
+def memory_by_second(run: Run) -> list[float]:
+    """The last sample of each second, in MB, from the first record to the last."""
+    first, last = min(run.per_second), max(run.per_second)
+    by_second = {int(sample.time): sample.rss for sample in run.samples}
+    return [rss for second, rss in sorted(by_second.items()) if first <= second <= last]
+
+
+def flatness(per_second: dict[int, int], memory: list[float]) -> dict[str, float]:
+    """How much memory grew once it had settled, and the rate of the last third over that of the first."""
+    settled = min(_SETTLED, len(memory) // 2)
+    rates = list(per_second.values())[1:-1]  # the first and the last second are not whole
+    third = max(1, len(rates) // 3)
+    return {
+        "seconds": len(memory),
+        "settled_after": settled,
+        "growth_mb": max(memory[settled:]) - max(memory[: settled + 1]),
+        "last_third_over_first": (sum(rates[-third:]) / sum(rates[:third])) if rates else 1.0,
+    }

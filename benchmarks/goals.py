@@ -1,0 +1,78 @@
+"""What this pipeline means to reach, and whether a run of the benchmark did."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.peers import BARE, ORIGINAL, OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE
+from benchmarks.results import LATENCY, LONG, MALFORMED, THROUGHPUT, Results
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One figure, and its bound; the figure is None where it was not measured."""
+
+    what: str
+    figure: float | None
+    bound: float
+    kind: Literal["at least", "at most"]
+    unit: str = "x"
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the figure keeps to the bound."""
+        if self.figure is None:
+            return None
+        return self.figure >= self.bound if self.kind == "at least" else self.figure <= self.bound
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        return {True: "reached", False: "**not reached**", None: "not measured"}[self.reached]
+
+
+def goals(results: Results) -> list[Goal]:
+    """All goals, held against these results; ratios are between runs of the same round."""
+
+    def faster(other: str) -> float | None:
+        return results.ratio(THROUGHPUT, "records_per_second", OURS, other)
+
+    def later(other: str) -> float | None:
+        return results.ratio(LATENCY, "p99_ms", OURS, other, 1000)
+
+    return [
+        Goal("throughput, exactly-once, over stock Quix exactly-once", faster(STOCK), 4.5, "at least"),
+        Goal("throughput, exactly-once, over the original script", faster(ORIGINAL), 10, "at least"),
+        Goal("throughput, exactly-once, over the bare confluent-kafka loop", faster(BARE), 0.85, "at least"),
+        Goal("throughput, exactly-once, over our at-least-once", faster(OURS_AT_LEAST_ONCE), 0.95, "at least"),
+        Goal(
+            "CPU for each record, exactly-once, over the bare confluent-kafka loop",
+            results.ratio(THROUGHPUT, "cpu_us", OURS, BARE),
+            1.25,
+            "at most",
+        ),
+        Goal("p99 latency, exactly-once, 1,000/s, over stock at-least-once", later(STOCK_AT_LEAST_ONCE), 2, "at most"),
+        Goal("p99 latency, exactly-once, 1,000/s, over stock exactly-once", later(STOCK), 1 / 50, "at most"),
+        Goal("all records malformed, over stock Quix on well-formed ones", _malformed(results), 1, "at least"),
+        Goal("peak memory of the long run", results.median(LONG, OURS, "peak_mb"), 200, "at most", "MB"),
+        Goal(
+            "growth of its memory once settled (the tolerance is the allocator's)",
+            results.median(LONG, OURS, "growth_mb"),
+            5,
+            "at most",
+            "MB",
+        ),
+    ]
+
+
+def _malformed(results: Results) -> float | None:
+    """All malformed here over none malformed in stock Quix."""
+    ours = {row.round: row for row in results.rows if (row.experiment, row.peer, row.setting) == _ALL_MALFORMED}
+    found = sorted(
+        ours[row.round].figures["records_per_second"] / row.figures["records_per_second"]
+        for row in results.rows
+        if (row.experiment, row.peer) == (MALFORMED, STOCK) and row.round in ours
+    )
+    return found[len(found) // 2] if found else None
+
+
+_ALL_MALFORMED = (MALFORMED, OURS, "100 %")

@@ -1,0 +1,58 @@
+"""What goes in: logins of a wanted size, a wanted share of them malformed, the same ones for every peer."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from itertools import cycle, islice
+from random import Random
+from string import ascii_letters
+
+from tools.logins import WELL_FORMED, Record, records
+
+SIZE = 230
+"""Bytes of a usual login, written as Python's `json.dumps` writes it."""
+
+Value = bytes | None
+_USER_AGENT = len('"ua": "", ')
+_POOL_BYTES = 5_000_000
+
+
+def pool(size: int = SIZE, without_device_type: float = 0.025, malformed: float = 0.0) -> list[Record]:
+    """Make the records that an input topic holds over and over.
+
+    Args:
+        size: bytes of each well-formed value; at least 100.
+        without_device_type: the share that lacks `device_type`: the kind of malformed login that every peer survives.
+        malformed: the share that is malformed in any of the ways that `tools.logins` knows.
+    """
+    random = Random(1)
+    found = [login for login in islice(records(1, 0, time.time), 10_000) if login.reason == WELL_FORMED]
+    found = found[: max(100, min(len(found), _POOL_BYTES // size))]
+    wrong = (record for record in records(2, 1.0, time.time) if record.reason != WELL_FORMED)
+    made: list[Record] = []
+    for login in found:
+        value = _sized(json.loads(login.value or b""), size, random)
+        if random.random() < malformed:
+            made.append(next(wrong))
+        elif random.random() < without_device_type:
+            del value["device_type"]
+            made.append(Record(login.key, json.dumps(value).encode(), "missing_device_type"))
+        else:
+            made.append(Record(login.key, json.dumps(value).encode(), WELL_FORMED))
+    return made
+
+
+def values(records: Sequence[Record], start: int, count: int) -> Counter[Value]:
+    """How often each value stands among `count` records from `start` on, where the pool is repeated."""
+    start %= len(records)
+    return Counter(islice(cycle([record.value for record in records]), start, start + count))
+
+
+def _sized(login: dict[str, object], size: int, random: Random) -> dict[str, object]:
+    """The login, brought to `size` bytes by a user agent before `device_type`, or by leaving members out first."""
+    device_type = login.pop("device_type")
+    if size < SIZE:
+        login = {"user_id": login["user_id"]}
+    missing = size - _USER_AGENT - len(json.dumps({**login, "device_type": device_type}))
+    return {**login, "ua": "".join(random.choices(ascii_letters, k=missing)), "device_type": device_type}

@@ -1,0 +1,105 @@
+"""One run of one peer over a backlog: records a second, CPU for each record, peak memory; its output verified."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.load import Value, values
+from benchmarks.peers import Peer
+from benchmarks.processes import Route, Running, Sample
+from benchmarks.topics import INPUT, OUTPUT, Topics, wait_until
+from benchmarks.verify import verify
+from tools.logins import Record
+
+_QUIET = 1.5  # seconds without a new record, after which the output counts as complete; verifying shows if not
+_SLOWEST = 1_000  # records/s that any peer reaches
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """A filled input topic of one partition."""
+
+    topic: str
+    pool: Sequence[Record]
+    count: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gave."""
+
+    figures: Figures
+    samples: list[Sample]
+    per_second: dict[int, int]
+
+
+def backlog(topics: Topics, pool: Sequence[Record], count: int) -> Backlog:
+    """Make an input topic and fill it."""
+    topic = topics.create(INPUT)
+    topics.fill(topic, pool, count)
+    return Backlog(topic, pool, count)
+
+
+def measure(topics: Topics, peer: Peer, source: Backlog, count: int) -> Run:
+    """Let a peer map the last `count` records of a backlog.
+
+    Raises:
+        PeerFailed: it ended on its own.
+        WrongOutput: its output is wrong.
+    """
+    route, start = Route(topics.address, source.topic, topics.create(OUTPUT)), source.count - count
+    topics.start_at(route.group, route.source, start)
+    with Running(peer, route) as running:
+        _finish(topics, running, route.target, count)
+    return _result(topics, running, route.target, values(source.pool, start, count))
+
+
+def measure_workers(topics: Topics, peer: Peer, pool: Sequence[Record], count: int, sharing: tuple[int, int]) -> Run:
+    """Let processes of a peer share the partitions of a backlog that appears once each of them has its share.
+
+    Args:
+        topics: where.
+        peer: who.
+        pool: the records, over and over.
+        count: how many records.
+        sharing: partitions and processes.
+    """
+    partitions, workers = sharing
+    route = Route(topics.address, topics.create(INPUT, partitions), topics.create(OUTPUT, partitions))
+    show = topics.fill_unseen(route.source, pool, count)
+    with Running(peer, route, workers) as running:
+        wait_until(lambda: topics.members(route.group) == workers, f"{workers} members of {route.group}")
+        show()
+        _finish(topics, running, route.target, count)
+    topics.delete(route.source)
+    return _result(topics, running, route.target, values(pool, 0, count))
+
+
+def _finish(topics: Topics, running: Running, target: str, count: int) -> None:
+    """Wait until the output is complete, then stop the peer."""
+    end, last, since = topics.ends(target), 0, time.monotonic()
+    deadline = since + 60 + count / _SLOWEST
+    while last < count or time.monotonic() - since < _QUIET:
+        running.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{target} has {last} of {count} records")
+        time.sleep(0.2)
+        if (now := end()) != last:
+            last, since = now, time.monotonic()
+    running.stop()
+
+
+def _result(topics: Topics, running: Running, target: str, source: Counter[Value]) -> Run:
+    output = topics.read(target)
+    topics.delete(target)
+    verify(output.values, source, exact=running.peer.exact)
+    count = source.total()
+    figures = {
+        "records": count,
+        "records_per_second": count / (output.last - output.first),
+        "cpu_us": running.cpu_between(output.first, output.last) / count * 1e6,
+        "peak_mb": running.peak,
+    }
+    return Run(figures, running.samples, dict(sorted(output.per_second.items())))

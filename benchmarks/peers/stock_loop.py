@@ -1,0 +1,27 @@
+"""This pipeline with its map and its settings, but one record at a time: what the batches alone bring."""
+
+import sys
+
+from pipeline import build
+from runtime.settings import Settings
+from runtime.stopping import stop_request
+
+
+def main(address: str, source: str, target: str, group: str, guarantee: str) -> None:
+    """Run until SIGTERM."""
+    stop_request.listen()
+    settings = Settings.model_validate(
+        {
+            "Quix__Broker__Address": address,
+            "input": source,
+            "output": target,
+            "Quix__Consumer_Group": group,
+            "PROCESSING_GUARANTEE": guarantee,
+            "COMMIT_EVERY": 1_000_000,  # this loop would commit after each ten, and that is not what is compared
+        }
+    )
+    build(settings, batched=False).run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

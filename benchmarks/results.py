@@ -1,0 +1,95 @@
+"""The figures of all runs, how they are kept in results.json, and the medians and ratios over the rounds."""
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any, Self
+
+from benchmarks.measure import Figures
+
+THROUGHPUT, LATENCY, SIZES, MALFORMED, WORKERS, LONG = "throughput", "latency", "sizes", "malformed", "workers", "long"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run: which experiment, which peer, at which setting (a size, a rate, ...), in which round."""
+
+    experiment: str
+    peer: str
+    setting: str
+    round: int
+    figures: Figures
+
+
+@dataclass
+class Results:
+    """All runs of one call."""
+
+    about: dict[str, str] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    long_rates: list[int] = field(default_factory=list)
+    """Records in each second of the long run."""
+    long_memory: list[float] = field(default_factory=list)
+    """MB at each second of the long run."""
+
+    def add(self, experiment: str, peer: str, setting: object, round_: int, figures: Figures) -> None:
+        """Keep a run and print it."""
+        self.rows.append(Row(experiment, peer, str(setting), round_, figures))
+        shown = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
+        print(f"{experiment:10} {peer:40} {setting:>10} round {round_}: {shown}", flush=True)
+
+    def median(self, experiment: str, peer: str, figure: str, setting: object = "") -> float | None:
+        """The figure's median over the rounds; None where it was not measured."""
+        found = [row.figures[figure] for row in self._select(experiment, peer, setting)]
+        return median(found) if found else None
+
+    def ratio(self, experiment: str, figure: str, one: str, other: str, setting: object = "") -> float | None:
+        """The median of one peer's figure over another's, each pair from the same round."""
+        others = {row.round: row.figures[figure] for row in self._select(experiment, other, setting)}
+        found = [
+            row.figures[figure] / others[row.round]
+            for row in self._select(experiment, one, setting)
+            if row.round in others
+        ]
+        return median(found) if found else None
+
+    def peers(self, experiment: str) -> list[str]:
+        """Who took part, in the order of the runs."""
+        return list(dict.fromkeys(row.peer for row in self.rows if row.experiment == experiment))
+
+    def settings(self, experiment: str) -> list[str]:
+        """The settings tried, in the order of the runs."""
+        return list(dict.fromkeys(row.setting for row in self.rows if row.experiment == experiment))
+
+    def write(self, path: Path) -> None:
+        """Write it all as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `write` wrote."""
+        found: dict[str, Any] = json.loads(path.read_text())
+        return cls(**{**found, "rows": [Row(**row) for row in found["rows"]]})
+
+    def _select(self, experiment: str, peer: str, setting: object) -> Iterable[Row]:
+        wanted = (experiment, peer, str(setting))
+        return (row for row in self.rows if (row.experiment, row.peer, row.setting) == wanted)
+
+
+def about(kafka: str) -> dict[str, str]:
+    """What a reader must know of the machine and the versions."""
+    packages = ("quixstreams", "confluent-kafka", "orjson", "msgspec")
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "python": sys.version.split()[0],
+        "broker": f"Apache Kafka {kafka}, one node on the same machine",
+        "packages": ", ".join(f"{name} {version(name)}" for name in packages),
+    }

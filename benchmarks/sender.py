@@ -1,0 +1,31 @@
+"""Sends logins at a steady rate, as a process of its own, each with the time of sending as its key.
+
+`python -m benchmarks.sender address topic records_per_second seconds`
+"""
+
+import sys
+import time
+from itertools import cycle
+
+from confluent_kafka import Producer
+
+from benchmarks.load import pool
+
+
+def main(address: str, topic: str, rate: str, seconds: str) -> None:
+    """Send each record when it is due; a key is `time.monotonic_ns()`, which all processes of a machine share."""
+    producer = Producer({"bootstrap.servers": address, "linger.ms": 0, "delivery.report.only.error": True})
+    records, count = cycle(pool()), int(int(rate) * float(seconds))
+    sent, start = 0, time.monotonic()
+    while sent < count:
+        due = min(count, int((time.monotonic() - start) * int(rate)))
+        for _ in range(due - sent):
+            producer.produce(topic, next(records).value, str(time.monotonic_ns()))
+        sent = due
+        producer.poll(0)
+        time.sleep(0.001)
+    producer.flush(30)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,180 @@
+"""The benchmark's topics: made, filled, read back whole, and deleted."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupState,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from benchmarks.load import Value
+from tools.logins import Record
+
+TIMEOUT = 60.0  # seconds
+INPUT = {"retention.ms": "-1"}
+OUTPUT = {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
+"""The broker stamps each record of an output topic when it takes it: that is how throughput is measured."""
+
+
+@dataclass
+class Output:
+    """All that a read_committed reader finds in an output topic."""
+
+    values: Counter[Value] = field(default_factory=Counter)
+    first: float = float("inf")
+    """When the broker took the first record, in seconds since the epoch."""
+    last: float = 0.0
+    per_second: Counter[int] = field(default_factory=Counter)
+
+
+class Topics:
+    """The topics of one broker."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._client = {"bootstrap.servers": address, "log_level": 0}
+        self._admin = AdminClient(self._client)
+        self._made = 0
+
+    def create(self, config: dict[str, str], partitions: int = 1) -> str:
+        """Make a topic and return its name."""
+        self._made += 1
+        name = f"{'output' if config is OUTPUT else 'input'}-{self._made}"
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        self._admin.create_topics([topic])[name].result(TIMEOUT)
+        wait_until(lambda: self._leaders(name) == partitions, f"the leaders of {name}")
+        return name
+
+    def delete(self, *names: str) -> None:
+        """Delete topics."""
+        for deleted in self._admin.delete_topics(list(names)).values():
+            deleted.result(TIMEOUT)
+
+    def fill(self, topic: str, pool: Sequence[Record], count: int) -> None:
+        """Write `count` records, round robin over the partitions."""
+        producer = self.producer()
+        self._write(producer, topic, pool, count)
+        _flush(producer)
+
+    def fill_unseen(self, topic: str, pool: Sequence[Record], count: int) -> Callable[[], None]:
+        """Write them in a transaction, for readers to see all at once when the returned function is called."""
+        producer = self.producer({"transactional.id": topic, "transaction.timeout.ms": 600_000})
+        producer.init_transactions(TIMEOUT)
+        producer.begin_transaction()
+        self._write(producer, topic, pool, count)
+        _flush(producer)
+
+        def show() -> None:
+            producer.commit_transaction(TIMEOUT)
+
+        return show
+
+    def producer(self, more: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  (it has no types)
+        """Make a producer."""
+        return Producer({**self._client, "compression.type": "lz4", "linger.ms": 20, **(more or {})})
+
+    def start_at(self, group: str, topic: str, offset: int) -> None:
+        """Let a group begin at this offset of partition 0."""
+        with closing(self._consumer(group)) as consumer:
+            consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+
+    def members(self, group: str) -> int:
+        """How many members the group has, once they all have their partitions; 0 before."""
+        try:
+            found = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT)
+        except KafkaException:  # there is no such group yet
+            return 0
+        return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
+
+    def ends(self, topic: str) -> Callable[[], int]:
+        """Make a function that gives the sum of the partitions' end offsets; transactions' markers count there."""
+        consumer = self._consumer("watcher")
+        places = [TopicPartition(topic, number) for number in range(self._leaders(topic))]
+        return lambda: sum(consumer.get_watermark_offsets(place, timeout=TIMEOUT)[1] for place in places)
+
+    def read(self, topic: str) -> Output:
+        """Read a whole output topic."""
+        output = Output()
+        unfinished = set(range(self._leaders(topic)))
+        with closing(self._consumer("reader")) as consumer:
+            consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
+            deadline = time.monotonic() + 10 * TIMEOUT
+            while unfinished:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{topic} could not be read to its end")
+                _take(consumer.consume(10_000, timeout=0.05), output, unfinished)
+        return output
+
+    def reader(self, topic: str) -> Any:  # noqa: ANN401  (it has no types)
+        """Make a read_committed reader of a new topic that sees records as soon as may be."""
+        consumer = self._consumer("reader")
+        consumer.assign([TopicPartition(topic, number, 0) for number in range(self._leaders(topic))])
+        return consumer
+
+    def _write(self, producer: Any, topic: str, pool: Sequence[Record], count: int) -> None:  # noqa: ANN401
+        partitions = self._leaders(topic)
+        for index, record in enumerate(islice(cycle(pool), count)):
+            while True:
+                try:
+                    producer.produce(topic, record.value, record.key, index % partitions)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+
+    def _leaders(self, topic: str) -> int:
+        found = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic]
+        return sum(partition.leader >= 0 for partition in found.partitions.values())
+
+    def _consumer(self, group: str) -> Any:  # noqa: ANN401  (it has no types)
+        return Consumer(
+            {
+                **self._client,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 10,
+                "fetch.queue.backoff.ms": 5,
+            }
+        )
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout: float = TIMEOUT) -> None:
+    """Wait for a condition; TimeoutError, naming what was awaited, after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout:g} s in vain: {what}")
+        time.sleep(0.05)
+
+
+def _flush(producer: Any) -> None:  # noqa: ANN401  (it has no types)
+    if producer.flush(TIMEOUT):
+        raise TimeoutError("the input could not be written")
+
+
+def _take(messages: list[Any], output: Output, unfinished: set[int]) -> None:
+    good = [message for message in messages if not message.error()]
+    for message in messages:
+        if message.error():
+            if message.error().code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  (its public name)
+                raise KafkaException(message.error())
+            unfinished.discard(message.partition())
+    if good:
+        output.values.update(message.value() for message in good)
+        times = [message.timestamp()[1] for message in good]
+        output.first = min(output.first, min(times) / 1000)
+        output.last = max(output.last, max(times) / 1000)
+        output.per_second.update(time // 1000 for time in times)

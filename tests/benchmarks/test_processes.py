@@ -1,0 +1,54 @@
+"""Peers as processes: what is seen of them, and what happens when they fail."""
+
+import sys
+import time
+
+import pytest
+
+from benchmarks.peers import OURS, PEERS, STOCK, Peer
+from benchmarks.processes import PeerFailed, Route, Running, _arguments, _environment
+
+ROUTE = Route("127.0.0.1:9", "in", "out")
+
+
+def test_ours_runs_with_its_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings in our own environment don't reach the pipeline; the guarantee and the topics do."""
+    monkeypatch.setenv("COMMIT_EVERY", "1000000")
+    found = _environment(PEERS[OURS], ROUTE)
+    assert "COMMIT_EVERY" not in found
+    assert (found["input"], found["output"], found["PROCESSING_GUARANTEE"]) == ("in", "out", "exactly-once")
+    assert _arguments(PEERS[OURS], ROUTE) == []
+
+
+def test_others_take_arguments() -> None:
+    """The other peers get address, topics, group and guarantee as arguments."""
+    assert _arguments(PEERS[STOCK], ROUTE) == ["127.0.0.1:9", "in", "out", "group-of-out", "exactly-once"]
+
+
+def test_a_peer_that_ends_is_noticed() -> None:
+    """A peer that ends on its own is an error that shows what it has printed."""
+    failed = pytest.raises(PeerFailed, match=r"No module named benchmarks\.no_such_module")
+    with Running(Peer("nobody", "benchmarks.no_such_module"), ROUTE) as running, failed:
+        _check_for(30, running)
+
+
+def test_cpu_and_memory_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that computes shows at most as many CPU seconds as have passed, and some MB, and stops when asked."""
+    monkeypatch.setattr("benchmarks.processes._arguments", lambda *_: ["-n1", "-r1", "while True: pass"])
+    with Running(Peer("busy", "timeit"), ROUTE) as running:
+        begin = time.time()
+        deadline = time.monotonic() + 30
+        while (len(running.samples) < 3 or running.samples[-1].cpu < 0.3) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        end = time.time()
+        running.stop()
+    assert 0.1 < running.cpu_between(begin, end) <= end - begin + 0.1
+    assert running.samples[-1].rss <= running.peak
+    assert 3 < running.peak < 100, sys.platform
+
+
+def _check_for(seconds: float, running: Running) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        running.check()
+        time.sleep(0.02)

@@ -1,0 +1,129 @@
+"""The benchmark's figures: medians, ratios within a round, goals, the Markdown and the charts."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from benchmarks.charts import charts
+from benchmarks.experiments import flatness, rotated
+from benchmarks.goals import goals
+from benchmarks.latency import percentile
+from benchmarks.peers import BARE, OURS, STOCK, STOCK_AT_LEAST_ONCE
+from benchmarks.report import markdown
+from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+
+
+def run(rate: float, **more: float) -> dict[str, float]:
+    """The figures of one run."""
+    return {"records": 1000, "records_per_second": rate, "cpu_us": 1e6 / rate, "peak_mb": 150.0, **more}
+
+
+def filled() -> Results:
+    """Results of every experiment."""
+    results = Results({"machine": "2 cores"})
+    # The machine is twice as slow in round 2, and four times as slow in round 3.
+    for number, slower in ((1, 1), (2, 2), (3, 4)):
+        for peer, rate in ((OURS, 400_000), (STOCK, 80_000), (BARE, 500_000)):
+            results.add(THROUGHPUT, peer, "", number, run(rate / slower))
+            results.add(SIZES, peer, 100, number, run(rate / slower, mb_per_second=rate / slower / 10_000))
+        for peer, p99 in ((OURS, 25.0), (STOCK, 4900.0), (STOCK_AT_LEAST_ONCE, 10.0)):
+            results.add(LATENCY, peer, 1000, number, {"p50_ms": p99 / 2, "p99_ms": p99 * slower, "p999_ms": p99 * 5})
+        results.add(MALFORMED, OURS, "100 %", number, run(88_000 / slower))
+        results.add(MALFORMED, STOCK, "0 %", number, run(80_000 / slower))
+        results.add(WORKERS, OURS, "4/2", number, run(500_000))
+    long = flatness(dict.fromkeys(range(100, 110), 300_000), [120.0] * 10)
+    results.add(LONG, OURS, "", 1, run(300_000, **long))
+    results.long_rates, results.long_memory = [300_000] * 10, [120.0] * 10
+    return results
+
+
+def test_median_over_rounds() -> None:
+    """A figure is the median of its rounds, and none where it was not measured."""
+    results = filled()
+    assert results.median(THROUGHPUT, OURS, "records_per_second") == 200_000
+    assert results.median(THROUGHPUT, "nobody", "records_per_second") is None
+
+
+def test_ratio_within_a_round() -> None:
+    """A ratio compares runs of the same round, so that a machine that slows down does not show in it."""
+    results = filled()
+    results.add(THROUGHPUT, OURS, "", 4, run(1.0))  # the other has no such round
+    assert results.ratio(THROUGHPUT, "records_per_second", OURS, STOCK) == 5.0
+
+
+def test_goals() -> None:
+    """Each goal is held against its own figure."""
+    found = {goal.what: (goal.figure, goal.verdict) for goal in goals(filled())}
+    assert list(found.values()) == [
+        (5.0, "reached"),
+        (None, "not measured"),
+        (0.8, "**not reached**"),
+        (None, "not measured"),
+        (pytest.approx(1.25), "reached"),
+        (2.5, "**not reached**"),
+        (pytest.approx(25 / 4900), "reached"),
+        (1.1, "reached"),
+        (150.0, "reached"),
+        (0.0, "reached"),
+    ]
+
+
+def test_markdown() -> None:
+    """The report has a section for each experiment, and tables whose rows are as wide as their headers."""
+    text = markdown(filled())
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## To reach",
+        "## Throughput",
+        "## Latency, as a read_committed reader sees it, in ms",
+        "## By the size of a record",
+        "## By the share of malformed records",
+        "## By partitions and workers",
+        "## A long run",
+    ]
+    assert f"| {OURS} | 200,000 | 5.00 x | 0.80 x | 5.00 | 150 |" in text
+    for table in (part.splitlines() for part in text.split("\n\n") if part.startswith("|")):
+        assert len({line.count("|") for line in table}) == 1
+
+
+def test_charts() -> None:
+    """Each chart is a picture of its own, in XML without errors, that names what it shows."""
+    drawn = charts(filled())
+    assert set(drawn) == {"throughput.svg", "latency-1000.svg", "sizes.svg", "long-rate.svg", "long-memory.svg"}
+    for text in drawn.values():
+        assert ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  (our own text)
+        assert OURS in text
+        assert "prefers-color-scheme: dark" in text
+
+
+def test_nothing_measured() -> None:
+    """Without a single run there is a report that says so, and no chart."""
+    assert markdown(Results()).count("not measured") == 10
+    assert charts(Results()) == {}
+
+
+def test_results_are_kept(tmp_path: Path) -> None:
+    """What is written is read back the same."""
+    results = filled()
+    results.write(tmp_path / "results.json")
+    assert Results.read(tmp_path / "results.json") == results
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 501.0), (0.99, 991.0), (0.999, 1000.0)])
+def test_percentile(share: float, expected: float) -> None:
+    """Of the numbers 1 to 1,000, a percentile is the number at that place."""
+    assert percentile([float(number) for number in range(1, 1001)], share) == expected
+
+
+def test_growth_is_seen() -> None:
+    """Memory that goes on growing shows, memory that was higher at first does not."""
+    rates = dict.fromkeys(range(1000, 1200), 10)
+    assert flatness(rates, [100.0 + second for second in range(200)])["growth_mb"] == 139
+    assert flatness(rates, [150.0, *([100.0] * 199)])["growth_mb"] == -50
+
+
+def test_order_rotates() -> None:
+    """Each round has every peer once, and begins with another one."""
+    rounds = [rotated("abcdefg", number) for number in (1, 2, 3)]
+    assert [sorted(order) for order in rounds] == [list("abcdefg")] * 3
+    assert len({order[0] for order in rounds}) == 3

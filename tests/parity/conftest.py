@@ -1,0 +1,45 @@
+"""What these tests share: the contract's cases, and workers with more than the public settings."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import process
+import pytest
+from kafka import Kafka
+from process import Pipelines
+
+from tools.broker import Broker
+
+sys.path.append(str(Path(__file__).parents[1] / "pipeline"))  # cases.py and expected.py
+
+
+@pytest.fixture(scope="session")
+def own_broker() -> Iterator[Broker]:
+    """A broker that may be frozen, and that gives a worker up after a second if the worker asks for it."""
+    with Broker(properties={"group.min.session.timeout.ms": "1000"}) as broker:
+        yield broker
+
+
+@pytest.fixture
+def workers(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipelines]:
+    """Starts `run_pipeline.py` on the session's broker."""
+    monkeypatch.setattr(process, "SCRIPT", Path(__file__).parent / "run_pipeline.py")
+    with Pipelines(kafka.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+@pytest.fixture
+def own_workers(own_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipelines]:
+    """Starts `run_pipeline.py` on `own_broker`."""
+    monkeypatch.setattr(process, "SCRIPT", Path(__file__).parent / "run_pipeline.py")
+    with Pipelines(own_broker.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A file for SLOW_WHILE; to be removed when it may go fast."""
+    file = tmp_path / "slow"
+    file.touch()
+    return file

@@ -1,0 +1,81 @@
+"""What the batch driver promises beyond stock Quix's loop: whole batches, and commits in groups."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from kafka import Kafka, Record, wait_until
+from process import RUNNING, Pipelines, group_of
+
+VALUE = b'{"device_type": "ios"}'
+NOW = int(time.time() * 1000)
+
+
+@pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
+def test_failure_in_a_batch(kafka: Kafka, workers: Pipelines, tmp_path: Path, guarantee: str) -> None:
+    """Where the map fails in the middle of a batch, nothing of it is committed; under exactly-once, nothing visible."""
+    source, target = (kafka.create_topic(f"failing-{guarantee}-{end}") for end in ("in", "out"))
+    kafka.produce(source, [Record(b"k", b"fail" if number == 4_321 else VALUE, [], NOW) for number in range(6_000)])
+    trace = tmp_path / "trace"
+    worker = workers.start(
+        source, target, PROCESSING_GUARANTEE=guarantee, MAP="failing", BATCH=1_000, COMMIT_EVERY=1, TRACE_BATCHES=trace
+    )
+    assert worker.wait() == 70
+    assert "told to fail" in worker.log
+
+    *whole, last = map(int, trace.read_text().split())
+    begin = sum(whole)
+    assert begin <= 4_321 < begin + last
+    committed = kafka.committed(group_of(source), source).get(0, 0)
+    assert committed <= begin
+    read = kafka.read(target, committed)
+    if guarantee == "exactly-once":
+        assert len(read) == committed
+    else:
+        assert committed <= len(read) <= 4_321
+
+
+def test_trickle(kafka: Kafka, workers: Pipelines) -> None:
+    """Where records come one by one, COMMIT_EVERY of them are committed at once, and fewer are not."""
+    source, target = (kafka.create_topic(f"trickle-{end}") for end in ("in", "out"))
+    worker = workers.start(source, target, COMMIT_EVERY=5, COMMIT_INTERVAL=10)
+    worker.wait_for(RUNNING)
+    for number in range(1, 11):
+        kafka.produce(source, [Record(b"k", VALUE, [], NOW)])
+        committed = number // 5 * 5
+        wait_until(partial(has_written, kafka, target, number + committed // 5), "it is written and committed", 8)
+        assert kafka.committed(group_of(source), source).get(0, 0) == committed
+    assert worker.stop() == 0
+
+
+def has_written(kafka: Kafka, target: str, offsets: int) -> bool:
+    """Whether so many offsets are taken in the only partition, by records and the marks of transactions."""
+    return kafka.end_offsets(target)[0] >= offsets
+
+
+def test_interval(kafka: Kafka, workers: Pipelines) -> None:
+    """Records that are too few for COMMIT_EVERY are committed after COMMIT_INTERVAL."""
+    source, target = (kafka.create_topic(f"interval-{end}") for end in ("in", "out"))
+    kafka.produce(source, [Record(b"k", VALUE, [], NOW)] * 3)
+    worker = workers.start(source, target, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=0.5)
+    wait_until(lambda: kafka.committed(group_of(source), source).get(0) == 3, "three are committed")
+    assert worker.stop() == 0
+
+
+def test_behind(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
+    """While batches come full, only the interval commits: nobody waits for the newest record."""
+    source, target = (kafka.create_topic(f"behind-{end}") for end in ("in", "out"))
+    total, batch = 100_000, 500
+    kafka.produce(source, [Record(b"k", VALUE, [], NOW)] * total)
+    trace = tmp_path / "trace"
+    worker = workers.start(source, target, COMMIT_EVERY=1, COMMIT_INTERVAL=10, BATCH=batch, TRACE_BATCHES=trace)
+    kafka.read(target, total)
+    assert worker.stop() == 0
+
+    sizes = list(map(int, trace.read_text().split()))
+    assert sum(sizes) == total
+    not_full = sum(size < batch for size in sizes)
+    assert not_full < len(sizes) / 2, "the batches were to be full"
+    transactions = kafka.end_offsets(target)[0] - total
+    assert transactions <= not_full + 1, "the last one may come from the interval"

@@ -1,0 +1,155 @@
+"""A worker that the group gave up, and one whose broker froze; on a broker of their own."""
+
+import random
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from confluent_kafka import Producer
+from expected import expected
+from kafka import TIMEOUT, Kafka, Record, wait_until
+from process import Pipeline, Pipelines, group_of
+
+from tools.broker import Broker
+
+NOW = int(time.time() * 1000)
+PARTITIONS = 2
+TOTAL = 4_000
+LOST = "the group gave this worker's partitions away"
+FROZEN = 4.0  # seconds in which any queue without a bound would have filled
+BACKLOG = 300_000
+MEBIBYTE = 1 << 20
+
+
+class Case(NamedTuple):
+    """How a worker is when it is frozen."""
+
+    guarantee: str
+    name: str
+    commit_every: int
+    in_a_batch: bool
+
+
+CASES = [
+    Case("exactly-once", "in a batch", 10, in_a_batch=True),
+    Case("at-least-once", "in a batch", 10, in_a_batch=True),
+    Case("exactly-once", "with a checkpoint unfinished", 1_000_000, in_a_batch=False),
+    Case("at-least-once", "with a checkpoint unfinished", 1_000_000, in_a_batch=False),
+]
+
+
+class Lost:
+    """A worker that is frozen until another one has taken over and done all."""
+
+    def __init__(self, kafka: Kafka, workers: Pipelines, case: Case, slow: Path) -> None:
+        self.kafka = kafka
+        self.case = case
+        self._workers = workers
+        name = f"{case.guarantee}-{case.name.replace(' ', '-')}"
+        self.source, self.target = (kafka.create_topic(f"{name}-{end}", PARTITIONS) for end in ("in", "out"))
+        self.before = TOTAL if case.in_a_batch else 100
+        kafka.produce(self.source, numbered(0, self.before))
+        self.first = self._start(SLOW_WHILE=slow, COMMIT_EVERY=case.commit_every)
+        self.second: Pipeline
+
+    def _start(self, **settings: object) -> Pipeline:
+        return self._workers.start(
+            self.source,
+            self.target,
+            PROCESSING_GUARANTEE=self.case.guarantee,
+            COMMIT_INTERVAL=10,
+            SESSION_TIMEOUT_MS=1500,
+            **settings,
+        )
+
+    def written(self) -> int:
+        """How many records were written, committed or not."""
+        return sum(self.kafka.end_offsets(self.target).values())
+
+    def committed(self) -> int:
+        """How many records of the input are committed."""
+        return sum(self.kafka.committed(group_of(self.source), self.source).values())
+
+    def all_committed(self) -> bool:
+        """Whether the whole input is committed."""
+        return self.committed() == TOTAL
+
+    def freeze(self) -> None:
+        """Stop it where the case says, start another one, and give that one something to do."""
+        least = 10 if self.case.in_a_batch else self.before
+        wait_until(lambda: sum(self.kafka.end_offsets(self.target).values()) >= least, "it is in the middle")
+        self.first.send(signal.SIGSTOP)
+        assert self.committed() < self.before
+        self.second = self._start()
+        self.kafka.produce(self.source, numbered(self.before, TOTAL))
+
+    def check(self) -> None:
+        """All is there and committed; once, in order, where that was promised."""
+        read = self.kafka.read(self.target, TOTAL)
+        wanted = sorted(map(expected, numbered(0, TOTAL)), key=lambda record: record.partition)
+        if self.case.guarantee == "exactly-once":
+            assert read == wanted
+        else:
+            assert {record.value for record in read} == {record.value for record in wanted}
+        assert self.all_committed()
+
+
+def numbered(begin: int, end: int) -> list[Record]:
+    """Records that tell each other apart."""
+    value = b'{"device_type": "ios", "n": %d}'
+    return [Record(b"k", value % number, [], NOW, number % PARTITIONS) for number in range(begin, end)]
+
+
+def test_lost(own_broker: Broker, own_workers: Pipelines, slow: Path) -> None:
+    """A worker that the group gave up stops with 70 and says so, and commits nothing: each record is there once.
+
+    Under at-least-once, what it had written without committing it comes twice.
+    """
+    cases = [Lost(Kafka(own_broker.address), own_workers, case, slow) for case in CASES]
+    for case in cases:
+        case.freeze()
+    for case in cases:
+        wait_until(case.all_committed, "the second has done it all")
+    slow.unlink()
+    for case in cases:
+        case.first.send(signal.SIGCONT)
+    for case in cases:
+        assert case.first.wait() == 70
+        assert [LOST in line for line in case.first.lines].count(True) == 1
+        assert LOST in case.first.lines[-1]
+        assert case.second.stop() == 0
+        case.check()
+
+
+def test_frozen_broker(own_broker: Broker, own_workers: Pipelines, tmp_path: Path) -> None:
+    """While the broker answers nothing, in the middle of a backlog, memory stays below 256 MiB; then it goes on."""
+    kafka = Kafka(own_broker.address)
+    source, target = (kafka.create_topic(f"frozen-{end}", PARTITIONS) for end in ("in", "out"))
+    produce_large(own_broker.address, source)
+    peak = tmp_path / "peak"
+    worker = own_workers.start(source, target, PEAK_MEMORY=peak)
+    begun = wait_until(lambda: sum(kafka.end_offsets(target).values()), "the first record")
+    assert begun < BACKLOG / 2, "it was to be frozen in the middle"
+    own_broker.pause()
+    time.sleep(FROZEN)
+    own_broker.resume()
+    wait_until(lambda: kafka.partitions(target), "the broker is back")
+    wait_until(lambda: sum(kafka.committed(group_of(source), source).values()) == BACKLOG, "it has gone on to the end")
+    assert worker.stop() == 0
+    assert f"stopped: {BACKLOG} in, {BACKLOG} out" in worker.lines[-1]
+    assert int(peak.read_text()) < 256 * MEBIBYTE
+
+
+def produce_large(address: str, topic: str) -> None:
+    """Write BACKLOG records of a kilobyte, which compress as well as logins do."""
+    producer = Producer({"bootstrap.servers": address, "compression.type": "lz4", "linger.ms": 50})
+    values = [b'{"device_type": "ios", "x": "%b"}' % random.Random(n).randbytes(500).hex().encode() for n in range(500)]
+    for number in range(BACKLOG):
+        while True:
+            try:
+                producer.produce(topic, values[number % 500], partition=number % PARTITIONS)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    assert producer.flush(TIMEOUT) == 0

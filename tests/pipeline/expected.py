@@ -1,0 +1,16 @@
+"""What the contract expects in the output topic for a record of the input topic."""
+
+from dataclasses import replace
+
+from kafka import Record
+
+from transforms import Malformed, upper_device_type
+
+
+def expected(record: Record) -> Record:
+    """The record in the output, if it fits into the topic: the map's value, no forged tag, the tag as last header."""
+    result = upper_device_type(record.value)
+    headers = [header for header in record.headers if header[0] != "malformed"]
+    if not isinstance(result, Malformed):
+        return replace(record, value=result, headers=headers)
+    return replace(record, value=result.value, headers=[*headers, ("malformed", result.reason.encode())])

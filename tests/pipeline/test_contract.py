@@ -1,0 +1,107 @@
+"""Every row of the record contract, through the process, for both guarantees and two partition layouts."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+from cases import CASES, Case
+from expected import expected
+from kafka import Kafka, Record
+from lasting import lasting_topic
+from process import RUNNING, Pipeline, Pipelines, group_of
+
+RUNS = [(guarantee, count) for guarantee in ("exactly-once", "at-least-once") for count in (1, 4)]
+
+
+class Run(NamedTuple):
+    """What a pipeline that has stopped read and wrote."""
+
+    source: str
+    sent: list[Record]
+    read: dict[int, list[Record]]
+    process: Pipeline
+    exit_code: int
+
+
+@pytest.fixture(scope="module")
+def runs(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, int], Run]]:
+    """One run for each guarantee and layout, all at once; each partition has all cases, in an order of its own."""
+    with Pipelines(kafka.address, tmp_path_factory.mktemp("contract")) as pipelines:
+        started = {}
+        for guarantee, count in RUNS:
+            source, target = (lasting_topic(kafka, f"{guarantee}-{count}-{end}", count) for end in ("in", "out"))
+            sent = [replace(case.record, partition=number) for number in range(count) for case in in_order(number)]
+            kafka.produce(source, sent)
+            process = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+            started[guarantee, count] = (source, target, sent, process)
+        yield {run: finish(kafka, *parts) for run, parts in started.items()}
+
+
+def finish(kafka: Kafka, source: str, target: str, sent: list[Record], process: Pipeline) -> Run:
+    """Stop a pipeline once it has written all."""
+    process.wait_for(RUNNING)
+    read: dict[int, list[Record]] = {}
+    for record in kafka.read(target, len(sent)):
+        read.setdefault(record.partition, []).append(record)
+    return Run(source, sent, read, process, process.stop())
+
+
+def in_order(partition: int) -> list[Case]:
+    """The cases as they stand in a partition."""
+    return CASES[partition:] + CASES[:partition]
+
+
+@pytest.fixture(params=RUNS, ids=lambda run: f"{run[0]}-{run[1]}")
+def run(request: pytest.FixtureRequest, runs: dict[tuple[str, int], Run]) -> Run:
+    """Each of the runs."""
+    return runs[request.param]
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
+def test_record(run: Run, number: int) -> None:
+    """A record comes out on its partition, in its place, with the value and headers that the contract says."""
+    for partition, records in run.read.items():
+        case = in_order(partition)[number]
+        wanted = expected(replace(case.record, partition=partition))
+        assert records[number] == wanted
+        assert dict(wanted.headers).get("malformed") == (case.reason and case.reason.encode())
+
+
+def test_one_for_one(run: Run) -> None:
+    """Each partition has one record out for each record in, under read_committed, and all of it is committed."""
+    assert {partition: len(records) for partition, records in run.read.items()} == Counter(
+        record.partition for record in run.sent
+    )
+
+
+def test_all_is_committed(kafka: Kafka, run: Run) -> None:
+    """Records that were there before the first start are processed and, once it has stopped, committed."""
+    assert kafka.committed(group_of(run.source), run.source) == dict.fromkeys(run.read, len(CASES))
+
+
+def test_stop_line(run: Run) -> None:
+    """It exits with 0, and its last line has the totals: in, out, malformed, and each reason's share."""
+    reasons = Counter(case.reason for case in CASES if case.reason)
+    partitions = len(run.read)
+    totals = f"{len(run.sent)} in, {len(run.sent)} out, {reasons.total() * partitions} malformed"
+
+    assert run.exit_code == 0
+    assert f"stopped: {totals} (" in run.process.lines[-1]
+    for reason, count in reasons.items():
+        assert f"{reason} {count * partitions}" in run.process.lines[-1]
+
+
+def test_warnings(run: Run) -> None:
+    """Each reason is warned of, by at most two lines: one at once, and one with the rest when it stops."""
+    for reason in {case.reason for case in CASES if case.reason}:
+        lines = [line for line in run.process.lines if "WARNING" in line and reason in line]
+        assert 1 <= len(lines) <= 2
+        counts = sum(int(line.partition(" malformed since")[0].rpartition(" ")[2]) for line in lines)
+        assert counts == sum(case.reason == reason for case in CASES) * len(run.read)
+
+
+def test_leaves_nothing_behind(run: Run) -> None:
+    """The working directory stays empty: it may be read-only."""
+    assert list(run.process.folder.iterdir()) == []

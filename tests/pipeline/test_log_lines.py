@@ -1,0 +1,144 @@
+"""What the running pipeline logs: lines that machines can read, few of them, and nothing of what a record holds."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from kafka import Kafka, Record
+from lasting import lasting_topic
+from process import RUNNING, Pipeline, Pipelines
+
+CANARY = "canary"
+BURST = 5000
+VALUES = {
+    "invalid_utf8": b'{"ip": "canary", "x": "\xff"}',
+    "invalid_json": b'{"ip": "canary", canary',
+    "not_an_object": b'["canary"]',
+    "missing_device_type": b'{"ip": "canary", "canary": 1}',
+    "duplicate_device_type": b'{"device_type": "canary", "device_type": "canary"}',
+    "invalid_device_type": b'{"ip": "canary", "device_type": ["canary"]}',
+    "well_formed": b'{"ip": "canary", "device_type": "canary"}',
+}
+SECRETS = {
+    "Quix__Sdk__Token": "s3cret-token",
+    "BROKER_SASL_PASSWORD": "s3cret-password",
+    "BROKER_SSL_KEY_PASSWORD": "s3cret-key",
+}
+FORMATS = ["text", "json"]
+
+
+class Run(NamedTuple):
+    """A pipeline that has stopped, its log's lines by field, and how many records it read of each kind."""
+
+    pipeline: Pipeline
+    lines: list[dict[str, Any]]
+    sent: Counter[str]
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the session's broker."""
+    with Pipelines(kafka.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+@pytest.fixture(scope="module")
+def runs(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
+    """A pipeline for each format, both with every log level on, that gets a burst of malformed records."""
+    sent = Counter(name for number in range(BURST) for name in [list(VALUES)[number % len(VALUES)]])
+    records = [
+        Record(b"canary", VALUES[name], [("canary", b"canary"), ("malformed", b"canary")]) for name in sent.elements()
+    ]
+    with Pipelines(kafka.address, tmp_path_factory.mktemp("logs")) as pipelines:
+        started = {}
+        for form in FORMATS:
+            source, target = lasting_topic(kafka, f"logs-{form}-in"), lasting_topic(kafka, f"logs-{form}-out")
+            kafka.produce(source, records)
+            pipeline = pipelines.start(source, target, LOG_FORMAT=form, LOG_LEVEL="DEBUG")
+            started[form] = target, pipeline
+        yield {form: finish(kafka, target, pipeline, sent) for form, (target, pipeline) in started.items()}
+
+
+def finish(kafka: Kafka, target: str, pipeline: Pipeline, sent: Counter[str]) -> Run:
+    """Stop a pipeline once it has written all."""
+    pipeline.wait_for(RUNNING)
+    kafka.read(target, sent.total())
+    assert pipeline.stop() == 0
+    is_json = pipeline.lines[0].startswith("{")
+    lines = [json.loads(line) if is_json else fields_of(line) for line in pipeline.lines]
+    return Run(pipeline, lines, sent)
+
+
+def fields_of(line: str) -> dict[str, Any]:
+    """The parts of a line of text."""
+    found = re.fullmatch(r"(?P<time>\S+ \S+) (?P<level>[A-Z]+) +(?P<logger>\S+) \| (?P<message>.*)", line)
+    assert found is not None, line
+    return found.groupdict()
+
+
+@pytest.fixture(params=FORMATS)
+def run(request: pytest.FixtureRequest, runs: dict[str, Run]) -> Run:
+    """Each of the runs."""
+    return runs[request.param]
+
+
+def test_every_line(run: Run) -> None:
+    """Every line, those of libraries included, has a time, a level, a logger and a message, in both formats."""
+    assert {"runtime.command", "quixstreams.app"} <= {line["logger"] for line in run.lines}
+    for line in run.lines:
+        assert line.keys() >= {"time", "level", "logger", "message"}
+        assert line["level"] in ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def test_start_line(run: Run) -> None:
+    """The first line has the effective settings, by the names of their variables."""
+    first = run.lines[0]["message"]
+    assert first.startswith("starting: ")
+    for text in (
+        "Quix__Broker__Address=127.0.0.1:",
+        "input=logs-",
+        "PROCESSING_GUARANTEE=exactly-once",
+        "COMMIT_EVERY=10",
+    ):
+        assert text in first
+
+
+def test_few_warnings(run: Run) -> None:
+    """A burst of malformed records gives one or two warnings for each reason, whose counts add up to what there was."""
+    counted: Counter[str] = Counter()
+    for line in run.lines:
+        if line["level"] == "WARNING":
+            found = re.match(r"(\d+) malformed since .*: (\w+), for example partition 0 offset (\d+)", line["message"])
+            assert found is not None, line
+            counted[found[2]] += int(found[1])
+            assert int(found[3]) < run.sent.total()
+
+    assert counted == Counter({name: count for name, count in run.sent.items() if name != "well_formed"})
+    assert sum(line["level"] == "WARNING" for line in run.lines) <= 2 * len(counted)
+
+
+def test_no_personal_data(run: Run) -> None:
+    """Nothing of a record's value, key or headers is in the log, not even with LOG_LEVEL=DEBUG."""
+    assert CANARY not in run.pipeline.log
+
+
+def test_secrets(tmp_path: Path) -> None:
+    """Secrets are masked in the start line and are nowhere else in the log."""
+    settings = {
+        "Quix__Broker__Address": "nowhere.invalid:9092",
+        "LOG_LEVEL": "DEBUG",
+        "BROKER_SECURITY_PROTOCOL": "sasl_plaintext",
+        "BROKER_SASL_MECHANISM": "plain",
+        "BROKER_SASL_USERNAME": "alice",
+    }
+    with Pipeline(settings | SECRETS, tmp_path) as pipeline:
+        start = pipeline.wait_for("starting: ")
+        assert pipeline.stop() == 0
+    assert "BROKER_SASL_USERNAME=alice" in start
+    for name, secret in SECRETS.items():
+        assert f"{name}=***" in start
+        assert secret not in pipeline.log

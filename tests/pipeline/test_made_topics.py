@@ -1,0 +1,70 @@
+"""Topics that are missing, where AUTO_CREATE_TOPICS lets the pipeline make them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from expected import expected
+from kafka import TIMEOUT, Kafka, Record
+from lasting import lasting_topic
+from process import RUNNING, Pipelines
+
+COPIED = {
+    "max.message.bytes": "54321",
+    "message.timestamp.before.max.ms": "9000000000000",
+    "message.timestamp.after.max.ms": "7200000",
+}
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the session's broker."""
+    with Pipelines(kafka.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+def config(kafka: Kafka, topic: str) -> dict[str, str]:
+    """The topic's settings."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    admin = AdminClient({"bootstrap.servers": kafka.address})
+    return {name: entry.value for name, entry in admin.describe_configs([resource])[resource].result(TIMEOUT).items()}
+
+
+def test_missing_output(kafka: Kafka, pipelines: Pipelines) -> None:
+    """A missing output topic is made with the input's partition count and limits, so that it refuses nothing."""
+    source = lasting_topic(kafka, "makes-output", 3, COPIED)
+    sent = [Record(None, b'{"device_type": "ios"}', partition=partition) for partition in range(3)]
+    kafka.produce(source, sent)
+    pipeline = pipelines.start(source, "made-output", AUTO_CREATE_TOPICS="true")
+    pipeline.wait_for(RUNNING)
+    assert kafka.read("made-output", 3) == [expected(record) for record in sent]
+    assert pipeline.stop() == 0
+
+    assert len(kafka.partitions("made-output")) == 3
+    assert COPIED.items() <= config(kafka, "made-output").items()
+    assert config(kafka, "made-output")["cleanup.policy"] == "delete"
+    assert "WARNING" not in pipeline.log
+
+
+def test_missing_input(kafka: Kafka, pipelines: Pipelines) -> None:
+    """A missing input topic is made, but not in silence: its name may be misspelt."""
+    pipeline = pipelines.start("mispelt", "made-too", AUTO_CREATE_TOPICS="true")
+    line = pipeline.wait_for("WARNING", "mispelt")
+    assert "is the name right?" in line
+    pipeline.wait_for(RUNNING)
+    record = Record(b"k", b'{"device_type": "ios"}')
+    kafka.produce("mispelt", [record])
+    assert kafka.read("made-too", 1) == [expected(record)]
+    assert pipeline.stop() == 0
+
+
+@pytest.mark.parametrize("missing", ["input", "output"])
+def test_nothing_is_made(kafka: Kafka, pipelines: Pipelines, missing: str) -> None:
+    """Without AUTO_CREATE_TOPICS no topic is made."""
+    lasting_topic(kafka, f"not-{missing}")
+    names = {"input": f"not-{missing}", "output": f"not-{missing}", missing: f"never-{missing}"}
+    assert pipelines.start(names["input"], names["output"]).wait() == 78
+    assert (
+        f"never-{missing}" not in AdminClient({"bootstrap.servers": kafka.address}).list_topics(timeout=TIMEOUT).topics
+    )

@@ -1,0 +1,202 @@
+"""A broker that can't be reached, or that refuses: exit codes 69 and 77, and what has to be allowed."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+from kafka import TIMEOUT
+from process import RUNNING, Pipeline, Pipelines, group_of
+
+from tools.broker import Broker
+
+TOPIC, GROUP, TRANSACTION = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
+EXACT, PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
+PASSWORD = "s3cret-password"  # noqa: S105  (of users who live as long as this module's broker)
+
+
+class Grant(NamedTuple):
+    """One permission; with what the pipeline names where it is all that is lacking."""
+
+    kind: ResourceType
+    name: str
+    operation: AclOperation
+    pattern: ResourcePatternType
+    said: list[str]
+
+
+MINIMAL = {
+    "input-Read": Grant(TOPIC, "in", AclOperation.READ, EXACT, ["a permission on a topic", "Read"]),
+    "input-DescribeConfigs": Grant(TOPIC, "in", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"in"', "DescribeConfigs"]),
+    "output-Write": Grant(TOPIC, "out", AclOperation.WRITE, EXACT, ["a permission on a topic", "Write"]),
+    "output-DescribeConfigs": Grant(TOPIC, "out", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"out"', "DescribeConfigs"]),
+    "group-Read": Grant(GROUP, "<group>", AclOperation.READ, EXACT, ["consumer group", "Quix__Consumer_Group"]),
+    "transaction-Write": Grant(TRANSACTION, "<group>", AclOperation.WRITE, PREFIX, ["transactional id"]),
+}
+"""What README.md says has to be allowed, beside Describe."""
+
+DESCRIBE = [Grant(TOPIC, name, AclOperation.DESCRIBE, EXACT, []) for name in ("in", "out")]
+NOT_TRANSACTIONAL = [grant for grant in MINIMAL.values() if grant.kind is not TRANSACTION]
+RUNS: dict[str, list[Grant]] = {
+    **{lacking: [*DESCRIBE, *(MINIMAL[name] for name in MINIMAL if name != lacking)] for lacking in MINIMAL},
+    "nothing": [],
+    "wrong-password": [],
+    "wrong-mechanism": [],
+    "exactly-once": [*DESCRIBE, *MINIMAL.values()],
+    "at-least-once": [*DESCRIBE, *NOT_TRANSACTIONAL],
+}
+"""By user, what is allowed."""
+
+ADMIN = "admin"
+LOGIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where these pipelines run."""
+    return tmp_path_factory.mktemp("no-entry")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline]]]:
+    """Addresses without a broker, each with a pipeline; begun first, as they take half a minute to give up."""
+    (folder / "unavailable").mkdir()
+    with closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
+        unused.bind(("127.0.0.1", 0))
+        addresses = {
+            "nobody listens": f"127.0.0.1:{unused.getsockname()[1]}",
+            "nobody answers": f"127.0.0.1:{silent.getsockname()[1]}",
+            "no such host": "nowhere.invalid:9092",
+        }
+        with Pipelines("", folder / "unavailable") as pipelines:
+            yield {
+                kind: (address, pipelines.start("in", "out", Quix__Broker__Address=address))
+                for kind, address in addresses.items()
+            }
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[Broker]:
+    """A broker that asks for a password and allows each user what its name says."""
+    users = " ".join(f'user_{user}="{PASSWORD}"' for user in (ADMIN, *RUNS))
+    properties = {
+        "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.name.clients.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.clients.plain.sasl.jaas.config": f"{LOGIN_MODULE} required {users};",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:{ADMIN};User:ANONYMOUS",
+    }
+    with Broker(properties=properties) as broker:
+        admin = AdminClient(client(broker, ADMIN))
+        topics = [NewTopic("in", 1), NewTopic("out", 1)]
+        rules = [rule(user, grant) for user, grants in RUNS.items() for grant in grants]
+        for answers in (admin.create_topics(topics), admin.create_acls(rules)):
+            for answer in answers.values():
+                answer.result(TIMEOUT)
+        producer = Producer(client(broker, ADMIN))
+        producer.produce("in", b'{"device_type": "ios"}')
+        assert producer.flush(TIMEOUT) == 0
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def refusing(secured: Broker, folder: Path) -> Iterator[dict[str, Pipeline]]:
+    """A pipeline for each of the runs, all at once."""
+    (folder / "refusing").mkdir()
+    with Pipelines(secured.address, folder / "refusing") as pipelines:
+        started = {}
+        for user in RUNS:
+            settings = {
+                "BROKER_SECURITY_PROTOCOL": "sasl_plaintext",
+                "BROKER_SASL_MECHANISM": "SCRAM-SHA-256" if user == "wrong-mechanism" else "PLAIN",
+                "BROKER_SASL_USERNAME": user,
+                "BROKER_SASL_PASSWORD": PASSWORD[::-1] if user == "wrong-password" else PASSWORD,
+                "Quix__Consumer_Group": group_of(user),
+                "PROCESSING_GUARANTEE": "at-least-once" if user == "at-least-once" else "exactly-once",
+                "LOG_LEVEL": "DEBUG" if user in ("exactly-once", "at-least-once") else "INFO",
+            }
+            started[user] = pipelines.start("in", "out", **settings)
+        yield started
+
+
+def rule(user: str, grant: Grant) -> AclBinding:
+    """The rule that allows it to the user."""
+    name = grant.name.replace("<group>", group_of(user))
+    allow = AclPermissionType.ALLOW
+    return AclBinding(grant.kind, name, grant.pattern, f"User:{user}", "*", grant.operation, allow)
+
+
+def client(broker: Broker, user: str) -> dict[str, str]:
+    """A client's settings for the secured broker."""
+    return {
+        "bootstrap.servers": broker.address,
+        "security.protocol": "sasl_plaintext",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": user,
+        "sasl.password": PASSWORD,
+    }
+
+
+@pytest.mark.parametrize("lacking", MINIMAL)
+def test_lacking(refusing: dict[str, Pipeline], lacking: str) -> None:
+    """Without any one of the permissions that it needs it ends in 77, with one line that says which."""
+    assert_stopped(refusing[lacking], 77, MINIMAL[lacking].said)
+
+
+def test_nothing_allowed(refusing: dict[str, Pipeline]) -> None:
+    """Topics that it may not even see end in 77, too, and are not called missing."""
+    assert_stopped(refusing["nothing"], 77, ["Describe", "'in'"])
+
+
+def test_wrong_password(refusing: dict[str, Pipeline]) -> None:
+    """A wrong password ends in 77, with one line that names the settings and not the password."""
+    assert_stopped(refusing["wrong-password"], 77, ["the credentials", "BROKER_SASL_USERNAME", "BROKER_SASL_PASSWORD"])
+
+
+def test_wrong_mechanism(refusing: dict[str, Pipeline]) -> None:
+    """A mechanism that the broker does not have ends in 77."""
+    assert_stopped(refusing["wrong-mechanism"], 77, ["SCRAM-SHA-256"])
+
+
+@pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
+def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
+    """With no more than what README.md lists, it runs; the password is nowhere in its log."""
+    pipeline = refusing[guarantee]
+    pipeline.wait_for(RUNNING)
+    pipeline.wait_for("Committed a checkpoint")
+    assert pipeline.stop() == 0
+    assert "stopped: 1 in, 1 out" in pipeline.lines[-1]
+    assert PASSWORD not in pipeline.log
+
+
+@pytest.mark.parametrize("kind", ["nobody listens", "nobody answers", "no such host"])
+def test_unavailable(unavailable: dict[str, tuple[str, Pipeline]], kind: str) -> None:
+    """Without a broker it gives up within 35 s, with one line that has the address tried and how to start one."""
+    address, pipeline = unavailable[kind]
+    assert_stopped(pipeline, 69, [address, "Quix__Broker__Address", "make demo", "docker compose up"])
+    first, last = (datetime.fromisoformat(line[:23]) for line in (pipeline.lines[0], pipeline.lines[-1]))
+    assert (last - first).total_seconds() < 33, "two more seconds are for the interpreter's own start"
+
+
+def assert_stopped(pipeline: Pipeline, exit_code: int, said: list[str]) -> None:
+    """Fail unless it ended with the exit code, and with one error of its own, whose line says what it should."""
+    assert pipeline.wait(timeout=60) == exit_code, pipeline.log
+    errors = [line for line in pipeline.lines if "ERROR" in line and "runtime." in line]
+    assert errors == [pipeline.lines[-1]]
+    assert "Traceback" not in pipeline.log
+    assert PASSWORD not in pipeline.log
+    for text in said:
+        assert text in errors[0]

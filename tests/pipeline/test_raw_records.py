@@ -1,0 +1,70 @@
+"""Records that only a client in another language sends: header names that are not text, and odd timestamps."""
+
+import time
+
+import pytest
+import wire
+from expected import expected
+from kafka import Kafka, Record
+from lasting import lasting_topic
+from process import RUNNING, Pipelines
+
+BEFORE = int(time.time() * 1000)
+LOGIN, MAPPED = b'{"device_type": "ios"}', b'{"device_type": "IOS"}'
+USUAL = 300
+"""Records before each odd one: the interpreter treats code that runs often in another way."""
+
+NAMES = {
+    "one": ([b"a", b"x\xff\xfey", b"b"], ["a", r"x\xff\xfey", "b"]),
+    "two": ([b"\xff", b"a", b"n\xc3\xa4me\xc3"], [r"\xff", "a", "n\u00e4me\\xc3"]),
+    "three alike": ([b"\xe9", b"\xe9", b"\xe9"], [r"\xe9", r"\xe9", r"\xe9"]),
+    "a surrogate": ([b"\xed\xa0\x80"], [r"\xed\xa0\x80"]),
+    "a forged tag": ([b"malformed", b"malformed\xff", b"malformed"], [r"malformed\xff"]),
+    "none": ([], []),
+}
+CASES = [(value, *names) for names in NAMES.values() for value in (LOGIN, b"[", None)]
+TIMESTAMPS = {0: None, -1: -1, 1: 1}
+"""What is sent and what is kept; None for the time at which the record passed."""
+
+
+@pytest.fixture(scope="module")
+def read(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """What a pipeline made of the odd records; the usual ones before each are left out."""
+    source, target = lasting_topic(kafka, "raw-in"), lasting_topic(kafka, "raw-out")
+    usual = [wire.RawRecord(b"k", LOGIN, [(b"a", b"1")])] * USUAL
+    for value, names, _ in CASES:
+        odd = wire.RawRecord(b"k", value, [(name, b"%d" % number) for number, name in enumerate(names)])
+        wire.produce(kafka.address, source, [*usual, odd], timestamp=1)
+    for timestamp in TIMESTAMPS:
+        wire.produce(kafka.address, source, [*usual, wire.RawRecord(b"k", LOGIN)], timestamp)
+    with Pipelines(kafka.address, tmp_path_factory.mktemp("raw")) as pipelines:
+        pipeline = pipelines.start(source, target)
+        pipeline.wait_for(RUNNING)
+        count = len(CASES) + len(TIMESTAMPS)
+        records = kafka.read(target, count * (USUAL + 1))
+        assert len(records) == count * (USUAL + 1)
+        assert pipeline.stop() == 0
+    return records[USUAL :: USUAL + 1]
+
+
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_header_names(read: list[Record], number: int) -> None:
+    r"""A name that is not UTF-8 costs nothing but that: its odd bytes become \xNN, all headers stay, and it goes on."""
+    value, sent, names = CASES[number]
+    kept = [b"%d" % place for place, name in enumerate(sent) if name != b"malformed"]
+    headers: list[tuple[str, bytes | None]] = list(zip(names, kept, strict=True))
+
+    assert read[number] == expected(Record(b"k", value, headers, timestamp=1))
+
+
+@pytest.mark.parametrize("number", range(len(TIMESTAMPS)), ids=map(str, TIMESTAMPS))
+def test_timestamps(read: list[Record], number: int) -> None:
+    """A timestamp of 0 becomes the time at which the record passes; any other is kept, even -1, "none"."""
+    kept = list(TIMESTAMPS.values())[number]
+    record = read[len(CASES) + number]
+
+    assert record.value == MAPPED
+    if kept is None:
+        assert BEFORE <= record.timestamp <= time.time() * 1000
+    else:
+        assert record.timestamp == kept

@@ -1,0 +1,169 @@
+"""What keeps the pipeline from starting, or asks it to stop before it has: an exit code, and one line that says why."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from kafka import Kafka, wait_until
+from lasting import lasting_topic
+from process import RUNNING, Pipeline, Pipelines
+
+
+class Stop(NamedTuple):
+    """Settings that keep the pipeline from starting, its exit code, and what the line says."""
+
+    settings: dict[str, str]
+    exit_code: int
+    said: list[str]
+
+
+STOPS = {
+    "missing input": Stop({"input": "absent"}, 78, ['"absent"', "`input`", "AUTO_CREATE_TOPICS=true"]),
+    "missing output": Stop({"output": "absent"}, 78, ['"absent"', "`output`", "AUTO_CREATE_TOPICS=true"]),
+    "no topic's name": Stop({"input": "a b", "AUTO_CREATE_TOPICS": "true"}, 78, ["input is 'a b'", "a topic's name"]),
+    "compacted output": Stop({"output": "compacted"}, 78, ["'compacted'", "cleanup.policy=compact", "delete"]),
+    "partly compacted": Stop(
+        {"output": "partly-compacted"}, 78, ["'partly-compacted'", "cleanup.policy=compact,delete"]
+    ),
+    "wrong number": Stop({"COMMIT_EVERY": "0"}, 78, ["COMMIT_EVERY is '0'", "from 1 to 1000000"]),
+    "half of TLS": Stop({"BROKER_SECURITY_PROTOCOL": "sasl_ssl"}, 78, ["BROKER_"]),
+}
+
+LISTENS = "| argparse"
+"""The first import that the interpreter reports once the pipeline listens for signals."""
+
+LINES = {
+    "importing the command line": LISTENS,
+    "importing Quix": "  quixstreams.app",
+    "settings read": "starting: ",
+    "application made": "Starting the Application with the config",
+    "running": RUNNING,
+}
+DELAYS = {f"{seconds} s later": seconds for seconds in (0.3, 1.0, 2.5)}
+MOMENTS = [*LINES, *DELAYS]
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[dict[str, str]]:
+    """Where nobody listens, and where connections are taken and nothing is ever answered."""
+    with closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
+        unused.bind(("127.0.0.1", 0))
+        yield {kind: f"127.0.0.1:{end.getsockname()[1]}" for kind, end in (("<unused>", unused), ("<silent>", silent))}
+
+
+@pytest.fixture(scope="module")
+def pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
+    """Starts pipelines on the session's broker."""
+    with Pipelines(kafka.address, tmp_path_factory.mktemp("starting")) as pipelines:
+        yield pipelines
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopped(kafka: Kafka, pipelines: Pipelines) -> dict[str, Pipeline]:
+    """A pipeline for each of the stops, all at once."""
+    for name, policy in (("there", "delete"), ("compacted", "compact"), ("partly-compacted", "compact,delete")):
+        lasting_topic(kafka, name, config={"cleanup.policy": policy})
+    return {name: pipelines.start("there", "compacted", **stop.settings) for name, stop in STOPS.items()}
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_stop(stopped: dict[str, Pipeline], name: str) -> None:
+    """What keeps it from starting ends in its exit code and one line for a person, without a stack trace."""
+    pipeline, stop = stopped[name], STOPS[name]
+    assert pipeline.wait() == stop.exit_code, pipeline.log
+    errors = [line for line in pipeline.lines if "ERROR" in line]
+    assert errors == [pipeline.lines[-1]]
+    assert "Traceback" not in pipeline.log
+    for text in stop.said:
+        assert text in errors[0]
+
+
+def test_command_line(tmp_path: Path) -> None:
+    """A wrong command line ends in 2 and says what is right; --help ends in 0 and names the settings' page."""
+    with Pipeline({}, tmp_path, "--nonsense") as wrong, Pipeline({}, tmp_path, "--help") as asked:
+        assert wrong.wait() == 2
+        assert "usage: " in wrong.log
+        assert "--nonsense" in wrong.lines[-1]
+        assert asked.wait() == 0
+        assert "usage: " in asked.log
+        assert "README.md" in asked.log
+
+
+def test_debug(pipelines: Pipelines) -> None:
+    """With LOG_LEVEL=DEBUG the stack trace is shown, too; the line and the exit code stay."""
+    pipeline = pipelines.start("absent", "there", LOG_LEVEL="DEBUG")
+    assert pipeline.wait() == 78
+    assert "ERROR" in pipeline.wait_for('"absent"', "not found")
+    assert "Traceback" in pipeline.log
+
+
+@pytest.fixture(scope="module")
+def signalled(kafka: Kafka, pipelines: Pipelines) -> dict[str, tuple[int, Pipeline]]:
+    """By moment, a pipeline that got a signal then, and its exit code."""
+    lasting_topic(kafka, "early")
+    return signal_at(MOMENTS[::2], pipelines) | signal_at(MOMENTS[1::2], pipelines)
+
+
+def signal_at(moments: list[str], pipelines: Pipelines) -> dict[str, tuple[int, Pipeline]]:
+    """Start a pipeline for each moment, all at once, and signal each when its moment has come.
+
+    Both guarantees and both signals take turns.
+    """
+    started = {}
+    for moment in moments:
+        number = MOMENTS.index(moment)
+        guarantee = ("exactly-once", "at-least-once")[number // 2 % 2]
+        own = {"Quix__Consumer_Group": f"early-{number}", "PYTHONPROFILEIMPORTTIME": 1}
+        started[moment] = pipelines.start("there", "early", PROCESSING_GUARANTEE=guarantee, **own)
+    waiting = {moment: has_come(moment, pipeline) for moment, pipeline in started.items()}
+
+    def signal_those_due() -> bool:
+        for moment in [moment for moment, is_due in waiting.items() if is_due()]:
+            del waiting[moment]
+            started[moment].send((signal.SIGTERM, signal.SIGINT)[MOMENTS.index(moment) % 2])
+        return not waiting
+
+    wait_until(signal_those_due, "every moment")
+    return {moment: (pipeline.wait(), pipeline) for moment, pipeline in started.items()}
+
+
+def has_come(moment: str, pipeline: Pipeline) -> Callable[[], bool]:
+    """Whether the moment has come, to be asked again and again."""
+    listens_since: list[float] = []
+
+    def line_is_there() -> bool:
+        return LINES[moment] in pipeline.log
+
+    def time_is_up() -> bool:
+        if not listens_since and LISTENS in pipeline.log:
+            listens_since.append(time.monotonic())
+        return bool(listens_since) and time.monotonic() >= listens_since[0] + DELAYS[moment]
+
+    return line_is_there if moment in LINES else time_is_up
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_early_signal(signalled: dict[str, tuple[int, Pipeline]], moment: str) -> None:
+    """SIGTERM or SIGINT while it imports, connects, or waits for its transactional id: it stops, and exits with 0."""
+    exit_code, pipeline = signalled[moment]
+
+    assert exit_code == 0, pipeline.log
+    assert "Traceback" not in pipeline.log
+    assert "stopped: " in pipeline.lines[-1]
+
+
+@pytest.mark.parametrize(("where", "number"), [("<unused>", signal.SIGTERM), ("<silent>", signal.SIGINT)])
+def test_signal_without_broker(
+    pipelines: Pipelines, addresses: dict[str, str], where: str, number: signal.Signals
+) -> None:
+    """A signal while it waits for a broker that is not there or does not answer: it exits with 0 within 5 seconds."""
+    pipeline = pipelines.start("in", "out", Quix__Broker__Address=addresses[where])
+    pipeline.wait_for("starting: ")
+    pipeline.send(number)
+    assert pipeline.wait(timeout=5) == 0
+    assert "stopped: asked to stop while waiting for the broker" in pipeline.lines[-1]

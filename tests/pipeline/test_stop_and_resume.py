@@ -1,0 +1,121 @@
+"""Stopped or killed in the middle of a backlog and started again: what is in the output topic in the end."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from expected import expected
+from kafka import TIMEOUT, Kafka, Record, wait_until
+from lasting import lasting_topic
+from process import Pipeline, Pipelines, group_of
+from wire import leave_group, transactional_ids
+
+PARTITIONS = 2
+TOTAL = 20_000
+COSTLY = b'{"x": [' + b"[]," * 150 + b'0], "device_type": "ios", "n": %d}'
+USUAL = b'{"device_type": "ios", "n": %d}'
+BACKLOG = [
+    Record(b"%d" % number, (USUAL if number % 2 else COSTLY) % number, partition=number * PARTITIONS // TOTAL)
+    for number in range(TOTAL)
+]
+"""Some of them take the map a while, so that there is a middle to stop in."""
+
+WANTED = sorted(map(expected, BACKLOG), key=lambda record: record.partition)
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the session's broker."""
+    with Pipelines(kafka.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+def written(kafka: Kafka, topic: str) -> int:
+    """How many records the topic has, those of unfinished transactions and the marks of finished ones included."""
+    return sum(kafka.end_offsets(topic).values())
+
+
+def with_backlog(kafka: Kafka, name: str) -> tuple[str, str]:
+    """A topic with the backlog and an empty one."""
+    source, target = (lasting_topic(kafka, f"{name}-{end}", PARTITIONS) for end in ("in", "out"))
+    kafka.produce(source, BACKLOG)
+    return source, target
+
+
+def records_in(pipeline: Pipeline) -> int:
+    """How many records came in, as the stop line says."""
+    line = pipeline.wait_for("stopped: ", " in, ")
+    return int(line.partition("stopped: ")[2].partition(" in, ")[0])
+
+
+@pytest.mark.parametrize(("guarantee", "number"), [("exactly-once", signal.SIGTERM), ("at-least-once", signal.SIGINT)])
+def test_stop(kafka: Kafka, pipelines: Pipelines, guarantee: str, number: signal.Signals) -> None:
+    """A stop in the middle of a backlog exits with 0, commits what is in hand; the next start goes on from there."""
+    source, target = with_backlog(kafka, f"stop-{guarantee}")
+    first = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+    wait_until(lambda: written(kafka, target), "the first record")
+    assert first.stop(number) == 0
+    done = records_in(first)
+    assert 0 < done < TOTAL, "it was to be stopped in the middle"
+    assert sum(kafka.committed(group_of(source), source).values()) == done
+    assert len(kafka.read(target, done)) == done
+
+    second = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+    read = kafka.read(target, TOTAL)
+    assert second.stop() == 0
+    assert records_in(second) == TOTAL - done
+    assert read == WANTED
+
+
+def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines) -> None:
+    """SIGKILL three times in the middle of a backlog: to a reader of what is committed, each record is there once."""
+    source, target = with_backlog(kafka, "killed-once")
+    for progress in (1, 2000, 3000):
+        kill_after(kafka, pipelines.start(source, target), target, progress)
+        assert sum(kafka.committed(group_of(source), source).values()) < TOTAL, "it was to be killed in the middle"
+        forget(kafka.address, group_of(source))
+    last = pipelines.start(source, target)
+    read = kafka.read(target, TOTAL)
+    assert last.stop() == 0
+    assert read == WANTED
+
+
+def test_killed_at_least_once(kafka: Kafka, pipelines: Pipelines) -> None:
+    """SIGKILL in the middle of a backlog loses nothing: after the restart, some of the last records come twice."""
+    source, target = with_backlog(kafka, "killed-twice")
+    kill_after(kafka, pipelines.start(source, target, PROCESSING_GUARANTEE="at-least-once"), target, 3000)
+    before = kafka.read(target, 1)
+    assert len(before) < TOTAL, "it was to be killed in the middle"
+    committed = kafka.committed(group_of(source), source)
+    forget(kafka.address, group_of(source))
+    last = pipelines.start(source, target, PROCESSING_GUARANTEE="at-least-once")
+    read = kafka.read(target, len(before) + TOTAL - sum(committed.values()))
+    assert last.stop() == 0
+    for partition in range(PARTITIONS):
+        wanted, first, both = (of_partition(records, partition) for records in (WANTED, before, read))
+        assert both == wanted[: len(first)] + wanted[committed.get(partition, 0) :]
+
+
+def of_partition(records: Sequence[Record], partition: int) -> list[Record]:
+    """The records of one partition, in order."""
+    return [record for record in records if record.partition == partition]
+
+
+def kill_after(kafka: Kafka, pipeline: Pipeline, target: str, progress: int) -> None:
+    """Kill it once it has written so many records."""
+    before = written(kafka, target)
+    wait_until(lambda: written(kafka, target) >= before + progress, f"{progress} more records")
+    assert pipeline.stop(signal.SIGKILL) == -signal.SIGKILL
+
+
+def forget(address: str, group: str) -> None:
+    """Do now what the broker does some time after a death: drop the group's members, abort their transactions."""
+    admin = AdminClient({"bootstrap.servers": address})
+    for member in admin.describe_consumer_groups([group])[group].result(TIMEOUT).members:
+        leave_group(address, group, member.member_id)
+    for name in transactional_ids(address):
+        if name.startswith(group):
+            Producer({"bootstrap.servers": address, "transactional.id": name}).init_transactions(TIMEOUT)

@@ -1,0 +1,141 @@
+"""`python pipeline.py` as its users start it: a process of its own, stopped by signals and heard line by line."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from kafka import TIMEOUT, wait_until
+
+from runtime.settings import Settings
+
+SCRIPT = Path(__file__).parent.parent / "pipeline.py"
+RUNNING = "now processing incoming messages"
+"""What the log says once the loop is about to begin."""
+
+_SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
+
+
+class Pipeline:
+    """One run of `pipeline.py`; leaving the `with` block, or `close`, ends it.
+
+    Args:
+        settings: its settings by the names of their variables; of those, nothing is taken from our own environment.
+        folder: where it runs.
+        arguments: its command line.
+    """
+
+    def __init__(self, settings: Mapping[str, object], folder: Path, *arguments: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+        self.folder = folder
+        self.lines: list[str] = []
+        self.started = time.monotonic()
+        self.ended: float | None = None
+        self._process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), *arguments],
+            env=kept | {name: str(value) for name, value in settings.items()},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def log(self) -> str:
+        """All that it has printed so far."""
+        return "\n".join(self.lines)
+
+    def wait_for(self, *texts: str, timeout: float = TIMEOUT) -> str:
+        """The first line that holds all these texts, once it is there; AssertionError where none comes."""
+
+        def found() -> str | None:
+            ended = not self._reader.is_alive()
+            line = next((line for line in list(self.lines) if all(text in line for text in texts)), None)
+            assert line is not None or not ended, f"it ended without a line with {texts}:\n{self.log}"
+            return line
+
+        return str(wait_until(found, f"a line with {texts}", timeout))
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = TIMEOUT) -> int:
+        """The exit code, once it has ended and every line is here; negative where a signal killed it."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end within {timeout:g} s:\n{self.log}") from None
+        self._reader.join(TIMEOUT)
+        return self._process.returncode
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and give the exit code."""
+        self.send(number)
+        return self.wait()
+
+    def close(self) -> None:
+        """Kill it, if it still runs, and let go of it."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(TIMEOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stream:
+            for line in stream:
+                self.lines.append(line.rstrip("\n"))
+        self.ended = time.monotonic()
+
+
+class Pipelines:
+    """Starts pipelines on one broker, each in an empty folder of its own; leaving the `with` block ends them all."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self._address = address
+        self._folder = folder
+        self._started: list[Pipeline] = []
+
+    def start(self, source: str, target: str, **settings: object) -> Pipeline:
+        """Start one between two topics; runs with the same input share a consumer group, unless `settings` differ."""
+        folder = self._folder / f"run-{len(self._started)}"
+        folder.mkdir()
+        usual = {
+            "Quix__Broker__Address": self._address,
+            "Quix__Consumer_Group": group_of(source),
+            "input": source,
+            "output": target,
+            "AUTO_CREATE_TOPICS": "false",
+        }
+        pipeline = Pipeline({**usual, **settings}, folder)
+        self._started.append(pipeline)
+        return pipeline
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipeline in self._started:
+            pipeline.close()
+            sys.stdout.write(f"{pipeline.log}\n")  # shown where a test fails
+
+
+def group_of(source: str) -> str:
+    """The consumer group of the pipelines that read this topic."""
+    return f"group-{source}"

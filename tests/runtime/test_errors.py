@@ -1,0 +1,101 @@
+"""Whatever stops the pipeline: the exit code and the line that it becomes."""
+
+import httpx
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from quixstreams.checkpointing.exceptions import CheckpointConsumerCommitError, CheckpointProducerTimeout
+from quixstreams.kafka.exceptions import (
+    KafkaBrokerUnavailableError,
+    KafkaConsumerException,
+    KafkaProducerDeliveryError,
+)
+from quixstreams.models.topics.exceptions import CreateTopicFailure, TopicNotFoundError, TopicPermissionError
+from quixstreams.platforms.quix.exceptions import QuixApiRequestFailure
+
+from runtime import errors
+from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Stopped, Unavailable, Unexpected, explain
+
+ADDRESS = "broker.example:9092"
+
+
+def kafka(code: int) -> KafkaException:
+    """What confluent-kafka raises for one of Kafka's error codes."""
+    return KafkaException(KafkaError(code))
+
+
+def quix_api(status: int) -> QuixApiRequestFailure:
+    """What Quix raises where Quix Cloud's API refuses."""
+    return QuixApiRequestFailure(status, "https://portal.example", None)
+
+
+EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
+    (kafka(KafkaError._TRANSPORT), Unavailable, [ADDRESS, "Quix__Broker__Address", "make demo", "docker compose up"]),
+    (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, "make demo"]),
+    (kafka(KafkaError._RESOLVE), Unavailable, [ADDRESS, "make demo"]),
+    (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "away for too long", "make demo"]),
+    (httpx.ConnectError("no route"), Unavailable, ["Quix Cloud", "Quix__Portal__Api"]),
+    (kafka(KafkaError._AUTHENTICATION), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
+    (kafka(KafkaError.SASL_AUTHENTICATION_FAILED), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
+    (kafka(KafkaError.UNSUPPORTED_SASL_MECHANISM), Refused, ["BROKER_SASL_MECHANISM"]),
+    (kafka(KafkaError.TOPIC_AUTHORIZATION_FAILED), Refused, ["a topic", "Read", "Write"]),
+    (kafka(KafkaError.GROUP_AUTHORIZATION_FAILED), Refused, ["Quix__Consumer_Group"]),
+    (kafka(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED), Refused, ["transactional id"]),
+    (kafka(KafkaError.CLUSTER_AUTHORIZATION_FAILED), Refused, ["the cluster"]),
+    (TopicPermissionError("DescribeConfigs on x"), Refused, [ADDRESS, "DescribeConfigs on x"]),
+    (CreateTopicFailure("topic x: credentials"), Refused, ["AUTO_CREATE_TOPICS"]),
+    (quix_api(401), Refused, ["Quix__Sdk__Token", "401"]),
+    (quix_api(403), Refused, ["Quix__Sdk__Token", "403"]),
+    (kafka(KafkaError._SSL), Misconfigured, ["BROKER_SSL_CA_LOCATION"]),
+    (kafka(KafkaError._UNKNOWN_TOPIC), Misconfigured, ["`input`", "`output`"]),
+    (kafka(KafkaError.UNKNOWN_TOPIC_OR_PART), Misconfigured, ["`input`", "`output`"]),
+    (kafka(KafkaError._UNKNOWN_PARTITION), Misconfigured, ["partition"]),
+    (kafka(KafkaError.INVALID_TIMESTAMP), Misconfigured, ["message.timestamp.after.max.ms"]),
+    (TopicNotFoundError("x not found"), Misconfigured, ["x not found", "`input`", "AUTO_CREATE_TOPICS=true"]),
+    (CreateTopicFailure("topic x: invalid"), Misconfigured, ["topic x", "AUTO_CREATE_TOPICS"]),
+    (kafka(KafkaError.MSG_SIZE_TOO_LARGE), Failed, ["max.message.bytes", "start again"]),
+    (quix_api(500), Failed, ["500"]),
+    (kafka(KafkaError._FENCED), Unexpected, ["KafkaException", "_FENCED"]),
+    (CheckpointProducerTimeout("flush"), Unexpected, ["CheckpointProducerTimeout"]),
+    (KeyError("x"), Unexpected, ["KeyError", "'x'"]),
+    (KeyboardInterrupt(), Unexpected, ["KeyboardInterrupt"]),
+    (Stopped("asked"), Stopped, ["asked"]),
+    (Failed("as foreseen"), Failed, ["as foreseen"]),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "said"), EXPLAINED, ids=lambda value: type(value).__name__)
+def test_explain(error: BaseException, kind: type[PipelineError], said: list[str]) -> None:
+    """Each error that the libraries raise becomes one of ours, and one line that says what to do."""
+    explained = explain(error, ADDRESS)
+
+    assert type(explained) is kind
+    assert len(str(explained).splitlines()) == 1
+    for text in said:
+        assert text in str(explained)
+
+
+@pytest.mark.parametrize("wrapper", [KafkaProducerDeliveryError, KafkaConsumerException, CheckpointConsumerCommitError])
+def test_wrapped(wrapper: type[Exception]) -> None:
+    """Kafka's error is found inside those that Quix wraps around it."""
+    error = wrapper(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+    assert type(explain(error, ADDRESS)) is Refused
+
+
+def test_chained() -> None:
+    """What is known counts, whatever was raised from it or while it was handled."""
+    root, handling, raised = kafka(KafkaError.GROUP_AUTHORIZATION_FAILED), ValueError(), RuntimeError()
+    handling.__context__ = root
+    raised.__cause__ = handling
+
+    assert type(explain(raised, ADDRESS)) is Refused
+
+
+def test_tree() -> None:
+    """The docstring draws every kind of error, with the exit code that it has."""
+    for kind in (Misconfigured, Refused, Unavailable, Failed, Stopped):
+        (line,) = (line for line in str(errors.__doc__).splitlines() if f"── {kind.__name__} " in line)
+        assert int(line.split(kind.__name__)[1].split()[0]) == kind.exit_code
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, PipelineError)}
+    assert all(name in str(errors.__doc__) for name in kinds)
+    assert len(kinds) == 7

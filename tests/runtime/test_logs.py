@@ -1,0 +1,92 @@
+"""One logger: text or JSON lines, whoever logs."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+
+import pytest
+from loguru import logger
+
+from runtime import logs
+
+pytestmark = pytest.mark.usefixtures("_logging_as_before")
+
+
+@pytest.fixture
+def _logging_as_before() -> Iterator[None]:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    logger.remove()
+
+
+def test_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """A text line has the time, the level, who logs, and what."""
+    logs.configure("INFO", "text")
+    logger.info("hello {}", "you")
+    logging.getLogger("quixstreams.app").warning("from %s", "Quix")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("| hello you")
+    assert "INFO" in first
+    assert second.endswith("quixstreams.app | from Quix")
+    assert "WARNING" in second
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """A JSON line is one object, also with a stack trace, and also from the standard library."""
+    logs.configure("INFO", "json")
+    logger.warning("two\nlines {x}")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        logging.getLogger("other").exception("failed")
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (first["level"], first["message"]) == ("WARNING", "two\nlines {x}")
+    assert (second["logger"], second["message"]) == ("other", "failed")
+    assert second["exception"].rstrip().endswith("ValueError: why")
+
+
+@pytest.mark.parametrize(("level", "lines"), [("DEBUG", 4), ("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
+def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is below the level is left out, whoever logs it."""
+    logs.configure(level, "text")
+    for log in (logger.debug, logger.info, logger.warning, logger.error):
+        log("x")
+    for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        logging.getLogger("library").log(number, "x")
+    assert len(capsys.readouterr().err.splitlines()) == 2 * lines
+
+
+def test_nothing_is_forged(capsys: pytest.CaptureFixture[str]) -> None:
+    """A message can neither begin a line of its own nor move a terminal's cursor."""
+    logs.configure("INFO", "text")
+    logger.info("{}", "topic\n2026-01-01 ERROR forged\x1b[2J\u202e")
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert "\x1b" not in err
+    assert "\u202e" not in err
+
+
+def test_no_values_in_traces(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stack trace shows no variable's value."""
+    logs.configure("INFO", "text")
+    secret = "canary" + str(len("x"))
+    try:
+        raise ValueError(len(secret))
+    except ValueError:
+        logger.exception("failed")
+    assert "canary1" not in capsys.readouterr().err
+
+
+def test_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's warnings are logged."""
+    logs.configure("INFO", "text")
+    logging.captureWarnings(capture=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)
+        logging.captureWarnings(capture=True)
+        warnings.warn("mind this", stacklevel=1)
+    assert "mind this" in capsys.readouterr().err

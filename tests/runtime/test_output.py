@@ -1,0 +1,141 @@
+"""What is produced for a record: its size to the byte, forged tags, and the stub of what is too large."""
+
+import hashlib
+import json
+import random
+from itertools import product
+
+import pytest
+from wire import RawRecord, batch_size, record_batch
+
+from runtime.errors import Failed
+from runtime.output import Headers, Output, record_size
+from runtime.totals import Totals
+from transforms import Malformed, Reason
+
+SIZES = [None, 0, 1, 62, 63, 64, 65, 8190, 8191, 8192, 8193, 1_048_575, 1_048_576]
+HEADERS: list[Headers] = [
+    [],
+    [("", None)],
+    [("a", b""), ("a", b"1" * 64)],
+    [("\u26c4" * 30, b"\xff" * 9000)],
+    [(f"h{number}", None) for number in range(70)],
+]
+
+
+class Input:
+    """The record in hand."""
+
+    def __init__(self, value: bytes | None) -> None:
+        self._value = value
+
+    def topic(self) -> str:
+        return "in"
+
+    def partition(self) -> int:
+        return 3
+
+    def offset(self) -> int:
+        return 1234567
+
+    def value(self) -> bytes | None:
+        return self._value
+
+
+def filled(size: int | None) -> bytes | None:
+    """That many bytes."""
+    return None if size is None else b"7" * size
+
+
+@pytest.mark.parametrize(("key", "value", "headers"), list(product((None, 0, 64), SIZES, HEADERS)))
+def test_record_size(key: int | None, value: int | None, headers: Headers) -> None:
+    """The size of a record is that of its batch, as Kafka's message format 2 writes it, to the byte."""
+    raw = RawRecord(filled(key), filled(value), [(name.encode(), content) for name, content in headers])
+
+    assert record_size(filled(key), filled(value), headers) == batch_size(raw)
+
+
+def test_batch_size() -> None:
+    """The size that these tests expect is that of the bytes that a broker takes."""
+    numbers = random.Random(1)
+    for _ in range(20):
+        raw = RawRecord(numbers.randbytes(9), numbers.randbytes(numbers.randrange(300)), [(b"a", None), (b"", b"1")])
+        assert batch_size(raw) == len(record_batch([raw], 0))
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        (None, []),
+        ([], []),
+        ([("a", b"1"), ("a", None)], [("a", b"1"), ("a", None)]),
+        ([("malformed", b"forged")], []),
+        ([("malformed", None), ("a", b"1"), ("malformed", b"")], [("a", b"1")]),
+        ([("Malformed", b"1"), ("malformed2", b"2")], [("Malformed", b"1"), ("malformed2", b"2")]),
+    ],
+)
+def test_headers(headers: Headers | None, kept: Headers) -> None:
+    """Forged tags are removed, all other headers stay in order, and the tag of a malformed record is the last."""
+    totals = Totals()
+    output = Output("out", 1_000_000, totals)
+    malformed = Malformed(Reason.NULL_VALUE, "detail", None)
+
+    assert output.produced(b"v", b"k", headers, Input(b"v")) == (b"v", kept)
+    assert totals.by_reason.total() == 0
+    assert output.produced(malformed, b"k", headers, Input(None)) == (None, [*kept, ("malformed", b"null_value")])
+    assert totals.by_reason == {Reason.NULL_VALUE: 1}
+
+
+@pytest.mark.parametrize("headers", HEADERS)
+@pytest.mark.parametrize("key", [None, b"", b"k" * 100])
+def test_limit(key: bytes | None, headers: Headers) -> None:
+    """A record of exactly the limit is produced as it is; with a limit one byte lower it is a stub, and counted."""
+    value = b"7" * 2000
+    limit = batch_size(RawRecord(key, value, [(name.encode(), content) for name, content in headers]))
+    totals = Totals()
+
+    assert Output("out", limit, totals).produced(value, key, headers, Input(b"in")) == (value, headers)
+    stub, tagged = Output("out", limit - 1, totals).produced(value, key, headers, Input(b"in"))
+    assert tagged == [*headers, ("malformed", b"too_large")]
+    assert totals.by_reason == {Reason.TOO_LARGE: 1}
+    assert stub is not None
+    assert json.loads(stub) == {
+        "malformed": {
+            "reason": "too_large",
+            "detail": f"the record would take {limit} bytes, and the topic takes {limit - 1}",
+            "size": 2,
+            "sha256": hashlib.sha256(b"in").hexdigest(),
+            "topic": "in",
+            "partition": 3,
+            "offset": 1234567,
+        }
+    }
+
+
+@pytest.mark.parametrize("size", [300, 2000, 1_000_000])
+def test_surely_fits(size: int) -> None:
+    """Whatever the short cut takes for small enough is small enough."""
+    fits = Output("out", size, Totals()).surely_fits
+
+    assert record_size(None, b"7" * fits, []) <= size
+    assert record_size(b"7" * fits, b"", []) <= size
+
+
+def test_no_room() -> None:
+    """Where not even the stub fits, it fails and names the record, both topics and the limit."""
+    with pytest.raises(Failed) as stop:
+        Output("out", 1000, Totals()).produced(b"v", b"k" * 1000, None, Input(b"v"))
+    for text in ("offset 1234567", "partition 3", "'in'", "'out'", "max.message.bytes than 1000"):
+        assert text in str(stop.value)
+
+
+def test_other_reasons_yield() -> None:
+    """A malformed record that is too large is that, and nothing else."""
+    totals = Totals()
+    malformed = Malformed(Reason.INVALID_JSON, "detail", b"7" * 2000)
+    stub, headers = Output("out", 1000, totals).produced(malformed, None, None, Input(None))
+
+    assert headers == [("malformed", b"too_large")]
+    assert stub is not None
+    assert json.loads(stub)["malformed"]["size"] == 0
+    assert totals.by_reason == {Reason.TOO_LARGE: 1}

@@ -1,0 +1,113 @@
+"""Quix's private names that runtime/application.py, batching.py and sink.py use are there and are what they were."""
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import quixstreams
+from quixstreams.checkpointing import Checkpoint
+from quixstreams.core.stream import Stream
+from quixstreams.core.stream.functions import UpdateWithMetadataFunction
+from quixstreams.dataframe import StreamingDataFrame
+from quixstreams.internal_consumer import InternalConsumer
+from quixstreams.internal_producer import InternalProducer
+from quixstreams.kafka import Producer
+from quixstreams.processing import ProcessingContext
+from quixstreams.runtracker import RunTracker
+from quixstreams.state import StateStoreManager
+
+from runtime.application import Application
+from runtime.settings import Settings
+
+LOOK = "quixstreams has changed: compare its source with what {} relies on, then move the pin in pyproject.toml"
+
+SIGNATURES: list[tuple[Callable[..., Any], list[str], str]] = [
+    (quixstreams.Application._run_dataframe, ["self", "sink"], "Application._run_dataframe"),
+    (quixstreams.Application._process_message, ["self", "dataframe_composed"], "Application._process_message"),
+    (quixstreams.Application._on_assign, ["self", "_", "topic_partitions"], "Application._on_assign"),
+    (quixstreams.Application._on_revoke, ["self", "_", "topic_partitions"], "Application._on_revoke"),
+    (quixstreams.Application._on_lost, ["self", "_", "topic_partitions"], "Application._on_lost"),
+    (quixstreams.Application._setup_signal_handlers, ["self"], "Application._setup_signal_handlers"),
+    (RunTracker.set_as_running, ["self"], "_RunTracker.set_as_running"),
+    (RunTracker.stop, ["self"], "_RunTracker.set_as_running"),
+    (InternalProducer._on_delivery, ["self", "err", "msg"], "Application.open_topics"),
+    (InternalProducer._raise_for_error, ["self"], "Sink._produce_later"),
+    (InternalProducer._broker_available, ["self"], "Application._process_message"),
+    (InternalConsumer._broker_available, ["self"], "Application._process_message"),
+    (InternalConsumer.consume, ["self", "num_messages", "timeout"], "Batches.take"),
+    (ProcessingContext.store_offset, ["self", "topic", "partition", "offset"], "Batches._store_offsets"),
+    (Stream.add_function, ["self", "func"], "_DataFrame.to_topic"),
+    (UpdateWithMetadataFunction.get_executor, ["self", "child_executors"], "Sink.get_executor"),
+    (UpdateWithMetadataFunction._resolve_branching, ["self", "child_executors"], "Sink.get_executor"),
+    (
+        StreamingDataFrame.__init__,
+        ["self", "topics", "topic_manager", "registry", "processing_context", "stream", "stream_id"],
+        "Application.dataframe",
+    ),
+    (StreamingDataFrame._produce, ["self", "topic", "value", "key", "timestamp", "headers"], "_DataFrame.to_topic"),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "parameters", "user"), SIGNATURES, ids=[row[0].__qualname__ for row in SIGNATURES]
+)
+def test_signature(function: Callable[..., Any], parameters: list[str], user: str) -> None:
+    """A private method takes what it took."""
+    assert list(inspect.signature(function).parameters) == parameters, LOOK.format(user)
+
+
+CALLS: list[tuple[Callable[..., Any], str, str]] = [
+    (quixstreams.Application._run_dataframe, r"process_message\(dataframes_composed\)", "Application._process_message"),
+    (quixstreams.Application._run_dataframe, r"processing_context\.commit_checkpoint\(\)", "Batches._store_offsets"),
+    (quixstreams.Application._run_dataframe, r"run_tracker\.set_as_running\(\)", "_RunTracker.set_as_running"),
+    (quixstreams.Application._run_dataframe, r"dataframe_registry\.compose_all\(", "Sink.connect"),
+    (Checkpoint.expired, r"0 < self\._commit_every <= self\._total_offsets_processed", "Batches._store_offsets"),
+    (Checkpoint.store_offset, r"self\._total_offsets_processed \+= 1", "Batches._store_offsets"),
+    (InternalProducer.flush, r"self\._raise_for_error\(\)", "Application.open_topics: failed deliveries are raised"),
+    (Producer.__init__, r"self\._producer_config = ", "Application.open_topics"),
+    (StateStoreManager._init_state_dir, r"if self\._state_dir is None:\s+return", "Application.run"),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "pattern", "user"), CALLS, ids=[f"{row[0].__qualname__} {row[1]}" for row in CALLS]
+)
+def test_body(function: Callable[..., Any], pattern: str, user: str) -> None:
+    """A method does what the pipeline counts on."""
+    assert re.search(pattern, inspect.getsource(function)), LOOK.format(user)
+
+
+ATTRIBUTES = [
+    "_batches",
+    "_config.commit_every",
+    "_consumer._broker_available",
+    "_dataframe_registry.register_root",
+    "_processing_context.commit_every",
+    "_producer._error",
+    "_producer._producer._inner_producer",
+    "_producer._producer._producer_config",
+    "_producer._producer.transactional",
+    "_run_tracker.running",
+    "_state_manager._state_dir",
+    "_state_manager.stores",
+    "_topic_manager.topics",
+]
+
+
+@pytest.mark.parametrize("path", ATTRIBUTES)
+def test_attribute(path: str) -> None:
+    """A private attribute is where it was."""
+    value: object = Application(Settings())
+    for name in path.split("."):
+        assert hasattr(value, name), LOOK.format(f"runtime/ ({path})")
+        value = getattr(value, name)
+
+
+def test_pinned() -> None:
+    """The pin of quixstreams is the minor version that these names were read in."""
+    project = (Path(__file__).parent.parent.parent / "pyproject.toml").read_text()
+    minor = ".".join(quixstreams.__version__.split(".")[:2])
+    assert f'"quixstreams>={minor},<' in project

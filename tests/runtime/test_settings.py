@@ -1,0 +1,223 @@
+"""The settings: names and defaults, what wins over what, and one line for each that is wrong."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from runtime.errors import Misconfigured
+from runtime.settings import ENV_FILE, BrokerSettings, Settings
+
+NAMES = {str(field.validation_alias) for field in Settings.model_fields.values()}
+DEFAULTS = {
+    "Quix__Broker__Address": "localhost:29092",
+    "Quix__Consumer_Group": "user-login-pipeline",
+    "input": "user-login",
+    "output": "processed-user-login",
+    "PROCESSING_GUARANTEE": "exactly-once",
+    "COMMIT_EVERY": 10,
+    "COMMIT_INTERVAL": 1.0,
+    "AUTO_OFFSET_RESET": "earliest",
+    "AUTO_CREATE_TOPICS": False,
+    "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "text",
+}
+UNSET = {
+    *("Quix__Sdk__Token", "BROKER_SECURITY_PROTOCOL", "BROKER_SASL_MECHANISM", "BROKER_SASL_USERNAME"),
+    *("BROKER_SASL_PASSWORD", "BROKER_SSL_CA_LOCATION", "BROKER_SSL_CERTIFICATE_LOCATION"),
+    *("BROKER_SSL_KEY_LOCATION", "BROKER_SSL_KEY_PASSWORD"),
+}
+
+TAKEN = [
+    ("COMMIT_EVERY", "1", 1),
+    ("COMMIT_EVERY", "1000000", 1_000_000),
+    ("COMMIT_INTERVAL", "0.01", 0.01),
+    ("COMMIT_INTERVAL", "10", 10.0),
+    ("PROCESSING_GUARANTEE", "At-Least-Once", "at-least-once"),
+    ("AUTO_OFFSET_RESET", "latest", "latest"),
+    ("AUTO_OFFSET_RESET", "error", "error"),
+    ("AUTO_CREATE_TOPICS", "true", True),
+    ("AUTO_CREATE_TOPICS", "1", True),
+    ("AUTO_CREATE_TOPICS", "off", False),
+    ("LOG_LEVEL", "debug", "DEBUG"),
+    ("LOG_FORMAT", "JSON", "json"),
+    ("BROKER_SECURITY_PROTOCOL", "SASL_SSL", "sasl_ssl"),
+    ("BROKER_SASL_MECHANISM", "scram-sha-512", "SCRAM-SHA-512"),
+    ("Quix__Broker__Address", "a:1,b:2", "a:1,b:2"),
+    ("input", "a.B_c-9", "a.B_c-9"),
+    ("output", "x" * 249, "x" * 249),
+]
+
+WRONG = [
+    ("COMMIT_EVERY", "0", "from 1 to 1000000"),
+    ("COMMIT_EVERY", "-1", "from 1 to 1000000"),
+    ("COMMIT_EVERY", "1000001", "from 1 to 1000000"),
+    ("COMMIT_EVERY", "1.5", "a whole number"),
+    ("COMMIT_EVERY", "many", "a whole number"),
+    ("COMMIT_EVERY", "", "a whole number"),
+    ("COMMIT_INTERVAL", "0", "from 0.01 to 10"),
+    ("COMMIT_INTERVAL", "10.1", "from 0.01 to 10"),
+    ("COMMIT_INTERVAL", "nan", "from 0.01 to 10"),
+    ("COMMIT_INTERVAL", "inf", "from 0.01 to 10"),
+    ("PROCESSING_GUARANTEE", "at-most-once", "exactly-once or at-least-once"),
+    ("PROCESSING_GUARANTEE", "", "exactly-once or at-least-once"),
+    ("AUTO_OFFSET_RESET", "begin", "earliest, latest or error"),
+    ("AUTO_CREATE_TOPICS", "perhaps", "true or false"),
+    ("LOG_LEVEL", "TRACE", "DEBUG, INFO, WARNING or ERROR"),
+    ("LOG_FORMAT", "xml", "text or json"),
+    ("BROKER_SECURITY_PROTOCOL", "tls", "plaintext, ssl, sasl_plaintext or sasl_ssl"),
+    ("BROKER_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
+    ("Quix__Consumer_Group", "", "text"),
+    ("Quix__Consumer_Group", "  ", "text"),
+    ("input", "", "a topic's name"),
+    ("input", "two words", "a topic's name"),
+    ("input", "x" * 250, "a topic's name"),
+    ("input", "name\n", "a topic's name"),
+    ("output", "", "another topic's name"),
+    ("output", "a/b", "another topic's name"),
+    ("output", "user-login", "another topic's name than input"),
+    ("BROKER_SSL_CA_LOCATION", "nowhere/ca.pem", "names no file: nowhere/ca.pem"),
+    ("BROKER_SSL_CERTIFICATE_LOCATION", "nowhere/it.pem", "names no file"),
+    ("BROKER_SSL_KEY_LOCATION", ".", "names no file"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unsets what the tests' own environment may have."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str], env_file: Path | None = None) -> Settings:
+    """Load the settings in this environment."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings.load(env_file)
+
+
+def values(settings: BrokerSettings) -> Mapping[str, object]:
+    """Every setting by the name of its variable."""
+    return {str(field.validation_alias): getattr(settings, name) for name, field in type(settings).model_fields.items()}
+
+
+def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an environment and a file, each setting has the default that others rely on."""
+    assert values(load(monkeypatch, {})) == DEFAULTS | dict.fromkeys(UNSET)
+
+
+def test_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The repository's own .env makes the missing topics, and holds no secret."""
+    settings = load(monkeypatch, {}, ENV_FILE)
+
+    assert values(settings) == DEFAULTS | dict.fromkeys(UNSET) | {"AUTO_CREATE_TOPICS": True}
+    assert not re.search("token|password", ENV_FILE.read_text(), re.IGNORECASE)
+
+
+def test_precedence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment wins over the file, and the file over the default."""
+    file = tmp_path / ".env"
+    file.write_text("input=from-file\noutput=from-file-too\nUNKNOWN=ignored\n")
+    settings = load(monkeypatch, {"input": "from-environment"}, file)
+
+    assert (settings.input, settings.output, settings.commit_every) == ("from-environment", "from-file-too", 10)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("", None, None, "localhost:29092"),
+        ("", None, "file:1", "file:1"),
+        ("", "own:1", "file:1", "own:1"),
+        ("", "", None, "localhost:29092"),
+        ("token", None, None, None),
+        ("token", None, "file:1", None),
+        ("token", "", "file:1", None),
+        ("token", "own:1", "file:1", "own:1"),
+    ],
+)
+def test_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: Sequence[str | None]) -> None:
+    """With a token of Quix Cloud, neither the file nor the default supplies an address: the platform does."""
+    token, environment, in_file, address = case
+    file = tmp_path / ".env"
+    file.write_text(f"Quix__Broker__Address={in_file}\n" if in_file else "")
+    own = {"Quix__Sdk__Token": token or ""} | ({} if environment is None else {"Quix__Broker__Address": environment})
+    settings = load(monkeypatch, own, file)
+
+    assert settings.address == address
+    connection = settings.connection()
+    assert (connection and connection.bootstrap_servers) == address
+
+
+@pytest.mark.parametrize(("name", "text", "value"), TAKEN)
+def test_taken(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+    """Values at the ends of each range, and in any case where case means nothing, are taken."""
+    assert values(load(monkeypatch, {name: text}))[name] == value
+
+
+@pytest.mark.parametrize(("name", "text", "allowed"), WRONG)
+def test_wrong(monkeypatch: pytest.MonkeyPatch, name: str, text: str, allowed: str) -> None:
+    """A wrong value is one line: the setting, what is wrong, and what is allowed."""
+    with pytest.raises(Misconfigured) as stop:
+        load(monkeypatch, {name: text})
+
+    assert stop.value.exit_code == 78
+    line = str(stop.value)
+    assert line.startswith(f"{name} ")
+    assert allowed in line
+    assert len(line.splitlines()) == 1
+
+
+def test_all_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several wrong values are named at once, in one line."""
+    with pytest.raises(Misconfigured, match=r"COMMIT_EVERY is '0'.*; LOG_LEVEL is 'LOUD'|LOG_LEVEL.*; COMMIT_EVERY"):
+        load(monkeypatch, {"COMMIT_EVERY": "0", "LOG_LEVEL": "loud"})
+
+
+def test_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every BROKER_ setting reaches the client, by the name that the client knows."""
+    files = {name: str(tmp_path / name) for name in ("CA", "CERTIFICATE", "KEY")}
+    for file in files.values():
+        Path(file).touch()
+    environment = {
+        "BROKER_SECURITY_PROTOCOL": "sasl_ssl",
+        "BROKER_SASL_MECHANISM": "PLAIN",
+        "BROKER_SASL_USERNAME": "alice",
+        "BROKER_SASL_PASSWORD": "s3cret",
+        "BROKER_SSL_KEY_PASSWORD": "s3cret-key",
+        **{f"BROKER_SSL_{name}_LOCATION": file for name, file in files.items()},
+    }
+    settings = load(monkeypatch, environment)
+    connection = settings.connection()
+
+    assert connection is not None
+    assert connection.as_librdkafka_dict() == {
+        "bootstrap.servers": "localhost:29092",
+        "security.protocol": "sasl_ssl",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "alice",
+        "sasl.password": "s3cret",
+        "ssl.ca.location": files["CA"],
+        "ssl.certificate.location": files["CERTIFICATE"],
+        "ssl.key.location": files["KEY"],
+        "ssl.key.password": "s3cret-key",
+    }
+
+
+def test_effective(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown at start leaves out what is not set, and masks every secret."""
+    secrets = ("Quix__Sdk__Token", "BROKER_SASL_PASSWORD", "BROKER_SSL_KEY_PASSWORD")
+    settings = load(monkeypatch, {"Quix__Broker__Address": "a:1", **dict.fromkeys(secrets, "s3cret")})
+
+    assert settings.effective() == DEFAULTS | {"Quix__Broker__Address": "a:1"} | dict.fromkeys(secrets, "***")
+    assert "s3cret" not in repr(settings)
+
+
+def test_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody changes a setting once it is read."""
+    settings = load(monkeypatch, {})
+
+    with pytest.raises(ValidationError):
+        settings.input = "other"

@@ -1,0 +1,137 @@
+"""The sink, where the producer does not take a record at once."""
+
+from collections.abc import Callable, Iterable
+from itertools import repeat
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
+
+from runtime import sink
+from runtime.errors import Failed, Misconfigured
+from runtime.output import Output
+from runtime.sink import Sink
+from runtime.totals import Totals
+
+FULL = BufferError("Local: Queue full")
+NO_PARTITION = KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
+FATAL = KafkaException(KafkaError(KafkaError._FATAL))
+
+
+class Producer:
+    """Raises what it is given, then takes every record."""
+
+    def __init__(self, raised: Iterable[Exception] = ()) -> None:
+        self.taken: list[tuple[Any, ...]] = []
+        self.asked = 0
+        self._raised = iter(raised)
+
+    def produce(self, *arguments: Any) -> None:
+        """Take a record, or not."""
+        for error in self._raised:
+            raise error
+        self.taken.append(arguments)
+
+    def poll(self, _timeout: float) -> None:
+        """Let delivery reports come in."""
+
+    def list_topics(self, _topic: str, timeout: float) -> None:
+        """Ask the broker for the topic's partitions."""
+        assert timeout > 0
+        self.asked += 1
+
+
+class Quix:
+    """Quix's producer: a delivery has failed, or not."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self._failure = failure
+
+    def _raise_for_error(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+class Record:
+    """The record in hand."""
+
+    def partition(self) -> int:
+        """The partition that it came from."""
+        return 2
+
+
+class Batches:
+    """One record."""
+
+    in_hand = Record()
+
+
+def send(producer: Producer, quix: Quix | None = None, *, keeps_partitions: bool = True) -> None:
+    """Send one record."""
+    step = Sink("out", Output("out", 1_000_000, Totals()), Batches(), keeps_partitions=keeps_partitions)  # type: ignore[arg-type]
+    step.connect(quix or Quix(), producer)  # type: ignore[arg-type]
+    execute: Callable[..., None] = step.get_executor(lambda *_: None)
+    execute(b"v", b"k", 7, None)
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives up after half a second."""
+    monkeypatch.setattr(sink, "ROOM_WAIT", 0.5)
+    monkeypatch.setattr(sink, "METADATA_WAIT", 0.5)
+
+
+@pytest.mark.parametrize(("keeps_partitions", "partition"), [(True, 2), (False, -1)])
+def test_partition(*, keeps_partitions: bool, partition: int) -> None:
+    """A record goes to the partition that it came from, or, where the counts differ, to one that its key decides."""
+    producer = Producer()
+    send(producer, keeps_partitions=keeps_partitions)
+
+    assert [arguments[:4] for arguments in producer.taken] == [("out", b"v", b"k", partition)]
+    assert producer.taken[0][6] == 7
+
+
+@pytest.mark.parametrize("raised", [[FULL], [FULL] * 50, [NO_PARTITION], [NO_PARTITION, NO_PARTITION]])
+def test_again(raised: list[Exception]) -> None:
+    """What the producer does not take for now, it is given again until it does: once, in the end."""
+    producer, usual = Producer(raised), Producer()
+    send(producer)
+    send(usual)
+
+    assert producer.taken == usual.taken
+    assert producer.asked == raised.count(NO_PARTITION)
+
+
+def test_full_for_too_long() -> None:
+    """A queue that stays full stops the pipeline."""
+    with pytest.raises(Failed, match="took no record"):
+        send(Producer(repeat(FULL)))
+
+
+def test_partition_lacking() -> None:
+    """A partition that the output topic does not gain in time stops the pipeline with 78, and is named."""
+    producer = Producer(repeat(NO_PARTITION))
+    with pytest.raises(Misconfigured, match="a partition 2 that the output topic 'out' lacks"):
+        send(producer)
+
+    assert producer.taken == []
+
+
+def test_other_errors() -> None:
+    """Any other error is raised as it is, and nothing is sent."""
+    producer = Producer([FATAL])
+    with pytest.raises(KafkaException):
+        send(producer)
+
+    assert producer.taken == []
+
+
+@pytest.mark.parametrize("raised", [FULL, NO_PARTITION])
+def test_earlier_failure(raised: Exception) -> None:
+    """While it waits, an earlier record's failed delivery stops it, and is never suppressed."""
+    producer = Producer([raised])
+    with pytest.raises(KafkaProducerDeliveryError):
+        send(producer, Quix(KafkaProducerDeliveryError(KafkaError(KafkaError._TIMED_OUT))))
+
+    assert producer.taken == []

@@ -57,14 +57,3 @@ def test_missing_input(kafka: Kafka, pipelines: Pipelines) -> None:
     kafka.produce("mispelt", [record])
     assert kafka.read("made-too", 1) == [expected(record)]
     assert pipeline.stop() == 0
-
-
-@pytest.mark.parametrize("missing", ["input", "output"])
-def test_nothing_is_made(kafka: Kafka, pipelines: Pipelines, missing: str) -> None:
-    """Without AUTO_CREATE_TOPICS no topic is made."""
-    lasting_topic(kafka, f"not-{missing}")
-    names = {"input": f"not-{missing}", "output": f"not-{missing}", missing: f"never-{missing}"}
-    assert pipelines.start(names["input"], names["output"]).wait() == 78
-    assert (
-        f"never-{missing}" not in AdminClient({"bootstrap.servers": kafka.address}).list_topics(timeout=TIMEOUT).topics
-    )

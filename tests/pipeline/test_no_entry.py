@@ -1,5 +1,6 @@
 """A broker that can't be reached, or that refuses: exit codes 69 and 77, and what has to be allowed."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,7 +26,7 @@ from tools.broker import Broker
 
 TOPIC, GROUP, TRANSACTION = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
 EXACT, PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
-PASSWORD = "s3cret-password"  # noqa: S105  (of users who live as long as this module's broker)
+PASSWORD = "s3cret-password"
 
 
 class Grant(NamedTuple):
@@ -126,6 +127,7 @@ def refusing(secured: Broker, folder: Path) -> Iterator[dict[str, Pipeline]]:
                 "BROKER_SASL_PASSWORD": PASSWORD[::-1] if user == "wrong-password" else PASSWORD,
                 "Quix__Consumer_Group": group_of(user),
                 "PROCESSING_GUARANTEE": "at-least-once" if user == "at-least-once" else "exactly-once",
+                "LOG_FORMAT": "json" if user == "wrong-password" else "text",
                 "LOG_LEVEL": "DEBUG" if user in ("exactly-once", "at-least-once") else "INFO",
             }
             started[user] = pipelines.start("in", "out", **settings)
@@ -164,6 +166,12 @@ def test_nothing_allowed(refusing: dict[str, Pipeline]) -> None:
 def test_wrong_password(refusing: dict[str, Pipeline]) -> None:
     """A wrong password ends in 77, with one line that names the settings and not the password."""
     assert_stopped(refusing["wrong-password"], 77, ["the credentials", "BROKER_SASL_USERNAME", "BROKER_SASL_PASSWORD"])
+
+
+def test_json(refusing: dict[str, Pipeline]) -> None:
+    """As JSON, every line is an object then, too, whatever the libraries print."""
+    assert refusing["wrong-password"].wait() == 77
+    assert all(isinstance(json.loads(line), dict) for line in refusing["wrong-password"].lines)
 
 
 def test_wrong_mechanism(refusing: dict[str, Pipeline]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from kafka import Kafka, wait_until
+from confluent_kafka.admin import AdminClient
+from kafka import TIMEOUT, Kafka, wait_until
 from lasting import lasting_topic
 from process import RUNNING, Pipeline, Pipelines
 
@@ -81,6 +82,13 @@ def test_stop(stopped: dict[str, Pipeline], name: str) -> None:
     assert "Traceback" not in pipeline.log
     for text in stop.said:
         assert text in errors[0]
+
+
+@pytest.mark.parametrize("name", [name for name in STOPS if name.startswith("missing")])
+def test_nothing_is_made(kafka: Kafka, stopped: dict[str, Pipeline], name: str) -> None:
+    """Without AUTO_CREATE_TOPICS a missing topic is not made."""
+    stopped[name].wait()
+    assert "absent" not in AdminClient({"bootstrap.servers": kafka.address}).list_topics(timeout=TIMEOUT).topics
 
 
 def test_command_line(tmp_path: Path) -> None:

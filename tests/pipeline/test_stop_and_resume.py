@@ -71,9 +71,9 @@ def test_stop(kafka: Kafka, pipelines: Pipelines, guarantee: str, number: signal
 
 
 def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines) -> None:
-    """SIGKILL three times in the middle of a backlog: to a reader of what is committed, each record is there once."""
+    """SIGKILL twice in the middle of a backlog: to a reader of what is committed, each record is there once."""
     source, target = with_backlog(kafka, "killed-once")
-    for progress in (1, 2000, 3000):
+    for progress in (1, 3000):
         kill_after(kafka, pipelines.start(source, target), target, progress)
         assert sum(kafka.committed(group_of(source), source).values()) < TOTAL, "it was to be killed in the middle"
         forget(kafka.address, group_of(source))

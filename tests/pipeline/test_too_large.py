@@ -176,7 +176,7 @@ def test_many_at_once(kafka: Kafka, pipelines: Pipelines) -> None:
     started = []
     for limit, guarantee in ((600, "exactly-once"), (1500, "at-least-once"), (20_000, "exactly-once")):
         numbers = random.Random(limit)
-        sizes = [numbers.choice((10, limit // 20, limit // 3, limit)) for _ in range(2000)]
+        sizes = [numbers.choice((10, limit // 20, limit // 3, limit)) for _ in range(1000)]
         sent = [
             Record(b"k", b'{"device_type": "ios", "x": "%b"}' % numbers.randbytes(size // 2).hex().encode())
             for size in sizes

@@ -72,7 +72,13 @@ _REFUSALS = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a permission on the cluster",
 }
-_UNAVAILABLE = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
+_UNAVAILABLE = {
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+    KafkaError._MSG_TIMED_OUT,
+}
 _UNFIT = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
     KafkaError._UNKNOWN_TOPIC: "a topic is gone: check `input` and `output`",
@@ -113,6 +119,8 @@ def explain_kafka(error: KafkaError, broker: str) -> PipelineError | None:
 
 
 def _known(error: BaseException, broker: str) -> PipelineError | None:
+    if isinstance(error, KeyboardInterrupt):
+        return Failed("interrupted for a second time: what is not committed yet will be done again at the next start")
     if isinstance(error, KafkaBrokerUnavailableError):
         return Unavailable(f"the broker at {broker} has been away for too long (Quix__Broker__Address); {START_ONE}")
     if isinstance(error, TopicNotFoundError):

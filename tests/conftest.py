@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from kafka import Kafka
 
+from tests.kafka import Kafka
 from tools.broker import Broker, train
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
@@ -20,7 +20,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def broker() -> Iterator[Broker]:
     """One broker for all tests; a test that stops or kills one starts its own."""
     train()  # tests start a dozen of them
-    with Broker() as broker:
+    with Broker(properties={"log.retention.ms": "-1"}) as broker:  # records of any age are kept
         yield broker
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -32,6 +33,14 @@ def wait_until(condition: Callable[[], _T], what: str, timeout: float = TIMEOUT)
         assert time.monotonic() < deadline, f"waited {timeout:g} s in vain: {what}"
         time.sleep(0.02)
     return answer
+
+
+_ASK_AGAIN = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError._TIMED_OUT,
+}
 
 
 class Kafka:
@@ -90,7 +99,7 @@ class Kafka:
                     if not message.error():
                         records.append(_record(message))
                         unfinished.add(message.partition())
-                    elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                    elif message.error().code() == KafkaError._PARTITION_EOF:
                         unfinished.discard(message.partition())
                     else:
                         raise KafkaException(message.error())
@@ -108,7 +117,8 @@ class Kafka:
         """By partition, the offset that the group has committed; partitions without a commit are left out."""
         wanted = [TopicPartition(topic, number) for number in self.partitions(topic)]
         with closing(self._consumer("read_committed", group)) as consumer:
-            found = consumer.committed(wanted, timeout=TIMEOUT)
+            ask = partial(consumer.committed, wanted, timeout=TIMEOUT)
+            found: list[TopicPartition] = wait_until(lambda: _answered(ask), "the coordinator's answer") or []
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
     def _consumer(self, isolation: str, group: str = "tests") -> Consumer:
@@ -122,6 +132,16 @@ class Kafka:
                 "fetch.wait.max.ms": 20,
             }
         )
+
+
+def _answered(ask: Callable[[], _T]) -> _T | None:
+    """The answer; None where the broker says to ask again."""
+    try:
+        return ask()
+    except KafkaException as error:
+        if error.args[0].code() not in _ASK_AGAIN:
+            raise
+        return None
 
 
 def _record(message: Any) -> Record:

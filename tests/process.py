@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from kafka import TIMEOUT, wait_until
-
 from runtime.settings import Settings
+from tests.kafka import TIMEOUT, wait_until
 
 SCRIPT = Path(__file__).parent.parent / "pipeline.py"
 RUNNING = "now processing incoming messages"

@@ -1,23 +1,24 @@
 """What these tests share: the contract's cases, and workers with more than the public settings."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import process
 import pytest
-from kafka import Kafka
-from process import Pipelines
 
+from tests import process
+from tests.kafka import Kafka
+from tests.process import Pipelines
 from tools.broker import Broker
-
-sys.path.append(str(Path(__file__).parents[1] / "pipeline"))  # cases.py and expected.py
 
 
 @pytest.fixture(scope="session")
 def own_broker() -> Iterator[Broker]:
     """A broker that may be frozen, and that gives a worker up after a second if the worker asks for it."""
-    with Broker(properties={"group.min.session.timeout.ms": "1000"}) as broker:
+    properties = {
+        "group.min.session.timeout.ms": "1000",
+        "broker.session.timeout.ms": "30000",  # its controller, which is frozen with it, does not give it up meanwhile
+    }
+    with Broker(properties=properties) as broker:
         yield broker
 
 

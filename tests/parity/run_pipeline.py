@@ -3,7 +3,7 @@
 Variables, all optional, beside the pipeline's own:
     LOOP: `batches`, or `stock` for Quix's own loop.
     BATCH: the most records in a batch.
-    SESSION_TIMEOUT_MS: after how long without a heartbeat the group gives this worker up.
+    SESSION_TIMEOUT_MS: after how long without a heartbeat the group gives this worker up; it sends twelve meanwhile.
     MAP: `login`, `context` to write what `message_context()` gives, or `failing` to fail where a value is b"fail".
     SLOW_WHILE: a file; while it is there, each record takes a millisecond more.
     STOP_AT: in this record, counted from 1, it sends itself SIGTERM.
@@ -93,7 +93,7 @@ def main() -> int:
     if session_timeout := os.environ.get("SESSION_TIMEOUT_MS"):
         application.CONSUMER |= {
             "session.timeout.ms": int(session_timeout),
-            "heartbeat.interval.ms": int(session_timeout) // 5,
+            "heartbeat.interval.ms": int(session_timeout) // 12,
         }
     if TRACE_BATCHES:
         application.Batches = TracedBatches  # type: ignore[attr-defined]

@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from kafka import Kafka, Record, wait_until
-from process import RUNNING, Pipelines, group_of
+
+from tests.kafka import Kafka, Record, wait_until
+from tests.process import RUNNING, Pipelines, group_of
 
 VALUE = b'{"device_type": "ios"}'
 NOW = int(time.time() * 1000)

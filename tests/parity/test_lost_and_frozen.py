@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import Producer
-from expected import expected
-from kafka import TIMEOUT, Kafka, Record, wait_until
-from process import Pipeline, Pipelines, group_of
 
+from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.pipeline.expected import expected
+from tests.process import Pipeline, Pipelines, group_of
 from tools.broker import Broker
 
 NOW = int(time.time() * 1000)
 PARTITIONS = 2
 TOTAL = 4_000
 LOST = "the group gave this worker's partitions away"
-FROZEN = 4.0  # seconds in which any queue without a bound would have filled
+FROZEN = 2.0  # seconds in which any queue without a bound would have filled
 BACKLOG = 300_000
 MEBIBYTE = 1 << 20
 
@@ -35,7 +35,6 @@ CASES = [
     Case("exactly-once", "in a batch", 10, in_a_batch=True),
     Case("at-least-once", "in a batch", 10, in_a_batch=True),
     Case("exactly-once", "with a checkpoint unfinished", 1_000_000, in_a_batch=False),
-    Case("at-least-once", "with a checkpoint unfinished", 1_000_000, in_a_batch=False),
 ]
 
 
@@ -134,7 +133,6 @@ def test_frozen_broker(own_broker: Broker, own_workers: Pipelines, tmp_path: Pat
     own_broker.pause()
     time.sleep(FROZEN)
     own_broker.resume()
-    wait_until(lambda: kafka.partitions(target), "the broker is back")
     wait_until(lambda: sum(kafka.committed(group_of(source), source).values()) == BACKLOG, "it has gone on to the end")
     assert worker.stop() == 0
     assert f"stopped: {BACKLOG} in, {BACKLOG} out" in worker.lines[-1]

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cases import CASES, NOW
-from expected import expected
-from kafka import Kafka, Record
-from process import Pipeline, Pipelines
 
+from tests.kafka import Kafka, Record
+from tests.pipeline.cases import CASES, NOW
+from tests.pipeline.expected import expected
+from tests.process import Pipeline, Pipelines
 from transforms import Reason
 
 KEPT = {"retention.ms": "-1"}  # the broker would delete records with old timestamps
 PARTITIONS = 4
 BATCH = 500
-COMMIT_EVERY = 200  # 10, the default, takes stock Quix half a minute
+COMMIT_EVERY = 500  # 10, the default, takes stock Quix half a minute
 LONG = [b'{"device_type": "ios", "x": "%b"}' % (b"x" * 9000), b'{"x": "%b"}' % (b"x" * 9000), b"[" * 9000]
 
 
@@ -58,6 +58,7 @@ class Side:
                 LOOP=variant.loop,
                 PROCESSING_GUARANTEE=variant.guarantee,
                 COMMIT_EVERY=COMMIT_EVERY,
+                SESSION_TIMEOUT_MS=6_000,  # a heartbeat tells of a rebalance
                 **settings,
             )
             for variant, target in self.targets.items()

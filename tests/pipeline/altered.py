@@ -1,7 +1,8 @@
 """Changes a topic's settings while it is in use."""
 
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from kafka import TIMEOUT
+
+from tests.kafka import TIMEOUT
 
 
 def alter_topic(address: str, topic: str, name: str, value: str) -> None:

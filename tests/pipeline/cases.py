@@ -3,8 +3,7 @@
 import time
 from typing import NamedTuple
 
-from kafka import Record
-
+from tests.kafka import Record
 from transforms import NESTING_LIMIT
 
 LOGIN = b'{"user_id": "u-1", "app_version": "2.3.0", "ip": "192.0.2.7", "locale": "AK", "device_type": "android"}'

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from kafka import Record
-
+from tests.kafka import Record
 from transforms import Malformed, upper_device_type
 
 

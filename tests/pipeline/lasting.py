@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from kafka import Kafka
+from tests.kafka import Kafka
 
 
 def lasting_topic(kafka: Kafka, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:

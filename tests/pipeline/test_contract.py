@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from cases import CASES, Case
-from expected import expected
-from kafka import Kafka, Record
-from lasting import lasting_topic
-from process import RUNNING, Pipeline, Pipelines, group_of
+
+from tests.kafka import Kafka, Record
+from tests.pipeline.cases import CASES, Case
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipeline, Pipelines, group_of
 
 RUNS = [(guarantee, count) for guarantee in ("exactly-once", "at-least-once") for count in (1, 4)]
 

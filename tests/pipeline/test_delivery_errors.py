@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from altered import alter_topic
-from expected import expected
-from kafka import Kafka, Record
-from lasting import lasting_topic
-from process import RUNNING, Pipelines, group_of
+
+from tests.kafka import Kafka, Record
+from tests.pipeline.altered import alter_topic
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines, group_of
 
 HOUR = 3_600_000
 USUAL = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(20)]

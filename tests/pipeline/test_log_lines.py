@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from kafka import Kafka, Record
-from lasting import lasting_topic
-from process import RUNNING, Pipeline, Pipelines
+
+from tests.kafka import Kafka, Record
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipeline, Pipelines
 
 CANARY = "canary"
 BURST = 5000

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
-from expected import expected
-from kafka import TIMEOUT, Kafka, Record
-from lasting import lasting_topic
-from process import RUNNING, Pipelines
+
+from tests.kafka import TIMEOUT, Kafka, Record
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines
 
 COPIED = {
     "max.message.bytes": "54321",

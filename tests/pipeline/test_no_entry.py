@@ -19,9 +19,9 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from kafka import TIMEOUT
-from process import RUNNING, Pipeline, Pipelines, group_of
 
+from tests.kafka import TIMEOUT
+from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.broker import Broker
 
 TOPIC, GROUP, TRANSACTION = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID

@@ -4,10 +4,11 @@ from collections import Counter
 from itertools import chain
 
 import pytest
-from expected import expected
-from kafka import Kafka, Record
-from lasting import lasting_topic
-from process import RUNNING, Pipelines
+
+from tests.kafka import Kafka, Record
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines
 
 INPUT, OUTPUT = 3, 5
 KEYS = [

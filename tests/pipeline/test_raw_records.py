@@ -3,11 +3,12 @@
 import time
 
 import pytest
-import wire
-from expected import expected
-from kafka import Kafka, Record
-from lasting import lasting_topic
-from process import RUNNING, Pipelines
+
+from tests import wire
+from tests.kafka import Kafka, Record
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines
 
 BEFORE = int(time.time() * 1000)
 LOGIN, MAPPED = b'{"device_type": "ios"}', b'{"device_type": "IOS"}'

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from kafka import TIMEOUT, Kafka, wait_until
-from lasting import lasting_topic
-from process import RUNNING, Pipeline, Pipelines
+
+from tests.kafka import TIMEOUT, Kafka, wait_until
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipeline, Pipelines
 
 
 class Stop(NamedTuple):

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from expected import expected
-from kafka import TIMEOUT, Kafka, Record, wait_until
-from lasting import lasting_topic
-from process import Pipeline, Pipelines, group_of
-from wire import leave_group, transactional_ids
+
+from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import Pipeline, Pipelines, group_of
+from tests.wire import leave_group, transactional_ids
 
 PARTITIONS = 2
 TOTAL = 20_000

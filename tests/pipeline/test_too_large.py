@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from expected import expected
-from kafka import Kafka, Record
-from lasting import lasting_topic
-from process import RUNNING, Pipelines, group_of
-from wire import RawRecord, batch_size
+
+from tests.kafka import Kafka, Record
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines, group_of
+from tests.wire import RawRecord, batch_size
 
 LIMIT = 2000
 PLAIN = b'{"device_type": "ios", "x": "%b"}'

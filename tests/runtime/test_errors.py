@@ -32,6 +32,8 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._TRANSPORT), Unavailable, [ADDRESS, "Quix__Broker__Address", "make demo", "docker compose up"]),
     (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, "make demo"]),
     (kafka(KafkaError._RESOLVE), Unavailable, [ADDRESS, "make demo"]),
+    (kafka(KafkaError._TIMED_OUT), Unavailable, [ADDRESS, "make demo"]),
+    (kafka(KafkaError._MSG_TIMED_OUT), Unavailable, [ADDRESS, "make demo"]),
     (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "away for too long", "make demo"]),
     (httpx.ConnectError("no route"), Unavailable, ["Quix Cloud", "Quix__Portal__Api"]),
     (kafka(KafkaError._AUTHENTICATION), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
@@ -57,7 +59,7 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._FENCED), Unexpected, ["KafkaException", "_FENCED"]),
     (CheckpointProducerTimeout("flush"), Unexpected, ["CheckpointProducerTimeout"]),
     (KeyError("x"), Unexpected, ["KeyError", "'x'"]),
-    (KeyboardInterrupt(), Unexpected, ["KeyboardInterrupt"]),
+    (KeyboardInterrupt(), Failed, ["interrupted", "next start"]),
     (Stopped("asked"), Stopped, ["asked"]),
     (Failed("as foreseen"), Failed, ["as foreseen"]),
 ]

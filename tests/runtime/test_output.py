@@ -6,11 +6,11 @@ import random
 from itertools import product
 
 import pytest
-from wire import RawRecord, batch_size, record_batch
 
 from runtime.errors import Failed
 from runtime.output import Headers, Output, record_size
 from runtime.totals import Totals
+from tests.wire import RawRecord, batch_size, record_batch
 from transforms import Malformed, Reason
 
 SIZES = [None, 0, 1, 62, 63, 64, 65, 8190, 8191, 8192, 8193, 1_048_575, 1_048_576]

@@ -109,5 +109,5 @@ def test_attribute(path: str) -> None:
 def test_pinned() -> None:
     """The pin of quixstreams is the minor version that these names were read in."""
     project = (Path(__file__).parent.parent.parent / "pyproject.toml").read_text()
-    minor = ".".join(quixstreams.__version__.split(".")[:2])
-    assert f'"quixstreams>={minor},<' in project
+    major, minor, _ = quixstreams.__version__.split(".")
+    assert f'"quixstreams>={major}.{minor},<{major}.{int(minor) + 1}"' in project

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
-from kafka import Kafka, Record, wait_until
 
+from tests.kafka import Kafka, Record, wait_until
 from tools import broker as broker_module
 from tools.broker import Broker, BrokerError, train
 from tools.kafka_node import Ports, choose_ports

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from demo_process import LAST_LINE, PLAIN_LINE, Demo
-from kafka import wait_until
 
+from tests.kafka import wait_until
+from tests.tools.demo_process import LAST_LINE, PLAIN_LINE, Demo
 from tools.demo import main
 from tools.demo_child import Child
 from tools.demo_topics import Comparison, Record

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from oracle import OK, assert_kept, read
 
+from tests.transforms.oracle import OK, assert_kept, read
 from transforms import Malformed, Reason, upper_device_type
 from transforms.login import exact
 

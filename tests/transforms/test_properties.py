@@ -7,9 +7,17 @@ from typing import TypeVar
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from oracle import assert_kept
-from texts import any_values, json_values, mutated, plain_device_types, split_logins, usable_device_types, usual_logins
 
+from tests.transforms.oracle import assert_kept
+from tests.transforms.texts import (
+    any_values,
+    json_values,
+    mutated,
+    plain_device_types,
+    split_logins,
+    usable_device_types,
+    usual_logins,
+)
 from transforms import Malformed, original, upper_device_type
 from transforms.login import exact
 

@@ -118,7 +118,7 @@ class Kafka:
         wanted = [TopicPartition(topic, number) for number in self.partitions(topic)]
         with closing(self._consumer("read_committed", group)) as consumer:
             ask = partial(consumer.committed, wanted, timeout=TIMEOUT)
-            found: list[TopicPartition] = wait_until(lambda: _answered(ask), "the coordinator's answer") or []
+            found = wait_until(lambda: _answered(ask), "the coordinator's answer")
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
     def _consumer(self, isolation: str, group: str = "tests") -> Consumer:
@@ -134,14 +134,14 @@ class Kafka:
         )
 
 
-def _answered(ask: Callable[[], _T]) -> _T | None:
-    """The answer; None where the broker says to ask again."""
+def _answered(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
+    """The answer; nothing where the broker says to ask again."""
     try:
         return ask()
     except KafkaException as error:
         if error.args[0].code() not in _ASK_AGAIN:
             raise
-        return None
+        return []
 
 
 def _record(message: Any) -> Record:

@@ -44,8 +44,10 @@ def run(settings: Settings) -> None:
     app = build(settings)
     try:
         app.run()
-    finally:
-        logger.info("stopped: {}", app.totals)
+    except BaseException:
+        logger.warning("failed: {}; what was not committed will be done again at the next start", app.totals)
+        raise
+    logger.info("stopped: {}", app.totals)
 
 
 def main() -> int:

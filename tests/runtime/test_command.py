@@ -1,11 +1,8 @@
 """Every command's frame: an exit code and one line for whatever stops it."""
 
 import json
-import logging
-from collections.abc import Iterator
 
 import pytest
-from loguru import logger
 
 from runtime.command import run_command
 from runtime.errors import Failed, Misconfigured, Refused, Stopped, Unavailable
@@ -14,14 +11,7 @@ from runtime.settings import BrokerSettings
 SETTINGS = BrokerSettings.model_validate({"Quix__Broker__Address": "a:1", "BROKER_SASL_PASSWORD": "s3cret"})
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Puts the standard library's logging back, and lets go of the captured standard error."""
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    logger.remove()
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def stop_by(error: BaseException | None, **settings: str) -> int:

@@ -3,23 +3,13 @@
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 
 import pytest
 from loguru import logger
 
 from runtime import logs
 
-pytestmark = pytest.mark.usefixtures("_logging_as_before")
-
-
-@pytest.fixture
-def _logging_as_before() -> Iterator[None]:
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    logger.remove()
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def test_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,8 +35,12 @@ class Totals:
     def count(self, reason: Reason, partition: int, offset: int) -> None:
         """Count one malformed record."""
         self.by_reason[reason] += 1
-        earlier = self._pending.get(reason)
-        self._pending[reason] = _Pending(earlier.count + 1 if earlier else 1, partition, offset)
+        pending = self._pending.get(reason)
+        if pending is None:
+            self._pending[reason] = _Pending(1, partition, offset)
+        else:
+            pending.count += 1
+            pending.partition, pending.offset = partition, offset
 
     def warn(self, *, all_of_them: bool = False) -> None:
         """Log what has been counted since the last warning of each reason, where that is long enough ago."""

@@ -32,7 +32,7 @@ def chain(first: Transform, *others: Callable[[bytes], bytes | Malformed]) -> Tr
 def _tag_input(late: Malformed, value: bytes) -> Malformed:
     try:
         value.decode()
-        found = members(value)
+        found = members(value, "malformed")
     except (UnicodeDecodeError, JSONSyntaxError):
         found = None
     return tag(late.reason, late.detail, value, found)

@@ -83,7 +83,7 @@ def exact(value: bytes | None) -> bytes | Malformed:
         return tag(Reason.EMPTY_VALUE, "the value is empty or only white space", value)
     try:
         value.decode()
-        found = members(value)
+        found = members(value, "device_type", "malformed")
     except UnicodeDecodeError as error:
         return tag(Reason.INVALID_UTF8, f"not UTF-8, at byte {error.start}", value)
     except JSONSyntaxError as error:
@@ -95,7 +95,7 @@ def exact(value: bytes | None) -> bytes | Malformed:
 
 def _login(value: bytes, found: list[Member]) -> bytes | Malformed:
     """The outcome for a JSON object."""
-    device_types = [member for member in found if member.is_named("device_type")]
+    device_types = [member for member in found if member.name == "device_type"]
     if not device_types:
         return tag(Reason.MISSING_DEVICE_TYPE, _MISSING, value, found)
     if len(device_types) > 1:

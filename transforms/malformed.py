@@ -6,6 +6,8 @@ import json
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from transforms.syntax import Member
 
 
@@ -39,12 +41,12 @@ def tag(reason: Reason, detail: str, value: bytes, found: list[Member] | None = 
         detail: one short sentence for a person; it must not quote the value.
         value: the input, in which the tag becomes the last member where it is an object without such a member;
             in all other cases the tagged value is an object that holds the tag, and the input inside.
-        found: the members of the value where it is a JSON object, as `transforms.syntax.members` lists them.
+        found: where the value is a JSON object, its members `malformed` (and others), as listed by `members`.
     """
-    if found is not None and not any(member.is_named("malformed") for member in found):
+    if found is not None and not any(member.name == "malformed" for member in found):
         return spliced(reason, detail, value)
     try:
-        raw = '"raw":' + json.dumps(value.decode(), ensure_ascii=False)
+        raw = '"raw":' + _quoted(value.decode())
     except UnicodeDecodeError:
         raw = '"raw_base64":"' + base64.b64encode(value).decode() + '"'
     return Malformed(reason, detail, b"{" + _member(reason, detail, raw) + b"}")
@@ -106,6 +108,10 @@ _NAME = b'"malformed":'
 _OPENING = _NAME + b'{"reason":'
 
 
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
 def _member(reason: Reason, detail: str, more: str = "") -> bytes:
-    text = f'{{"reason":"{reason}","detail":{json.dumps(detail)}{"," if more else ""}{more}}}'
+    text = f'{{"reason":"{reason}","detail":{_quoted(detail)}{"," if more else ""}{more}}}'
     return _NAME + text.encode()

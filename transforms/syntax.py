@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
 NESTING_LIMIT = 128
@@ -37,24 +38,20 @@ class JSONSyntaxError(ValueError):
 
 
 class Member(NamedTuple):
-    """One member of the top-level object: its key's literal, where that begins, where its value begins and ends."""
+    """A member of the top-level object: its name, where its key begins, where its value begins and ends."""
 
-    key: bytes
+    name: str
     at: int
     start: int
     end: int
 
-    def is_named(self, name: str) -> bool:
-        """Whether the key, decoded, is `name`: an escape may spell any of its letters."""
-        key = self.key
-        return key == b'"%b"' % name.encode() if b"\\" not in key else json.loads(key) == name
 
-
-def members(data: bytes) -> list[Member] | None:
-    """List the members of the object that `data` holds, in order; None where it holds another JSON value.
+def members(data: bytes, *names: str) -> list[Member] | None:
+    """List the members of these names in the object that `data` holds, in order; None where it holds no object.
 
     Args:
         data: valid UTF-8.
+        names: plain ASCII. Keys are compared decoded: an escape may spell any of their letters.
 
     Raises:
         JSONSyntaxError: `data` is not one JSON text, or is nested deeper than NESTING_LIMIT.
@@ -63,32 +60,37 @@ def members(data: bytes) -> list[Member] | None:
     if data[at : at + 1] != b"{":
         found, at = None, _skip(data, at, depth=0)
     else:
-        found, at = _object(data, at + 1)
+        found, at = _object(data, at + 1, {json.dumps(name).encode(): name for name in names})
     end = _end_of_spaces(data, at)
     if end != len(data):
         raise JSONSyntaxError(f"more text after the JSON value, at byte {end}")
     return found
 
 
-def _object(data: bytes, at: int) -> tuple[list[Member], int]:
-    """The top-level object's members, and where it ends; `at` is behind its opening brace."""
+def _object(data: bytes, at: int, wanted: Mapping[bytes, str]) -> tuple[list[Member], int]:
+    """The top-level object's wanted members, and where it ends; `at` is behind its opening brace."""
     found: list[Member] = []
     if empty := _end_of_empty[b"}"].match(data, at):
         return found, empty.end()
     while True:
-        if flat := _member.match(data, at):
-            key, _, following = flat.groups()
-            found.append(Member(key, flat.start(1), *flat.span(2)))
-            at = flat.end()
+        if key := _member.match(data, at):
+            start, end = key.span(2)
+            following, at = key[3], key.end()
         else:
-            if not (named := _key.match(data, at)):
+            if not (key := _key.match(data, at)):
                 _fail(data, at, wanted_key=True)
-            start = _end_of_spaces(data, named.end())
-            at = _skip(data, start, depth=1)
-            found.append(Member(named[1], named.start(1), start, at))
-            following, at = _separator(data, at, b"}")
+            start = _end_of_spaces(data, key.end())
+            end = _skip(data, start, depth=1)
+            following, at = _separator(data, end, b"}")
+        if name := wanted.get(_without_escapes(key[1])):
+            found.append(Member(name, key.start(1), start, end))
         if following == b"}":
             return found, at
+
+
+def _without_escapes(key: bytes) -> bytes:
+    """A key's literal without needless escapes."""
+    return key if b"\\" not in key else json.dumps(json.loads(key)).encode()
 
 
 def _skip(data: bytes, at: int, depth: int) -> int:

@@ -3,6 +3,7 @@
 Beside runtime/application.py the one file that reaches into Quix's private names, under the same guard.
 """
 
+import time
 from collections.abc import Callable
 
 from confluent_kafka import Message, TopicPartition
@@ -21,6 +22,16 @@ BATCH = 10_000
 IDLE_WAIT = 0.1
 """Seconds to wait for a record where none has arrived."""
 
+COMMIT_WHEN_IDLE = 0.02
+"""Seconds without a new record after which those that are handled are committed, however few they are."""
+
+BETWEEN_TRANSACTIONS = 0.004
+"""Seconds from a commit until the next record is produced.
+
+A broker ends a transaction a little after it has answered to the commit, and turns away what comes before that:
+librdkafka then waits for 20 ms (its rdkafka_txnmgr.c, CONCURRENT_TRANSACTIONS).
+"""
+
 Execute = Callable[[bytes | None, bytes | None, int, Headers | None], None]
 
 
@@ -36,12 +47,10 @@ class Batches:
         """The record that the dataframe is being run over."""
 
     def take(self) -> list[Message]:
-        """Take what has arrived, at most BATCH records; wait up to IDLE_WAIT seconds for one where nothing has."""
+        """Take what has arrived, at most BATCH records; wait a moment for one where nothing has."""
         self.rebalanced = False
-        messages: list[Message] = self._consumer.consume(BATCH, 0)
-        if not messages:
-            message = self._consumer.poll(IDLE_WAIT)
-            messages = [] if message is None else [message]
+        self._await_last_transaction()
+        messages: list[Message] = self._consumer.consume(BATCH, 0) or self._wait_for_one()
         if messages and self.rebalanced:
             self._rewind(messages)
             return []
@@ -59,6 +68,20 @@ class Batches:
             self.in_hand = message
             execute(message.value(), message.key(), message.timestamp()[1], headers)
         self._store_offsets(messages)
+
+    def _await_last_transaction(self) -> None:
+        if self._context.exactly_once:
+            left = self._context.checkpoint._created_at + BETWEEN_TRANSACTIONS - time.monotonic()
+            time.sleep(max(left, 0))
+
+    def _wait_for_one(self) -> list[Message]:
+        """The next record; where none comes, what has been handled is due to be committed."""
+        checkpoint = self._context.checkpoint
+        message = self._consumer.poll(IDLE_WAIT if checkpoint.empty() else COMMIT_WHEN_IDLE)
+        if message is not None:
+            return [message]
+        checkpoint._commit_every = 1
+        return []
 
     def _store_offsets(self, messages: list[Message]) -> None:
         checkpoint = self._context.checkpoint

@@ -1,12 +1,13 @@
 """Taking batches, with stand-ins for Quix's consumer and context; tests/parity has the same on a real Kafka."""
 
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 from confluent_kafka import TopicPartition
 
-from runtime.batching import BATCH, Batches
+from runtime.batching import BATCH, BETWEEN_TRANSACTIONS, COMMIT_WHEN_IDLE, IDLE_WAIT, Batches
 
 
 class FakeMessage:
@@ -48,14 +49,17 @@ class FakeConsumer:
         self.offsets = committed
         self.on_consume: Callable[[], None] = lambda: None
         self.assigned: dict[int, int] | None = None
+        self.polled: list[float] = []
+        self.next: FakeMessage | None = None
 
     def consume(self, number: int, timeout: float) -> list[FakeMessage]:
         assert (number, timeout) == (BATCH, 0)
         self.on_consume()
         return self.messages
 
-    def poll(self, timeout: float) -> None:
-        assert 0 < timeout < 1
+    def poll(self, timeout: float) -> FakeMessage | None:
+        self.polled.append(timeout)
+        return self.next
 
     def assignment(self) -> list[TopicPartition]:
         return [TopicPartition("in", partition) for partition in self.offsets]
@@ -73,12 +77,17 @@ class FakeCheckpoint:
 
     _total_offsets_processed = 0
     _commit_every = 10
+    _created_at = 0.0
+
+    def empty(self) -> bool:
+        return not self._total_offsets_processed
 
 
 class FakeContext:
     """Quix's processing context."""
 
     commit_every = 10
+    exactly_once = True
 
     def __init__(self) -> None:
         self.checkpoint = FakeCheckpoint()
@@ -132,6 +141,39 @@ def test_rebalance_without_records() -> None:
     consumer.on_consume = lambda: setattr(taking, "rebalanced", True)
     assert taking.take() == []
     assert consumer.assigned is None
+
+
+def test_commits_when_idle() -> None:
+    """Where nothing more comes, what has been handled is due at once; where nothing was handled, nothing is."""
+    consumer, context = FakeConsumer([], {}), FakeContext()
+    taking = batches(consumer, context)
+    assert taking.take() == []
+    context.store_offset("in", 0, 5)
+    assert taking.take() == []
+    assert consumer.polled == [IDLE_WAIT, COMMIT_WHEN_IDLE]
+    assert context.checkpoint._commit_every == 1
+
+
+def test_no_commit_while_they_come() -> None:
+    """A record that comes while we wait for one leaves COMMIT_EVERY in force."""
+    consumer, context = FakeConsumer([], {}), FakeContext()
+    consumer.next = MESSAGES[0]
+    context.store_offset("in", 0, 5)
+    assert batches(consumer, context).take() == [MESSAGES[0]]
+    assert context.checkpoint._commit_every == context.commit_every
+
+
+@pytest.mark.parametrize(("exactly_once", "waits"), [(True, True), (False, False)])
+def test_between_transactions(monkeypatch: pytest.MonkeyPatch, exactly_once: bool, waits: bool) -> None:  # noqa: FBT001
+    """After a commit, records are left waiting until the broker has ended the transaction, where there is one."""
+    context = FakeContext()
+    context.exactly_once = exactly_once
+    context.checkpoint._created_at = time.monotonic()
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    batches(FakeConsumer(MESSAGES, {}), context).take()
+    assert (sum(slept) > 0) == waits
+    assert sum(slept) <= BETWEEN_TRANSACTIONS
 
 
 def test_offsets_after_all() -> None:

@@ -34,6 +34,7 @@ CONSUMER = {
 }
 PRODUCER = {
     "compression.type": "lz4",
+    "enable.idempotence": True,  # also at-least-once: what is sent again must not change the order
     "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
     "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
     "transaction.timeout.ms": 30_000,  # below the session's: it ends before a dead worker's partitions move

@@ -45,17 +45,16 @@ class Sink(UpdateWithMetadataFunction):
 
         def send(value: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None) -> None:
             record = batches.in_hand
-            arguments: tuple[Any, ...]
             partition = record.partition() if keeps_partitions else -1
+            produced: bytes | None
             if headers or isinstance(value, Malformed) or len(value) + (len(key) if key else 0) > surely_fits:
-                produced, kept = output.produced(value, key, headers, record)
-                arguments = (topic, produced, key, partition, None, None, timestamp, kept)
+                produced, headers = output.produced(value, key, headers, record)
             else:
-                arguments = (topic, value, key, partition, None, None, timestamp)
+                produced = value
             try:
-                produce(*arguments)
+                produce(topic, produced, key, partition, None, None, timestamp, headers)
             except (BufferError, KafkaException) as error:
-                self._produce_later(error, *arguments)
+                self._produce_later(error, topic, produced, key, partition, None, None, timestamp, headers)
             child_executor(value, key, timestamp, headers)
 
         return send

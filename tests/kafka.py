@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-TIMEOUT = 30.0  # seconds; far above what anything takes on a slow machine
+TIMEOUT = 60.0  # seconds; far above what anything takes on a slow machine
 _T = TypeVar("_T")
 
 

@@ -37,8 +37,11 @@ def upper_device_type(value: bytes | None) -> bytes | Malformed:
         return exact(value) if b"malformed" in value else spliced(Reason.MISSING_DEVICE_TYPE, _MISSING, value)
     if value.count(b"device_type") != 1:
         return exact(value)
-    spaced, spaced_upper, compact, compact_upper = _changes.get(text) or _learn(text)
-    if spaced == spaced_upper:
+    try:
+        spaced, spaced_upper, compact, compact_upper = _changes[text]
+    except KeyError:
+        spaced, spaced_upper, compact, compact_upper = _learn(text)
+    if spaced is spaced_upper:
         return value if text.strip() else exact(value)
     output = value.replace(spaced, spaced_upper, 1)
     if output is value:
@@ -56,6 +59,7 @@ _decode = msgspec.json.Decoder(_Login).decode
 _SURELY_SHALLOW = 2 * NESTING_LIMIT  # bytes: deeper nesting takes as many brackets and more
 _BACKSLASH = ord("\\")  # looked for as a number, which is five times quicker than as a text
 _spells_letters = re.compile(rb"\\u00[567]").search
+_SPACINGS = (b'"device_type": "%b"', b'"device_type":"%b"')
 _CHANGES_KEPT, _LENGTH_KEPT = 1000, 100  # bounds the memory, whatever comes in
 _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
 
@@ -66,10 +70,10 @@ def _is_shallow(value: bytes) -> bool:
 
 
 def _learn(text: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """What to replace for this device type, and by what, as JSON is usually spaced."""
-    spaced, compact = b'"device_type": "%b"', b'"device_type":"%b"'
-    before, after = text.encode(), text.upper().encode()
-    change = (spaced % before, spaced % after, compact % before, compact % after)
+    """What to replace for this device type, and by what, as JSON is usually spaced; the same object for no change."""
+    spaced, compact = (pattern % text.encode() for pattern in _SPACINGS)
+    spaced_upper, compact_upper = (pattern % text.upper().encode() for pattern in _SPACINGS)
+    change = (spaced, spaced if spaced_upper == spaced else spaced_upper, compact, compact_upper)
     if len(_changes) < _CHANGES_KEPT and len(text) < _LENGTH_KEPT:
         _changes[text] = change
     return change

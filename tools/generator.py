@@ -159,7 +159,8 @@ class Sender:
         if self._error and self._error.code() != KafkaError._MSG_TIMED_OUT:  # noqa: SLF001  (a public code)
             raise KafkaException(self._error)
         if self.not_delivered:
-            raise Unavailable(f"the broker did not take {self.not_delivered} records in time; {START_ONE}")
+            hint = "" if self._settings.address is None else f"; {START_ONE}"
+            raise Unavailable(f"the broker did not take {self.not_delivered} records in time{hint}")
 
     def __str__(self) -> str:
         by_reason = ", ".join(f"{reason} {self.sent[reason]}" for reason in (WELL_FORMED, *Reason) if self.sent[reason])

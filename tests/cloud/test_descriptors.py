@@ -152,3 +152,15 @@ def test_replicas_have_work() -> None:
     quix = read(QUIX)
     (replicas,) = (d["resources"]["replicas"] for d in quix["deployments"] if d["application"].endswith("/pipeline"))
     assert replicas <= min(topic["configuration"]["partitions"] for topic in quix["topics"])
+
+
+def test_readme() -> None:
+    """The README names what quix.yaml deploys, with the topics' figures."""
+    section = (ROOT / "README.md").read_text().split("## On Quix Cloud\n")[1].split("\n## ")[0]
+    quix = read(QUIX)
+    for named in (*quix["deployments"], *quix["topics"]):
+        assert f"`{named['name']}`" in section
+    (kept,) = {tuple(topic["configuration"].values()) for topic in quix["topics"]}
+    assert kept == (4, 7 * 24 * 60, 1024**3, "Delete")
+    for figure in ("4 partitions", "7 days", "1 GiB"):
+        assert figure in section

@@ -5,9 +5,10 @@ Paths and answers are those that quixstreams/platforms/quix (3.28) asks for and 
 
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
@@ -21,30 +22,41 @@ _POLICIES = {"delete": "Delete", "compact": "Compact", "delete,compact": "Delete
 
 
 def security(user: str, password: str = PASSWORD) -> dict[str, str]:
-    """Librdkafka's settings for one of the broker's users."""
+    """What librdkafka needs for one of the broker's users, but for the certificate to trust."""
     return {
-        "security.protocol": "sasl_plaintext",
-        "sasl.mechanism": "PLAIN",
+        "security.protocol": "sasl_ssl",
+        "sasl.mechanism": "SCRAM-SHA-256",
         "sasl.username": user,
         "sasl.password": password,
     }
+
+
+class Place(NamedTuple):
+    """A broker as its clients know it: its address, and the certificate, in PEM, that they trust."""
+
+    address: str
+    certificate: str
 
 
 class Platform:
     """One workspace of Quix Cloud, until the `with` block is left.
 
     Args:
-        address: where clients with the workspace's credentials reach the broker.
+        broker: where clients reach the broker, and the certificate that they trust.
         username: the workspace's user on the broker.
         password: that user's.
         admin: a client that may do anything, to make and describe topics.
     """
 
-    def __init__(self, address: str, username: str, password: str, admin: AdminClient) -> None:
+    def __init__(self, broker: Place, username: str, password: str, admin: AdminClient) -> None:
         self.asked: list[str] = []
         self.unready = 0
         self.away = False
-        self._librdkafka = {"bootstrap.servers": address, **security(username, password)}
+        self._librdkafka = {
+            "bootstrap.servers": broker.address,
+            **security(username, password),
+            "ssl.ca.cert": b64encode(broker.certificate.encode()).decode(),
+        }
         self._admin = admin
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
-from tests.cloud.platform import GROUP, MINUTE, NARROW, PASSWORD, TOKEN, WORKSPACE, Platform
+from tests.cloud.platform import GROUP, MINUTE, NARROW, PASSWORD, TOKEN, WORKSPACE, Place, Platform
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import SCRIPT, Pipeline
-from tools.broker import Broker
 
 DAYS = 2 * 1440
 """How long the input keeps its records, in minutes; the platform's own default is another time."""
@@ -70,9 +69,9 @@ def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: 
     assert list(folder.iterdir()) == []
 
 
-def test_settings_not_told(broker: Broker, admin: AdminClient, kafka: Kafka, folder: Path) -> None:
+def test_settings_not_told(broker: Place, admin: AdminClient, kafka: Kafka, folder: Path) -> None:
     """Where the workspace's user may not ask the broker for a topic's settings, it says so and runs all the same."""
-    with Platform(broker.address, NARROW, PASSWORD, admin) as platform:
+    with Platform(broker, NARROW, PASSWORD, admin) as platform:
         source, target = (platform.create_topic(f"narrow-{side}", partitions=2) for side in ("in", "out"))
         record = Record(key=b"k", value=b'{"device_type": "ios"}', partition=1)
         kafka.produce(source, [record])

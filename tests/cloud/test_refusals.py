@@ -12,9 +12,8 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from tests.cloud.platform import PASSWORD, TOKEN, USER, Platform
+from tests.cloud.platform import PASSWORD, TOKEN, USER, Place, Platform
 from tests.process import Pipeline
-from tools.broker import Broker
 
 
 class Stop(NamedTuple):
@@ -47,13 +46,13 @@ STOPS = {
 
 
 @pytest.fixture(scope="module")
-def places(broker: Broker, admin: AdminClient) -> Iterator[dict[str, str]]:
+def places(broker: Place, admin: AdminClient) -> Iterator[dict[str, str]]:
     """Addresses by the words that stand for them above."""
     with ExitStack() as stack, closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
         unused.bind(("127.0.0.1", 0))
         nowhere = f"127.0.0.1:{unused.getsockname()[1]}"
         restarting, brokerless, mistaken = (
-            stack.enter_context(Platform(address, USER, password, admin))
+            stack.enter_context(Platform(Place(address, broker.certificate), USER, password, admin))
             for address, password in ((broker.address, PASSWORD), (nowhere, PASSWORD), (broker.address, "forgotten"))
         )
         restarting.away = True

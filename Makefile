@@ -6,7 +6,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 BENCH := .venv/.installed-bench
 
-.PHONY: install check test demo bench bench-quick lock
+.PHONY: install check test demo bench bench-quick quix lock
 
 install: $(STAMP)
 
@@ -35,6 +35,10 @@ bench: $(BENCH) ## this pipeline beside its peers, about half an hour; writes be
 
 bench-quick: $(BENCH) ## the same in under 2 minutes, for every day
 	.venv/bin/python -m benchmarks --quick
+
+quix: ## what Quix Cloud's build needs and can't reach, copied to where it can: after a change of either file
+	cp pipeline.py deploy/quix/pipeline/pipeline.py
+	cp requirements.lock deploy/quix/shared/requirements.lock
 
 lock: ## needs uv; writes the lock files with hashes and without addresses
 	$(COMPILE) -o requirements.lock

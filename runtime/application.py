@@ -19,6 +19,7 @@ from quixstreams.runtracker import RunTracker
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
 from runtime.errors import Failed, Stopped
 from runtime.output import Output
+from runtime.platform import platform
 from runtime.settings import Settings
 from runtime.sink import Sink
 from runtime.stopping import stop_request
@@ -53,7 +54,8 @@ class Application(quixstreams.Application):
         """
         super().__init__(
             broker_address=settings.connection(),
-            quix_sdk_token=settings.sdk_token.get_secret_value() if settings.sdk_token else None,
+            quix_config_builder=platform(settings),
+            quix_portal_api=settings.portal_api,
             consumer_group=settings.consumer_group,
             auto_offset_reset=settings.auto_offset_reset,
             commit_interval=settings.commit_interval,

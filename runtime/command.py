@@ -18,17 +18,18 @@ def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], No
     What stops it becomes one line; a stack trace is shown only for what nobody foresaw, or with LOG_LEVEL=DEBUG.
     """
     logs.configure("INFO", "text")
-    broker = ""
+    broker, cloud = "", False
     try:
         settings = load()
-        broker = settings.address or "the address that Quix Cloud supplies"
+        cloud = settings.address is None
+        broker = settings.address or "the address that Quix Cloud supplied"
         logs.configure(settings.log_level, settings.log_format)
         logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in settings.effective().items()))
         run(settings)
     except Stopped as stop:
         logger.info("stopped: {}", stop)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (whatever it is becomes one line and a code)
-        known = explain(error, broker)
+        known = explain(error, broker, cloud=cloud)
         logger.opt(exception=error if isinstance(known, Unexpected) else None).error("{}", known)
         logger.opt(exception=error).debug("this is where it came from")
         return known.exit_code

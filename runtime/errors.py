@@ -11,6 +11,7 @@
 A wrong command line ends in 2, as argparse has it.
 """
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ import httpx
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
 from quixstreams.models.topics.exceptions import CreateTopicFailure, TopicNotFoundError, TopicPermissionError
-from quixstreams.platforms.quix.exceptions import QuixApiRequestFailure
+from quixstreams.platforms.quix import exceptions as quix
 
 START_ONE = "to start one here: `make demo` or `docker compose up`"
 
@@ -89,55 +90,80 @@ _UNFIT = {
 }
 
 
-def explain(error: BaseException, broker: str) -> PipelineError:
+_CLOUD = (
+    quix.NoWorkspaceFound,
+    quix.MultipleWorkspaces,
+    quix.UndefinedQuixWorkspaceId,
+    quix.QuixCreateTopicFailure,
+    quix.QuixCreateTopicTimeout,
+)
+
+
+def explain(error: BaseException, broker: str, *, cloud: bool = False) -> PipelineError:
     """Turn whatever stopped the pipeline into one line and an exit code.
 
     Args:
         error: what was raised.
         broker: the address tried, for the line.
+        cloud: whether that came from Quix Cloud, so that no setting of ours can mend it.
     """
     for link in _chain(error):
         if isinstance(link, PipelineError):
             return link
-        if found := _known(link, broker):
+        if found := _known(link, broker, cloud=cloud):
             return found
     return Unexpected(f"{type(error).__name__}: {error}")
 
 
-def explain_kafka(error: KafkaError, broker: str) -> PipelineError | None:
+def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> PipelineError | None:
     """The error to stop with for one of Kafka's; None where it is none of the known."""
     code = error.code()
     if code in _REFUSALS:
-        return Refused(f"the broker at {broker} refused {_REFUSALS[code]}: {error.str()}")
+        refused = re.sub(r"\(BROKER_.*?\)", "that Quix Cloud supplied", _REFUSALS[code]) if cloud else _REFUSALS[code]
+        return Refused(f"the broker at {broker} refused {refused}: {error.str()}")
     if code in _UNFIT:
         return Misconfigured(f"{_UNFIT[code]}: {error.str()}")
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
         return Failed(f"the output topic's max.message.bytes was larger at start ({error.str()}): start again")
     if code in _UNAVAILABLE:
-        return Unavailable(f"no broker answers at {broker} (Quix__Broker__Address): {error.str()}; {START_ONE}")
+        hint = ("", "") if cloud else (" (Quix__Broker__Address)", f"; {START_ONE}")
+        return Unavailable(f"no broker answers at {broker}{hint[0]}: {error.str()}{hint[1]}")
     return None
 
 
-def _known(error: BaseException, broker: str) -> PipelineError | None:
+def _known(error: BaseException, broker: str, *, cloud: bool) -> PipelineError | None:
     if isinstance(error, KeyboardInterrupt):
         return Failed("interrupted for a second time: what is not committed yet will be done again at the next start")
     if isinstance(error, KafkaBrokerUnavailableError):
-        return Unavailable(f"the broker at {broker} has been away for too long (Quix__Broker__Address); {START_ONE}")
+        hint = "" if cloud else f" (Quix__Broker__Address); {START_ONE}"
+        return Unavailable(f"the broker at {broker} has been away for too long{hint}")
     if isinstance(error, TopicNotFoundError):
         return Misconfigured(f"{error}; create it, correct `input` or `output`, or set AUTO_CREATE_TOPICS=true")
     if isinstance(error, TopicPermissionError):
         return Refused(f"the broker at {broker} refused {_REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]}: {error}")
     if isinstance(error, CreateTopicFailure):  # Quix keeps only the text of what the broker answered
         return (Refused if "credentials" in str(error) else Misconfigured)(f"{error} (AUTO_CREATE_TOPICS)")
-    if isinstance(error, QuixApiRequestFailure):
-        kind = Refused if error.status_code in {401, 403} else Failed
-        return kind(f"Quix Cloud answered {error.status_code} to Quix__Sdk__Token: {error}")
+    if isinstance(error, (quix.QuixApiRequestFailure, httpx.TransportError, *_CLOUD)):
+        return _from_cloud(error)
+    kafka_error = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
+    return explain_kafka(kafka_error, broker, cloud=cloud) if isinstance(kafka_error, KafkaError) else None
+
+
+def _from_cloud(error: Exception) -> PipelineError:
+    """The error to stop with for what Quix Cloud's API said, or for its silence."""
     if isinstance(error, httpx.TransportError):
         return Unavailable(f"Quix Cloud's API does not answer (Quix__Portal__Api): {error}")
-    if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
-        return explain_kafka(error.args[0], broker)
-    kafka_error = getattr(error, "error", None)
-    return explain_kafka(kafka_error, broker) if isinstance(kafka_error, KafkaError) else None
+    if isinstance(error, (quix.NoWorkspaceFound, quix.MultipleWorkspaces, quix.UndefinedQuixWorkspaceId)):
+        return Misconfigured(f"Quix Cloud can't tell which environment is meant, set Quix__Workspace__Id: {error}")
+    if not isinstance(error, quix.QuixApiRequestFailure):
+        return Failed(f"Quix Cloud did not get a topic ready: {error}")
+    if error.status_code in {401, 403}:
+        rotated = "rotated or of another environment? Take the current one, or start the deployment again"
+        return Refused(f"Quix Cloud refused Quix__Sdk__Token ({rotated}): {error}")
+    if error.status_code == httpx.codes.NOT_FOUND:
+        return Misconfigured(f"Quix Cloud does not know the environment (Quix__Workspace__Id): {error}")
+    kind = Unavailable if error.status_code >= httpx.codes.INTERNAL_SERVER_ERROR else Failed
+    return kind(f"Quix Cloud's API answered {error.status_code}: {error}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -11,7 +11,7 @@ from quixstreams.kafka import ConnectionConfig
 from runtime.errors import Misconfigured
 
 ENV_FILE = Path(__file__).parent.parent / ".env"
-ADDRESS, TOKEN = "Quix__Broker__Address", "Quix__Sdk__Token"
+ADDRESS, TOKEN, PORTAL = "Quix__Broker__Address", "Quix__Sdk__Token", "Quix__Portal__Api"
 
 Unset = BeforeValidator(lambda value: value or None)  # set to nothing is not set
 Upper = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
@@ -35,6 +35,8 @@ class BrokerSettings(BaseModel):
 
     address: Text = named(ADDRESS, "localhost:29092", "host:port[,host:port...]")
     sdk_token: Secret = named(TOKEN, None, "set by Quix Cloud, which then supplies the address")
+    portal_api: Text = named(PORTAL, None, "set by Quix Cloud: the URL of its API")
+    workspace_id: Text = named("Quix__Workspace__Id", None, "set by Quix Cloud: its name for the environment")
     security_protocol: Annotated[Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] | None, Unset, Lower] = (
         named("BROKER_SECURITY_PROTOCOL", None, "plaintext, ssl, sasl_plaintext or sasl_ssl")
     )
@@ -90,6 +92,12 @@ class BrokerSettings(BaseModel):
         values = {str(field.validation_alias): getattr(self, name) for name, field in type(self).model_fields.items()}
         masked = {name: "***" if isinstance(value, SecretStr) else value for name, value in values.items()}
         return {name: value for name, value in masked.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _platform_is_whole(self) -> Self:
+        if self.address is None and self.portal_api is None:
+            raise ValueError(f"{PORTAL} is not set, but {TOKEN} is; for a broker of your own, set {ADDRESS} instead")
+        return self
 
     @model_validator(mode="after")
     def _files_are_there(self) -> Self:

@@ -12,7 +12,7 @@ from quixstreams import Application
 from quixstreams.kafka import ConnectionConfig
 from quixstreams.models import Topic, TopicConfig
 
-from runtime.errors import Misconfigured, Refused, Stopped, Unavailable, explain_kafka
+from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable, explain_kafka
 from runtime.settings import Settings
 from runtime.stopping import stop_request
 
@@ -20,6 +20,7 @@ ANSWER_WITHIN = 28.0
 """Seconds that a broker has to answer at start; with the imports, no broker is reported within 35 s."""
 
 _UNLIMITED = -1
+_USUAL_LIMIT = "1048588"  # Kafka's default
 # What an output topic made here takes over, so that it refuses nothing that the input took and keeps it as long.
 _COPIED = ("retention.ms", "max.message.bytes", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms")
 _PLAIN: Any = dict.fromkeys(("key_deserializer", "value_deserializer", "key_serializer", "value_serializer"), "bytes")
@@ -42,8 +43,9 @@ class TopicFacts:
 class Broker:
     """The broker as its administrator sees it, for the checks at start."""
 
-    def __init__(self, connection: ConnectionConfig) -> None:
-        self._address = connection.bootstrap_servers
+    def __init__(self, connection: ConnectionConfig, *, cloud: bool = False) -> None:
+        self._cloud = cloud
+        self._address = f"{connection.bootstrap_servers}{' (supplied by Quix Cloud)' if cloud else ''}"
         self._trouble: KafkaError | None = None
         config = connection.as_librdkafka_dict() | {"error_cb": self._on_error, "log_level": 0}
         try:
@@ -62,7 +64,7 @@ class Broker:
         """
         deadline = time.monotonic() + ANSWER_WITHIN
         while not self._answers():
-            error = explain_kafka(self._trouble, self._address) if self._trouble else None
+            error = self._explain(self._trouble) if self._trouble else None
             if error and not isinstance(error, Unavailable):
                 raise error
             if stop_request.requested:
@@ -107,14 +109,17 @@ class Broker:
         return True
 
     def _on_error(self, error: KafkaError) -> None:
-        if self._trouble is None or not isinstance(explain_kafka(error, self._address), Unavailable | None):
+        if self._trouble is None or not isinstance(self._explain(error), Unavailable | None):
             self._trouble = error
 
     def _unavailable(self) -> Unavailable:
         detail = KafkaError(KafkaError._TRANSPORT, f"waited {ANSWER_WITHIN:.0f} s")  # noqa: SLF001  (a public code)
-        error = explain_kafka(detail, self._address)
+        error = self._explain(detail)
         assert isinstance(error, Unavailable)
         return error
+
+    def _explain(self, error: KafkaError) -> PipelineError | None:
+        return explain_kafka(error, self._address, cloud=self._cloud)
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def open_topics(app: Application, settings: Settings) -> OpenTopics:
     Raises:
         PipelineError: no broker answers; a topic is missing and not to be made; the output topic is unfit.
     """
-    broker = Broker(app.config.broker_address)
+    broker = Broker(app.config.broker_address, cloud=app.is_quix_app)
     broker.wait()
     if not app.is_quix_app:  # there, names get a prefix
         broker.refuse_hidden(settings.input, settings.output)
@@ -142,13 +147,31 @@ def open_topics(app: Application, settings: Settings) -> OpenTopics:
     source = app.topic(settings.input, config=TopicConfig(default, default), **_PLAIN)
     if source.name not in already:
         logger.warning("the input topic {} was missing and has been made: is the name right?", source.name)
-    (found,) = broker.facts(source.name)
+    found = _facts(broker, source, cloud=app.is_quix_app)
     copied = _COPIED[:1] if app.is_quix_app else _COPIED  # the platform has no settings for the others
     like_source = {name: found.config[name] for name in copied if name in found.config}
     target = app.topic(settings.output, config=TopicConfig(found.partitions, default, like_source), **_PLAIN)
-    (wanted,) = broker.facts(target.name)
+    wanted = _facts(broker, target, cloud=app.is_quix_app)
     check(found, wanted)
     return OpenTopics(source, target, found, wanted)
+
+
+def _facts(broker: Broker, topic: Topic, *, cloud: bool) -> TopicFacts:
+    """What the broker says of a topic; where it may not, what Quix Cloud does, which knows no limit of a record."""
+    try:
+        (facts,) = broker.facts(topic.name)
+    except KafkaException as error:
+        if not cloud or error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            raise
+    else:
+        return facts
+    logger.warning(
+        "Quix Cloud's broker does not tell the settings of {}: Kafka's usual max.message.bytes={} is taken for it",
+        *(topic.name, _USUAL_LIMIT),
+    )
+    known = topic.broker_config
+    config = {name: str(value) for name, value in known.extra_config.items()} | {"max.message.bytes": _USUAL_LIMIT}
+    return TopicFacts(topic.name, known.num_partitions or 1, config)
 
 
 def check(source: TopicFacts, target: TopicFacts) -> None:

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -51,5 +52,8 @@ def _no_process_left() -> Iterator[None]:
 
 def _children() -> set[str]:
     """The ids of this process's children, those that have ended but were not waited for included."""
-    found = {pid for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()}
+    found: set[str] = set()
+    for file in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended
+            found.update(file.read_text().split())
     return {pid for pid in found if b"kafka.Kafka" not in Path(f"/proc/{pid}/cmdline").read_bytes()}

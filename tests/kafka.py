@@ -44,11 +44,16 @@ _ASK_AGAIN = {
 
 
 class Kafka:
-    """A plain client of one broker."""
+    """A client of one broker.
 
-    def __init__(self, address: str) -> None:
+    Args:
+        address: bootstrap servers.
+        security: librdkafka's settings for a broker that asks for credentials.
+    """
+
+    def __init__(self, address: str, security: Mapping[str, str] | None = None) -> None:
         self.address = address
-        self._client = {"bootstrap.servers": address, "log_level": 0}
+        self._client = {"bootstrap.servers": address, "log_level": 0, **(security or {})}
         self._admin = AdminClient(self._client)
 
     def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:

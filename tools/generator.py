@@ -33,6 +33,7 @@ from quixstreams.models import TopicConfig
 
 from runtime.command import run_command
 from runtime.errors import START_ONE, Unavailable
+from runtime.platform import platform
 from runtime.settings import ADDRESS, BrokerSettings, Unset, named
 from runtime.topics import Broker
 from tools.logins import WELL_FORMED, Record, records
@@ -158,7 +159,8 @@ class Sender:
         if self._error and self._error.code() != KafkaError._MSG_TIMED_OUT:  # noqa: SLF001  (a public code)
             raise KafkaException(self._error)
         if self.not_delivered:
-            raise Unavailable(f"the broker did not take {self.not_delivered} records in time; {START_ONE}")
+            hint = "" if self._settings.address is None else f"; {START_ONE}"
+            raise Unavailable(f"the broker did not take {self.not_delivered} records in time{hint}")
 
     def __str__(self) -> str:
         by_reason = ", ".join(f"{reason} {self.sent[reason]}" for reason in (WELL_FORMED, *Reason) if self.sent[reason])
@@ -176,11 +178,13 @@ def run(settings: GeneratorSettings) -> None:
     """
     app = Application(
         settings.connection(),
+        quix_config_builder=platform(settings),
+        quix_portal_api=settings.portal_api,
         loglevel=None,
         use_changelog_topics=False,
         producer_extra_config={"delivery.timeout.ms": int(DELIVERY_TIMEOUT * 1000), "delivery.report.only.error": True},
     )
-    Broker(app.config.broker_address).wait()
+    Broker(app.config.broker_address, cloud=app.is_quix_app).wait()
     replicas = None if app.is_quix_app else -1  # the platform's or the broker's own default
     topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))
     sender = Sender(app.get_producer(), topic.name, settings)

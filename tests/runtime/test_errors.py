@@ -10,7 +10,12 @@ from quixstreams.kafka.exceptions import (
     KafkaProducerDeliveryError,
 )
 from quixstreams.models.topics.exceptions import CreateTopicFailure, TopicNotFoundError, TopicPermissionError
-from quixstreams.platforms.quix.exceptions import QuixApiRequestFailure
+from quixstreams.platforms.quix.exceptions import (
+    MultipleWorkspaces,
+    QuixApiRequestFailure,
+    QuixCreateTopicFailure,
+    QuixCreateTopicTimeout,
+)
 
 from runtime import errors
 from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Stopped, Unavailable, Unexpected, explain
@@ -55,7 +60,12 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (TopicNotFoundError("x not found"), Misconfigured, ["x not found", "`input`", "AUTO_CREATE_TOPICS=true"]),
     (CreateTopicFailure("topic x: invalid"), Misconfigured, ["topic x", "AUTO_CREATE_TOPICS"]),
     (kafka(KafkaError.MSG_SIZE_TOO_LARGE), Failed, ["max.message.bytes", "start again"]),
-    (quix_api(500), Failed, ["500"]),
+    (quix_api(404), Misconfigured, ["Quix__Workspace__Id", "404"]),
+    (quix_api(500), Unavailable, ["500"]),
+    (quix_api(409), Failed, ["409"]),
+    (MultipleWorkspaces("more than 1"), Misconfigured, ["Quix__Workspace__Id", "more than 1"]),
+    (QuixCreateTopicFailure("{'out': 'full'}"), Failed, ["Quix Cloud", "'out': 'full'"]),
+    (QuixCreateTopicTimeout("['out']"), Failed, ["Quix Cloud", "['out']"]),
     (kafka(KafkaError._FENCED), Unexpected, ["KafkaException", "_FENCED"]),
     (CheckpointProducerTimeout("flush"), Unexpected, ["CheckpointProducerTimeout"]),
     (KeyError("x"), Unexpected, ["KeyError", "'x'"]),
@@ -74,6 +84,25 @@ def test_explain(error: BaseException, kind: type[PipelineError], said: list[str
     assert len(str(explained).splitlines()) == 1
     for text in said:
         assert text in str(explained)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        kafka(KafkaError._TRANSPORT),
+        KafkaBrokerUnavailableError("all brokers"),
+        kafka(KafkaError.SASL_AUTHENTICATION_FAILED),
+        kafka(KafkaError.UNSUPPORTED_SASL_MECHANISM),
+    ],
+)
+def test_supplied_by_quix_cloud(error: BaseException) -> None:
+    """Where Quix Cloud supplied address and credentials, no line sends anybody to settings that play no part there."""
+    explained, usual = explain(error, ADDRESS, cloud=True), explain(error, ADDRESS)
+
+    assert type(explained) is type(usual)
+    assert ADDRESS in str(explained)
+    for text in ("Quix__Broker__Address", "BROKER_", "make demo"):
+        assert text not in str(explained)
 
 
 @pytest.mark.parametrize("wrapper", [KafkaProducerDeliveryError, KafkaConsumerException, CheckpointConsumerCommitError])

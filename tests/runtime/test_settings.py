@@ -25,7 +25,8 @@ DEFAULTS = {
     "LOG_FORMAT": "text",
 }
 UNSET = {
-    *("Quix__Sdk__Token", "BROKER_SECURITY_PROTOCOL", "BROKER_SASL_MECHANISM", "BROKER_SASL_USERNAME"),
+    *("Quix__Sdk__Token", "Quix__Portal__Api", "Quix__Workspace__Id"),
+    *("BROKER_SECURITY_PROTOCOL", "BROKER_SASL_MECHANISM", "BROKER_SASL_USERNAME"),
     *("BROKER_SASL_PASSWORD", "BROKER_SSL_CA_LOCATION", "BROKER_SSL_CERTIFICATE_LOCATION"),
     *("BROKER_SSL_KEY_LOCATION", "BROKER_SSL_KEY_PASSWORD"),
 }
@@ -143,12 +144,19 @@ def test_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: Sequence
     token, environment, in_file, address = case
     file = tmp_path / ".env"
     file.write_text(f"Quix__Broker__Address={in_file}\n" if in_file else "")
-    own = {"Quix__Sdk__Token": token or ""} | ({} if environment is None else {"Quix__Broker__Address": environment})
+    cloud = {"Quix__Sdk__Token": token or "", "Quix__Portal__Api": "https://portal.example"}
+    own = cloud | ({} if environment is None else {"Quix__Broker__Address": environment})
     settings = load(monkeypatch, own, file)
 
     assert settings.address == address
     connection = settings.connection()
     assert (connection and connection.bootstrap_servers) == address
+
+
+def test_token_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token of Quix Cloud's without the address of its API is refused, with what to set."""
+    with pytest.raises(Misconfigured, match=r"Quix__Portal__Api is not set.*Quix__Sdk__Token.*Quix__Broker__Address"):
+        load(monkeypatch, {"Quix__Sdk__Token": "token"})
 
 
 @pytest.mark.parametrize(("name", "text", "value"), TAKEN)

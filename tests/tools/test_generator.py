@@ -81,7 +81,7 @@ def test_topic(environment: pytest.MonkeyPatch, variables: dict[str, str], topic
         ({"Quix__Broker__Address": "one:1"}, "one:1"),
         ({"BOOTSTRAP_SERVERS": "two:2"}, "two:2"),
         ({"Quix__Broker__Address": "one:1", "BOOTSTRAP_SERVERS": "two:2"}, "one:1"),
-        ({"Quix__Sdk__Token": "token"}, None),
+        ({"Quix__Sdk__Token": "token", "Quix__Portal__Api": "https://portal.example"}, None),
         ({"Quix__Sdk__Token": "token", "BOOTSTRAP_SERVERS": "two:2"}, "two:2"),
     ],
 )

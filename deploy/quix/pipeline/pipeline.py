@@ -1,0 +1,62 @@
+"""Reads user logins, upper-cases `device_type`, tags what is malformed, and writes every record on.
+
+The way of one record: the input topic -> TRANSFORMS, from bytes to bytes (transforms/login.py) -> the sink at the end
+of the dataframe (runtime/sink.py; runtime/output.py adds the tag) -> the output topic. A checkpoint then commits
+what was produced and what was consumed, both or neither.
+
+To add a transform, write it in a new file in transforms/ and name it in TRANSFORMS.
+"""
+
+from runtime.stopping import stop_request
+
+if __name__ == "__main__":
+    stop_request.listen()  # before the slow imports
+
+import argparse
+import sys
+
+from loguru import logger
+
+from runtime.application import Application
+from runtime.command import run_command
+from runtime.settings import ENV_FILE, Settings
+from transforms import chain, upper_device_type
+
+TRANSFORMS = (upper_device_type,)
+
+
+def build(settings: Settings, *, batched: bool = True) -> Application:
+    """Put the pipeline together, without running it.
+
+    Raises:
+        PipelineError: there is no broker, or a topic is missing or unfit.
+    """
+    app = Application(settings, batched=batched)
+    source, target = app.open_topics()
+    frame = app.dataframe(source)
+    frame = frame.apply(chain(*TRANSFORMS))
+    frame.to_topic(target)
+    return app
+
+
+def run(settings: Settings) -> None:
+    """Run the pipeline until it is asked to stop."""
+    app = build(settings)
+    try:
+        app.run()
+    except BaseException:
+        logger.warning("failed: {}; what was not committed will be done again at the next start", app.totals)
+        raise
+    logger.info("stopped: {}", app.totals)
+
+
+def main() -> int:
+    """Run as the settings say; give the exit code that runtime/errors.py lists."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    epilog = "Its settings are environment variables: README.md lists them, and the exit codes."
+    argparse.ArgumentParser(description=__doc__, epilog=epilog, formatter_class=formatter).parse_args()
+    return run_command(lambda: Settings.load(ENV_FILE), run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Quix Cloud's API, where it supplies the broker: waits until it answers, and hands it to quixstreams."""
+
+import time
+import warnings
+
+import httpx
+from quixstreams.platforms.quix import QuixKafkaConfigsBuilder
+
+from runtime.errors import Misconfigured, Stopped, Unavailable
+from runtime.settings import BrokerSettings
+from runtime.stopping import stop_request
+from runtime.topics import ANSWER_WITHIN
+
+_ONE_ANSWER, _PAUSE = 5.0, 0.5  # seconds
+_AWAY = {502, 503, 504}
+
+
+def platform(settings: BrokerSettings) -> QuixKafkaConfigsBuilder | None:
+    """What asks Quix Cloud for broker, group and topics; None where the settings say where the broker is.
+
+    Raises:
+        Unavailable: the API did not answer within ANSWER_WITHIN.
+        Misconfigured: its address is none.
+        Stopped: a signal asked to stop meanwhile.
+    """
+    if settings.address is not None or settings.sdk_token is None or settings.portal_api is None:
+        return None
+    token = settings.sdk_token.get_secret_value()
+    _wait(settings.portal_api, token)  # quixstreams would try for a minute or more, deaf to signals
+    for news in ("'quix_config_builder' is not necessary", "Path to state directory"):  # there is no state
+        warnings.filterwarnings("ignore", message=news)
+    return QuixKafkaConfigsBuilder.from_credentials(token, settings.portal_api, settings.workspace_id)
+
+
+def _wait(portal: str, token: str) -> None:
+    deadline = time.monotonic() + ANSWER_WITHIN
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=_ONE_ANSWER) as client:
+        while trouble := _trouble(client, portal):
+            if stop_request.requested:
+                raise Stopped("asked to stop while waiting for Quix Cloud")
+            if time.monotonic() > deadline:
+                raise Unavailable(f"Quix Cloud's API at {portal} does not answer (Quix__Portal__Api): {trouble}")
+            time.sleep(_PAUSE)
+
+
+def _trouble(client: httpx.Client, portal: str) -> str:
+    """Why the API can't be asked just now; empty where it can, whatever it makes of the token."""
+    try:
+        status = client.get(f"{portal.rstrip('/')}/auth/token/details").status_code
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise Misconfigured(f"Quix__Portal__Api is {portal!r}, but may be: a URL, https://... ({error})") from error
+    except httpx.TransportError as error:
+        return str(error) or type(error).__name__
+    return f"it answered {status}" if status in _AWAY else ""

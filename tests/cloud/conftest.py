@@ -1,0 +1,98 @@
+"""A broker that asks for a password, and Quix Cloud's API in front of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from tests.cloud.certificate import make_certificate
+from tests.cloud.platform import GROUP, NARROW, PASSWORD, USER, WORKSPACE, Place, Platform, security
+from tests.kafka import TIMEOUT, Kafka
+from tools.broker import Broker
+
+ADMIN = "admin"
+ADMINS = f'user_{ADMIN}="{PASSWORD}"'
+LOGIN = "org.apache.kafka.common.security"
+TOPIC, EACH_GROUP, TRANSACTION = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
+EXACT, PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
+ALL, READ, WRITE, DESCRIBE = AclOperation.ALL, AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
+
+RIGHTS = [
+    (USER, TOPIC, f"{WORKSPACE}-", PREFIX, ALL),
+    *((NARROW, TOPIC, f"{WORKSPACE}-", PREFIX, operation) for operation in (READ, WRITE, DESCRIBE)),
+    *((user, EACH_GROUP, f"{WORKSPACE}-{GROUP}", EXACT, ALL) for user in (USER, NARROW)),
+    *((user, TRANSACTION, f"{WORKSPACE}-{GROUP}-", PREFIX, ALL) for user in (USER, NARROW)),
+]
+"""What the workspace's users may do on the broker: nothing outside of what begins with the workspace's id."""
+
+
+@pytest.fixture(scope="package")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A broker with TLS, SASL and access rules, as a workspace of Quix Cloud has it."""
+    keystore = tmp_path_factory.mktemp("broker") / "keystore.pem"
+    certificate = make_certificate(keystore)
+    properties = {
+        "listener.security.protocol.map": "CLIENTS:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listener.name.clients.ssl.keystore.type": "PEM",
+        "listener.name.clients.ssl.keystore.location": str(keystore),
+        "listener.name.clients.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+        "listener.name.clients.plain.sasl.jaas.config": f"{LOGIN}.plain.PlainLoginModule required {ADMINS};",
+        "listener.name.clients.scram-sha-256.sasl.jaas.config": f"{LOGIN}.scram.ScramLoginModule required;",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:{ADMIN};User:ANONYMOUS",
+    }
+    with Broker(properties=properties) as broker:
+        yield Place(broker.address, certificate)
+
+
+@pytest.fixture(scope="package")
+def anything(broker: Place) -> dict[str, str]:
+    """What librdkafka needs for somebody who may do anything on it."""
+    return {**security(ADMIN), "sasl.mechanism": "PLAIN", "ssl.ca.pem": broker.certificate}
+
+
+@pytest.fixture(scope="package")
+def admin(broker: Place, anything: dict[str, str]) -> AdminClient:
+    """Somebody who may do anything on it; the workspace's users have their passwords and rights by then."""
+    client = AdminClient({"bootstrap.servers": broker.address, "log_level": 0, **anything})
+    scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
+    users = [UserScramCredentialUpsertion(user, scram, PASSWORD.encode()) for user in (USER, NARROW)]
+    for known in client.alter_user_scram_credentials(users).values():
+        known.result(TIMEOUT)
+    rules = [
+        AclBinding(kind, name, pattern, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+        for user, kind, name, pattern, operation in RIGHTS
+    ]
+    for answer in client.create_acls(rules).values():
+        answer.result(TIMEOUT)
+    return client
+
+
+@pytest.fixture(scope="package")
+def platform(broker: Place, admin: AdminClient) -> Iterator[Platform]:
+    """Quix Cloud, with a workspace on that broker."""
+    with Platform(broker, USER, PASSWORD, admin) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="package")
+def kafka(broker: Place, anything: dict[str, str]) -> Kafka:
+    """A client of the broker that sees everything."""
+    return Kafka(broker.address, anything)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a deployment runs: an empty folder."""
+    return tmp_path

@@ -1,0 +1,82 @@
+"""What Quix Cloud builds from: an application's folder and its includedFolders hold all that the image needs."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+APPLICATIONS = ["generator", "pipeline"]
+COPIES = {"pipeline.py": "deploy/quix/pipeline", "requirements.lock": "deploy/quix/shared"}
+"""Files that the build can't reach where they are: the folder that has a copy."""
+
+
+def folder(application: str) -> Path:
+    """An application's folder, from the repository's root."""
+    return Path("deploy", "quix", application)
+
+
+def build(application: str, context: Path, image: Path) -> list[str]:
+    """Do by hand what the dockerfile's last stage copies, from the context to the image; give the entry point."""
+    entry: list[str] = []
+    work = image
+    for line in (context / folder(application) / "dockerfile").read_text().replace("\\\n", "").splitlines():
+        match shlex.split(line, comments=True):
+            case ["FROM", *_]:
+                shutil.rmtree(image, ignore_errors=True)
+                image.mkdir()
+            case ["WORKDIR", path]:
+                work = image / path.lstrip("/")
+            case ["COPY", source, target] if not source.startswith("--from="):
+                (copied := work / target.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+                if (context / source).is_dir():
+                    shutil.copytree(context / source, copied)
+                else:
+                    copied.mkdir(exist_ok=True)
+                    shutil.copy(context / source, copied)
+            case ["ENTRYPOINT", *_]:
+                entry = yaml.safe_load(line.removeprefix("ENTRYPOINT"))
+    return entry
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_build_context(application: str, tmp_path: Path) -> None:
+    """From no more than the platform's build sees, the image gets everything that its entry point needs to start."""
+    context, image = tmp_path / "context", tmp_path / "image"
+    app = yaml.safe_load((ROOT / folder(application) / "app.yaml").read_text())
+    for part in (folder(application), *app["includedFolders"]):
+        shutil.copytree(ROOT / part, context / part, ignore=shutil.ignore_patterns("__pycache__"))
+    command = build(application, context, image)
+
+    run = subprocess.run(
+        [sys.executable, *command[1:], "--help"],
+        cwd=image / "app",
+        env=os.environ | {"PYTHONPATH": str(image / "app")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert command[0] == "python"
+    assert run.returncode == 0, run.stderr
+    assert "usage: " in run.stdout
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_entry_point(application: str) -> None:
+    """The entry point that app.yaml names is the image's, and is in the application's folder, as is the dockerfile."""
+    app = yaml.safe_load((ROOT / folder(application) / "app.yaml").read_text())
+    for name in ("dockerfile", "runEntryPoint", "defaultFile"):
+        assert (ROOT / folder(application) / app[name]).is_file()
+    assert app["runEntryPoint"] in (ROOT / folder(application) / "dockerfile").read_text().splitlines()[-1]
+
+
+@pytest.mark.parametrize("original", COPIES)
+def test_copies(original: str) -> None:
+    """What the build can't reach is there as a copy, and that is up to date."""
+    assert (ROOT / original).read_bytes() == (ROOT / COPIES[original] / original).read_bytes(), "run `make quix`"

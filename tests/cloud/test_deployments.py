@@ -1,0 +1,102 @@
+"""Pipeline and generator as deployments of Quix Cloud: broker, credentials and topics come from the platform's API."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from tests.cloud.platform import GROUP, MINUTE, NARROW, PASSWORD, TOKEN, WORKSPACE, Place, Platform
+from tests.kafka import TIMEOUT, Kafka, Record
+from tests.pipeline.expected import expected
+from tests.process import SCRIPT, Pipeline
+
+DAYS = 2 * 1440
+"""How long the input keeps its records, in minutes; the platform's own default is another time."""
+
+
+def generate(platform: Platform, folder: Path, **settings: str) -> str:
+    """Run the generator as a deployment, to its end; give what it printed."""
+    run = subprocess.run(
+        [sys.executable, "-m", "tools.generator"],
+        env=platform.environment(RATE="0", PYTHONPATH=str(SCRIPT.parent), **settings),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=2 * TIMEOUT,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def setting(admin: AdminClient, topic: str, name: str) -> str:
+    """One setting of a topic, as the broker has it."""
+    (answer,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+    return str(answer.result(TIMEOUT)[name].value)
+
+
+@pytest.fixture
+def sent(platform: Platform, kafka: Kafka, folder: Path) -> list[Record]:
+    """What the generator has sent to `logins`, a topic that a sync of quix.yaml has made."""
+    source = platform.create_topic("logins", partitions=4, retention=DAYS)
+    assert "60 sent to logins" in generate(platform, folder, COUNT="60", MALFORMED="0.2", output="logins")
+    return kafka.read(source, 60)
+
+
+def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: list[Record], folder: Path) -> None:
+    """Every record arrives as the contract says, in a topic made like the input; no secret is in the log.
+
+    Group and transactional id begin with the workspace's id, or the broker would refuse them. No state folder is made.
+    """
+    source, target = f"{WORKSPACE}-logins", f"{WORKSPACE}-processed"
+    settings = platform.environment(input="logins", output="processed", AUTO_CREATE_TOPICS="true", LOG_LEVEL="DEBUG")
+    with Pipeline(settings, folder) as pipeline:
+        pipeline.wait_for("Committed a checkpoint")
+        found = kafka.read(target, 60)
+        assert pipeline.stop() == 0
+
+    assert found == [expected(record) for record in sent]
+    assert "stopped: 60 in, 60 out" in pipeline.lines[-1]
+    ends = {number: end for number, end in kafka.end_offsets(source).items() if end}
+    assert kafka.committed(f"{WORKSPACE}-{GROUP}", source) == ends
+    assert (len(kafka.partitions(target)), setting(admin, target, "retention.ms")) == (4, f"{DAYS * MINUTE}")
+    assert TOKEN not in pipeline.log
+    assert PASSWORD not in pipeline.log
+    warnings = [line for line in pipeline.lines if "WARNING" in line]
+    assert all("malformed since the last such line" in line for line in warnings), warnings
+    assert list(folder.iterdir()) == []
+
+
+def test_settings_not_told(broker: Place, admin: AdminClient, kafka: Kafka, folder: Path) -> None:
+    """Where the workspace's user may not ask the broker for a topic's settings, it says so and runs all the same."""
+    with Platform(broker, NARROW, PASSWORD, admin) as platform:
+        source, target = (platform.create_topic(f"narrow-{side}", partitions=2) for side in ("in", "out"))
+        record = Record(key=b"k", value=b'{"device_type": "ios"}', partition=1)
+        kafka.produce(source, [record])
+        with Pipeline(platform.environment(input="narrow-in", output="narrow-out"), folder) as pipeline:
+            pipeline.wait_for("WARNING", source, "max.message.bytes=1048588")
+            pipeline.wait_for("WARNING", target, "max.message.bytes=1048588")
+            assert kafka.read(target, 1) == [expected(record)]
+            assert pipeline.stop() == 0
+
+
+def test_generator_makes_its_topic(platform: Platform, kafka: Kafka, folder: Path) -> None:
+    """The generator has its topic made by the platform, under the workspace's id, where it is missing."""
+    generate(platform, folder, COUNT="5", output="fresh", TOPIC_PARTITIONS="3")
+
+    assert kafka.partitions(f"{WORKSPACE}-fresh") == [0, 1, 2]
+    assert len(kafka.read(f"{WORKSPACE}-fresh", 5)) == 5
+
+
+def test_workspace_found_by_token(platform: Platform, kafka: Kafka, folder: Path) -> None:
+    """Without an environment's id, the token's only one is taken; a group that has the prefix already gets no other."""
+    source, target = (platform.create_topic(f"found-{side}") for side in ("in", "out"))
+    kafka.produce(source, [Record(value=b"{}")])
+    settings = platform.environment(input="found-in", output="found-out", Quix__Consumer_Group=f"{WORKSPACE}-{GROUP}")
+    with Pipeline({**settings, "Quix__Workspace__Id": "", "PROCESSING_GUARANTEE": "at-least-once"}, folder) as pipeline:
+        assert len(kafka.read(target, 1)) == 1
+        assert pipeline.stop() == 0
+
+    assert kafka.committed(f"{WORKSPACE}-{GROUP}", source) == {0: 1}

@@ -1,0 +1,122 @@
+"""What keeps a deployment of Quix Cloud from starting: an exit code, and one line that says why."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from tests.cloud.platform import PASSWORD, TOKEN, USER, Place, Platform
+from tests.process import Pipeline
+
+
+class Stop(NamedTuple):
+    """Settings that keep the pipeline from starting, its exit code, what the line says, and what it does not."""
+
+    settings: dict[str, str]
+    exit_code: int
+    said: list[str]
+    unsaid: list[str]
+
+
+STOPS = {
+    "expired token": Stop({"Quix__Sdk__Token": "sdk-rotated"}, 77, ["Quix__Sdk__Token", "rotated", "401"], []),
+    "unknown environment": Stop({"Quix__Workspace__Id": "nowhere"}, 78, ["Quix__Workspace__Id", "404"], ["Token"]),
+    "no address of the API": Stop({"Quix__Portal__Api": ""}, 78, ["Quix__Portal__Api", "Quix__Broker__Address"], []),
+    "no URL": Stop({"Quix__Portal__Api": "portal"}, 78, ["Quix__Portal__Api is 'portal'", "https://"], []),
+    "missing topic": Stop(
+        {"input": "absent", "AUTO_CREATE_TOPICS": "false"}, 78, ['"absent"', "`input`", "AUTO_CREATE_TOPICS=true"], []
+    ),
+    "API away": Stop({"Quix__Portal__Api": "<unused>"}, 69, ["<unused>", "Quix__Portal__Api"], ["make demo"]),
+    "API silent": Stop({"Quix__Portal__Api": "<silent>"}, 69, ["<silent>", "Quix__Portal__Api"], ["make demo"]),
+    "API restarts": Stop({"Quix__Portal__Api": "<restarting>"}, 69, ["Quix__Portal__Api", "503"], ["make demo"]),
+    "broker away": Stop(
+        {"Quix__Portal__Api": "<brokerless>"}, 69, ["<broker>", "supplied by Quix Cloud"], ["make demo", "Quix__Broker"]
+    ),
+    "wrong password": Stop(
+        {"Quix__Portal__Api": "<mistaken>"}, 77, ["the credentials that Quix Cloud supplied"], ["BROKER_SASL"]
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def places(broker: Place, admin: AdminClient) -> Iterator[dict[str, str]]:
+    """Addresses by the words that stand for them above."""
+    with ExitStack() as stack, closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
+        unused.bind(("127.0.0.1", 0))
+        nowhere = f"127.0.0.1:{unused.getsockname()[1]}"
+        restarting, brokerless, mistaken = (
+            stack.enter_context(Platform(Place(address, broker.certificate), USER, password, admin))
+            for address, password in ((broker.address, PASSWORD), (nowhere, PASSWORD), (broker.address, "forgotten"))
+        )
+        restarting.away = True
+        yield {
+            "<unused>": f"http://{nowhere}",
+            "<silent>": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "<restarting>": restarting.url,
+            "<brokerless>": brokerless.url,
+            "<mistaken>": mistaken.url,
+            "<broker>": nowhere,
+        }
+
+
+@pytest.fixture(scope="module")
+def stopped(
+    platform: Platform, places: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Pipeline]]:
+    """A pipeline for each of these, all at once, as some take half a minute to give up."""
+    with ExitStack() as stack:
+        yield {
+            kind: stack.enter_context(
+                Pipeline(
+                    platform.environment(**{name: places.get(value, value) for name, value in stop.settings.items()}),
+                    tmp_path_factory.mktemp("stopped"),
+                )
+            )
+            for kind, stop in STOPS.items()
+        }
+
+
+@pytest.mark.parametrize("kind", STOPS)
+def test_stopped(stopped: dict[str, Pipeline], places: dict[str, str], kind: str) -> None:
+    """It ends in the exit code, with one error of its own, whose line says what it should and no secret."""
+    pipeline, stop = stopped[kind], STOPS[kind]
+    assert pipeline.wait(timeout=90) == stop.exit_code, pipeline.log
+    errors = [line for line in pipeline.lines if "ERROR" in line and "runtime." in line]
+    assert errors == [pipeline.lines[-1]]
+    assert "Traceback" not in pipeline.log
+    for secret in (TOKEN, "sdk-rotated", PASSWORD, "forgotten"):
+        assert secret not in pipeline.log
+    for text in stop.said:
+        assert places.get(text, text) in errors[0]
+    for text in stop.unsaid:
+        assert text not in errors[0]
+
+
+@pytest.mark.parametrize("kind", [kind for kind, stop in STOPS.items() if stop.exit_code == 69])
+def test_time_to_give_up(stopped: dict[str, Pipeline], kind: str) -> None:
+    """Where nobody answers, it gives up after half a minute; quixstreams alone would take one to four for the API."""
+    assert stopped[kind].wait(timeout=90) == 69
+    assert seconds(stopped[kind]) < 45, "ten start at once here"
+
+
+@pytest.mark.parametrize("place", ["<unused>", "<silent>"])
+def test_stop_while_waiting(platform: Platform, places: dict[str, str], folder: Path, place: str) -> None:
+    """Asked to stop while the API does not answer, it stops soon, with exit code 0."""
+    with Pipeline(platform.environment(Quix__Portal__Api=places[place]), folder) as pipeline:
+        pipeline.wait_for("starting: ")
+        asked = time.monotonic()
+        assert pipeline.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - asked < 20
+
+
+def seconds(pipeline: Pipeline) -> float:
+    """The time from the first to the last line of its log."""
+    first, last = (datetime.fromisoformat(line[:23]) for line in (pipeline.lines[0], pipeline.lines[-1]))
+    return (last - first).total_seconds()

@@ -11,6 +11,7 @@
 A wrong command line ends in 2, as argparse has it.
 """
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -67,7 +68,7 @@ _REFUSALS = {
     KafkaError._AUTHENTICATION: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
     KafkaError.SASL_AUTHENTICATION_FAILED: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
     KafkaError.UNSUPPORTED_SASL_MECHANISM: "the mechanism (BROKER_SASL_MECHANISM)",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on the input, Write on the output)",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on `input`, Write on `output`)",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the permission Read on the consumer group (Quix__Consumer_Group)",
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a permission on the cluster",
@@ -81,12 +82,17 @@ _UNAVAILABLE = {
 }
 _UNFIT = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
+    KafkaError.ILLEGAL_SASL_STATE: "the broker asks for no SASL there: check BROKER_SECURITY_PROTOCOL",
     KafkaError._UNKNOWN_TOPIC: "a topic is gone: check `input` and `output`",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition is gone: check `input` and `output`",
     KafkaError._UNKNOWN_PARTITION: "the output topic lacks a partition: give it as many as the input has",
     KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
     "message.timestamp.after.max.ms",
 }
+_ALERT = re.compile(r"SSL alert number (\d+)")
+_CERTIFICATE_REQUIRED = "116"
+_ALERTS = {*map(str, range(42, 50)), _CERTIFICATE_REQUIRED}
+"""What a broker sends that refuses the client's certificate (RFC 8446, 6.2)."""
 
 
 def explain(error: BaseException, broker: str) -> PipelineError:
@@ -106,7 +112,9 @@ def explain(error: BaseException, broker: str) -> PipelineError:
 
 def explain_kafka(error: KafkaError, broker: str) -> PipelineError | None:
     """The error to stop with for one of Kafka's; None where it is none of the known."""
-    code = error.code()
+    code = _code(error)
+    if alert := _ALERT.search(error.str()):
+        return _tls_refused(alert[1], error.str())
     if code in _REFUSALS:
         return Refused(f"the broker at {broker} refused {_REFUSALS[code]}: {error.str()}")
     if code in _UNFIT:
@@ -116,6 +124,25 @@ def explain_kafka(error: KafkaError, broker: str) -> PipelineError | None:
     if code in _UNAVAILABLE:
         return Unavailable(f"no broker answers at {broker} (Quix__Broker__Address): {error.str()}; {START_ONE}")
     return None
+
+
+def _code(error: KafkaError) -> int:
+    """What it is; librdkafka calls all that goes wrong with SASL alike, and has the broker's own words in the text."""
+    inside = (KafkaError.UNSUPPORTED_SASL_MECHANISM, KafkaError.ILLEGAL_SASL_STATE)
+    found = (code for code in inside if KafkaError(code).str() in error.str())
+    code: int = next(found, error.code()) if error.code() == KafkaError._AUTHENTICATION else error.code()
+    return code
+
+
+def _tls_refused(alert: str, text: str) -> Misconfigured:
+    if alert == _CERTIFICATE_REQUIRED:
+        return Misconfigured(
+            "the broker asks for a client's certificate from an authority that it trusts: check "
+            f"BROKER_SSL_CERTIFICATE_LOCATION, BROKER_SSL_KEY_LOCATION: {text}"
+        )
+    if alert in _ALERTS:
+        return Misconfigured(f"the broker refused the client's certificate (BROKER_SSL_CERTIFICATE_LOCATION): {text}")
+    return Misconfigured(f"{_UNFIT[KafkaError._SSL]}: {text}")
 
 
 def _known(error: BaseException, broker: str) -> PipelineError | None:

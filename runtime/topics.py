@@ -1,5 +1,6 @@
 """The input and the output topic at start: there, fit for the job, and what the broker says of their limits."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +13,15 @@ from quixstreams import Application
 from quixstreams.kafka import ConnectionConfig
 from quixstreams.models import Topic, TopicConfig
 
-from runtime.errors import Misconfigured, Refused, Stopped, Unavailable, explain_kafka
+from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable, explain_kafka
+from runtime.handshake import examine
 from runtime.settings import Settings
 from runtime.stopping import stop_request
 
 ANSWER_WITHIN = 28.0
 """Seconds that a broker has to answer at start; with the imports, no broker is reported within 35 s."""
 
+_LIBRDKAFKA_NAME = re.compile(r"\b(?:sasl|ssl)\.[a-z.]+[a-z]")
 _UNLIMITED = -1
 # What an output topic made here takes over, so that it refuses nothing that the input took and keeps it as long.
 _COPIED = ("retention.ms", "max.message.bytes", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms")
@@ -43,13 +46,14 @@ class Broker:
     """The broker as its administrator sees it, for the checks at start."""
 
     def __init__(self, connection: ConnectionConfig) -> None:
+        self._connection = connection
         self._address = connection.bootstrap_servers
         self._trouble: KafkaError | None = None
         config = connection.as_librdkafka_dict() | {"error_cb": self._on_error, "log_level": 0}
         try:
             self._admin = AdminClient(config)
         except KafkaException as error:
-            raise Misconfigured(f"the BROKER_* settings don't fit together: {error.args[0].str()}") from error
+            raise Misconfigured(f"the BROKER_* settings don't fit together: {_by_our_names(error.args[0])}") from error
 
     def wait(self) -> None:
         """Wait until the broker answers.
@@ -57,12 +61,12 @@ class Broker:
         Raises:
             Unavailable: it did not within ANSWER_WITHIN.
             Refused: it refused the credentials.
-            Misconfigured: TLS failed.
+            Misconfigured: TLS failed, or the broker speaks another protocol than BROKER_SECURITY_PROTOCOL.
             Stopped: a signal asked to stop meanwhile.
         """
         deadline = time.monotonic() + ANSWER_WITHIN
         while not self._answers():
-            error = explain_kafka(self._trouble, self._address) if self._trouble else None
+            error = self._explained()
             if error and not isinstance(error, Unavailable):
                 raise error
             if stop_request.requested:
@@ -106,6 +110,15 @@ class Broker:
             return False
         return True
 
+    def _explained(self) -> PipelineError | None:
+        """What is the trouble; asked of the broker itself where librdkafka does not say exactly."""
+        if self._trouble is None:
+            return None
+        error = explain_kafka(self._trouble, self._address)
+        if isinstance(error, Refused) or self._trouble.code() == KafkaError._RESOLVE:  # noqa: SLF001  (a public code)
+            return error
+        return examine(self._connection) or error
+
     def _on_error(self, error: KafkaError) -> None:
         if self._trouble is None or not isinstance(explain_kafka(error, self._address), Unavailable | None):
             self._trouble = error
@@ -115,6 +128,12 @@ class Broker:
         error = explain_kafka(detail, self._address)
         assert isinstance(error, Unavailable)
         return error
+
+
+def _by_our_names(error: KafkaError) -> str:
+    """What librdkafka says of the settings, by the names that they have here."""
+    text: str = _LIBRDKAFKA_NAME.sub(lambda name: f"BROKER_{name[0].replace('.', '_').upper()}", error.str())
+    return f"{text}; is BROKER_SSL_KEY_PASSWORD right?" if "PEM lib" in text else text
 
 
 @dataclass(frozen=True)

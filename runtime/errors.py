@@ -121,6 +121,11 @@ def explain_kafka(error: KafkaError, broker: str) -> PipelineError | None:
         return Misconfigured(f"{_UNFIT[code]}: {error.str()}")
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
         return Failed(f"the output topic's max.message.bytes was larger at start ({error.str()}): start again")
+    if code == KafkaError._BAD_COMPRESSION:
+        return Failed(
+            f"a batch of the input topic can't be unpacked: {error.str()}; move the group past it with "
+            "kafka-consumer-groups --reset-offsets, and see SECURITY.md for what keeps such batches out"
+        )
     if code in _UNAVAILABLE:
         return Unavailable(f"no broker answers at {broker} (Quix__Broker__Address): {error.str()}; {START_ONE}")
     return None

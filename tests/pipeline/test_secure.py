@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,12 @@ LACKING = {
     "group": "group-Read",
     "transactional id": "transaction-Write",
 }
+
+
+def _lacking(name: str, on: Secured) -> dict[str, str]:
+    return on.settings("SCRAM") | login(name)
+
+
 REFUSED: dict[str, Settle] = {
     "wrong password": lambda on: on.settings("SCRAM") | login("plain", password=PASSWORD[::-1]),
     "wrong mechanism": lambda on: on.settings("SCRAM") | login("plain", "PLAIN"),
@@ -49,10 +56,7 @@ REFUSED: dict[str, Settle] = {
     "no client's certificate": lambda on: on.settings("MUTUAL"),
     "no TLS to a TLS port": lambda on: on.settings("TLS") | {"BROKER_SECURITY_PROTOCOL": "plaintext"},
     "TLS to a port without": lambda on: on.settings("CLIENTS") | {"BROKER_SECURITY_PROTOCOL": "ssl"},
-    **{
-        f"no permission on the {what}": lambda on, name=name: on.settings("SCRAM") | login(name)
-        for what, name in LACKING.items()
-    },
+    **{f"no permission on the {what}": partial(_lacking, name) for what, name in LACKING.items()},
 }
 USERS: dict[str, list[Grant]] = {
     **{

@@ -70,7 +70,8 @@ _REFUSALS = {
     KafkaError.UNSUPPORTED_SASL_MECHANISM: "the mechanism (BROKER_SASL_MECHANISM)",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on `input`, Write on `output`)",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the permission Read on the consumer group (Quix__Consumer_Group)",
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id, which begins with Quix__Consumer_Group",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id, "
+    "which begins with Quix__Consumer_Group",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a permission on the cluster",
 }
 _UNAVAILABLE = {

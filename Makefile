@@ -4,9 +4,10 @@ STAMP := .venv/.installed
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
+AUDIT := .venv/.installed-audit
 BENCH := .venv/.installed-bench
 
-.PHONY: install check test demo bench bench-quick quix lock
+.PHONY: install check test demo audit bench bench-quick quix lock
 
 install: $(STAMP)
 
@@ -26,6 +27,13 @@ test: $(STAMP) ## everything, against a real Apache Kafka
 demo: $(STAMP) ## logins flowing through a real Apache Kafka and this pipeline
 	.venv/bin/python -m tools.demo
 
+$(AUDIT): $(STAMP) requirements-audit.lock
+	.venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-audit.lock
+	@touch $@
+
+audit: $(AUDIT) ## known vulnerabilities of all that is installed, where they can be asked for
+	.venv/bin/python -m tools.audit
+
 $(BENCH): $(STAMP) requirements-bench.lock
 	.venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-bench.lock
 	@touch $@
@@ -43,4 +51,5 @@ quix: ## what Quix Cloud's build needs and can't reach, copied to where it can: 
 lock: ## needs uv; writes the lock files with hashes and without addresses
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra audit -c requirements-dev.lock -o requirements-audit.lock
 	$(COMPILE) --extra bench -c requirements-dev.lock -o requirements-bench.lock

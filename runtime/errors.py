@@ -68,9 +68,10 @@ _REFUSALS = {
     KafkaError._AUTHENTICATION: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
     KafkaError.SASL_AUTHENTICATION_FAILED: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
     KafkaError.UNSUPPORTED_SASL_MECHANISM: "the mechanism (BROKER_SASL_MECHANISM)",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on the input, Write on the output)",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on `input`, Write on `output`)",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the permission Read on the consumer group (Quix__Consumer_Group)",
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id, "
+    "which begins with Quix__Consumer_Group",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a permission on the cluster",
 }
 _UNAVAILABLE = {
@@ -82,14 +83,17 @@ _UNAVAILABLE = {
 }
 _UNFIT = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
+    KafkaError.ILLEGAL_SASL_STATE: "the broker asks for no SASL there: check BROKER_SECURITY_PROTOCOL",
     KafkaError._UNKNOWN_TOPIC: "a topic is gone: check `input` and `output`",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition is gone: check `input` and `output`",
     KafkaError._UNKNOWN_PARTITION: "the output topic lacks a partition: give it as many as the input has",
     KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
     "message.timestamp.after.max.ms",
 }
-
-
+_ALERT = re.compile(r"SSL alert number (\d+)")
+_CERTIFICATE_REQUIRED = "116"
+_ALERTS = {*map(str, range(42, 50)), _CERTIFICATE_REQUIRED}
+"""What a broker sends that refuses the client's certificate (RFC 8446, 6.2)."""
 _CLOUD = (
     quix.NoWorkspaceFound,
     quix.MultipleWorkspaces,
@@ -117,7 +121,9 @@ def explain(error: BaseException, broker: str, *, cloud: bool = False) -> Pipeli
 
 def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> PipelineError | None:
     """The error to stop with for one of Kafka's; None where it is none of the known."""
-    code = error.code()
+    code = _code(error)
+    if alert := _ALERT.search(error.str()):
+        return _tls_refused(alert[1], error.str())
     if code in _REFUSALS:
         refused = re.sub(r"\(BROKER_.*?\)", "that Quix Cloud supplied", _REFUSALS[code]) if cloud else _REFUSALS[code]
         return Refused(f"the broker at {broker} refused {refused}: {error.str()}")
@@ -125,10 +131,34 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
         return Misconfigured(f"{_UNFIT[code]}: {error.str()}")
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
         return Failed(f"the output topic's max.message.bytes was larger at start ({error.str()}): start again")
+    if code == KafkaError._BAD_COMPRESSION:
+        return Failed(
+            f"a batch of the input topic can't be unpacked: {error.str()}; move the group past it with "
+            "kafka-consumer-groups --reset-offsets, and see SECURITY.md for what keeps such batches out"
+        )
     if code in _UNAVAILABLE:
         hint = ("", "") if cloud else (" (Quix__Broker__Address)", f"; {START_ONE}")
         return Unavailable(f"no broker answers at {broker}{hint[0]}: {error.str()}{hint[1]}")
     return None
+
+
+def _code(error: KafkaError) -> int:
+    """What it is; librdkafka calls all that goes wrong with SASL alike, and has the broker's own words in the text."""
+    inside = (KafkaError.UNSUPPORTED_SASL_MECHANISM, KafkaError.ILLEGAL_SASL_STATE)
+    found = (code for code in inside if KafkaError(code).str() in error.str())
+    code: int = next(found, error.code()) if error.code() == KafkaError._AUTHENTICATION else error.code()
+    return code
+
+
+def _tls_refused(alert: str, text: str) -> Misconfigured:
+    if alert == _CERTIFICATE_REQUIRED:
+        return Misconfigured(
+            "the broker asks for a client's certificate from an authority that it trusts: check "
+            f"BROKER_SSL_CERTIFICATE_LOCATION, BROKER_SSL_KEY_LOCATION: {text}"
+        )
+    if alert in _ALERTS:
+        return Misconfigured(f"the broker refused the client's certificate (BROKER_SSL_CERTIFICATE_LOCATION): {text}")
+    return Misconfigured(f"{_UNFIT[KafkaError._SSL]}: {text}")
 
 
 def _known(error: BaseException, broker: str, *, cloud: bool) -> PipelineError | None:

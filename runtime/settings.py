@@ -107,6 +107,17 @@ class BrokerSettings(BaseModel):
                 raise ValueError(f"{type(self).model_fields[name].validation_alias} names no file: {path}")
         return self
 
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        sasl = ("sasl_mechanism", "sasl_username", "sasl_password")
+        wanted = sasl if (self.security_protocol or "").startswith("sasl") else ()
+        if self.ssl_certificate_location or self.ssl_key_location:
+            wanted = (*wanted, "ssl_certificate_location", "ssl_key_location")
+        lacking = [str(type(self).model_fields[name].validation_alias) for name in wanted if not getattr(self, name)]
+        if lacking:
+            raise ValueError(f"not set, but needed by the other BROKER_* settings: {', '.join(lacking)}")
+        return self
+
     @classmethod
     def _lines(cls, error: ValidationError) -> list[str]:
         fields = {field.validation_alias: field for field in cls.model_fields.values()}

@@ -1,5 +1,6 @@
 """The input and the output topic at start: there, fit for the job, and what the broker says of their limits."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from quixstreams.kafka import ConnectionConfig
 from quixstreams.models import Topic, TopicConfig
 
 from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable, explain_kafka
+from runtime.handshake import examine
 from runtime.settings import Settings
 from runtime.stopping import stop_request
 
 ANSWER_WITHIN = 28.0
 """Seconds that a broker has to answer at start; with the imports, no broker is reported within 35 s."""
 
+_LIBRDKAFKA_NAME = re.compile(r"\b(?:sasl|ssl)\.[a-z.]+[a-z]")
 _UNLIMITED = -1
 _USUAL_LIMIT = "1048588"  # Kafka's default
 # What an output topic made here takes over, so that it refuses nothing that the input took and keeps it as long.
@@ -44,6 +47,7 @@ class Broker:
     """The broker as its administrator sees it, for the checks at start."""
 
     def __init__(self, connection: ConnectionConfig, *, cloud: bool = False) -> None:
+        self._connection = connection
         self._cloud = cloud
         self._address = f"{connection.bootstrap_servers}{' (supplied by Quix Cloud)' if cloud else ''}"
         self._trouble: KafkaError | None = None
@@ -51,7 +55,7 @@ class Broker:
         try:
             self._admin = AdminClient(config)
         except KafkaException as error:
-            raise Misconfigured(f"the BROKER_* settings don't fit together: {error.args[0].str()}") from error
+            raise Misconfigured(f"the BROKER_* settings don't fit together: {_by_our_names(error.args[0])}") from error
 
     def wait(self) -> None:
         """Wait until the broker answers.
@@ -59,12 +63,12 @@ class Broker:
         Raises:
             Unavailable: it did not within ANSWER_WITHIN.
             Refused: it refused the credentials.
-            Misconfigured: TLS failed.
+            Misconfigured: TLS failed, or the broker speaks another protocol than BROKER_SECURITY_PROTOCOL.
             Stopped: a signal asked to stop meanwhile.
         """
         deadline = time.monotonic() + ANSWER_WITHIN
         while not self._answers():
-            error = self._explain(self._trouble) if self._trouble else None
+            error = self._examined(self._trouble) if self._trouble else None
             if error and not isinstance(error, Unavailable):
                 raise error
             if stop_request.requested:
@@ -108,6 +112,14 @@ class Broker:
             return False
         return True
 
+    def _examined(self, trouble: KafkaError) -> PipelineError | None:
+        """What is the trouble; asked of the broker itself where librdkafka does not say exactly."""
+        error = self._explain(trouble)
+        # What Quix Cloud supplies has its certificates inside, and is not the user's to mend.
+        if isinstance(error, Refused) or trouble.code() == KafkaError._RESOLVE or self._cloud:  # noqa: SLF001
+            return error
+        return examine(self._connection) or error
+
     def _on_error(self, error: KafkaError) -> None:
         if self._trouble is None or not isinstance(self._explain(error), Unavailable | None):
             self._trouble = error
@@ -120,6 +132,12 @@ class Broker:
 
     def _explain(self, error: KafkaError) -> PipelineError | None:
         return explain_kafka(error, self._address, cloud=self._cloud)
+
+
+def _by_our_names(error: KafkaError) -> str:
+    """What librdkafka says of the settings, by the names that they have here."""
+    text: str = _LIBRDKAFKA_NAME.sub(lambda name: f"BROKER_{name[0].replace('.', '_').upper()}", error.str())
+    return f"{text}; is BROKER_SSL_KEY_PASSWORD right?" if "PEM lib" in text else text
 
 
 @dataclass(frozen=True)

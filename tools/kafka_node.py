@@ -69,14 +69,14 @@ def choose_ports(clients: int | None) -> Ports:
 def prepare(folder: Path, ports: Ports, properties: Mapping[str, str]) -> str:
     """Write the settings, and a data folder if there is none yet, into `folder`; the id of the node's cluster.
 
+    `listeners` among the properties come on top of the node's own.
+
     Raises:
         BrokerError: Kafka's own tool refuses the settings.
     """
-    own = {
-        "listeners": ",".join(f"{name.upper()}://{HOST}:{port}" for name, port in ports._asdict().items()),
-        "log.dirs": str(folder / "data"),
-    }
-    merged = {**_PROPERTIES, **own, **properties}
+    listeners = [f"{name.upper()}://{HOST}:{port}" for name, port in ports._asdict().items()]
+    more = [properties["listeners"]] if "listeners" in properties else []
+    merged = {**_PROPERTIES, "log.dirs": str(folder / "data"), **properties, "listeners": ",".join(listeners + more)}
     merged.setdefault("controller.quorum.voters", f"{merged['node.id']}@{HOST}:{ports.controller}")
     settings = _settings(folder)
     settings.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))

@@ -14,6 +14,7 @@ from tests.pipeline.lasting import lasting_topic
 from tests.process import RUNNING, Pipeline, Pipelines
 
 CANARY = "canary"
+HOSTILE = b"canary\n2026-01-01 00:00:00.000 ERROR   forged | canary \x1b[2J\r"
 BURST = 5000
 VALUES = {
     "invalid_utf8": b'{"ip": "canary", "x": "\xff"}',
@@ -52,7 +53,7 @@ def runs(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
     """A pipeline for each format, both with every log level on, that gets a burst of malformed records."""
     sent = Counter(name for number in range(BURST) for name in [list(VALUES)[number % len(VALUES)]])
     records = [
-        Record(b"canary", VALUES[name], [("canary", b"canary"), ("malformed", b"canary")]) for name in sent.elements()
+        Record(HOSTILE, VALUES[name], [(HOSTILE.decode(), HOSTILE), ("malformed", HOSTILE)]) for name in sent.elements()
     ]
     with Pipelines(kafka.address, tmp_path_factory.mktemp("logs")) as pipelines:
         started = {}

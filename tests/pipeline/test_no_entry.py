@@ -6,50 +6,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import (
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    NewTopic,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.grants import DESCRIBE, MINIMAL, TRANSACTION, Grant, rule
 from tests.kafka import TIMEOUT
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.broker import Broker
 
-TOPIC, GROUP, TRANSACTION = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
-EXACT, PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 PASSWORD = "s3cret-password"
 
-
-class Grant(NamedTuple):
-    """One permission; with what the pipeline names where it is all that is lacking."""
-
-    kind: ResourceType
-    name: str
-    operation: AclOperation
-    pattern: ResourcePatternType
-    said: list[str]
-
-
-MINIMAL = {
-    "input-Read": Grant(TOPIC, "in", AclOperation.READ, EXACT, ["a permission on a topic", "Read"]),
-    "input-DescribeConfigs": Grant(TOPIC, "in", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"in"', "DescribeConfigs"]),
-    "output-Write": Grant(TOPIC, "out", AclOperation.WRITE, EXACT, ["a permission on a topic", "Write"]),
-    "output-DescribeConfigs": Grant(TOPIC, "out", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"out"', "DescribeConfigs"]),
-    "group-Read": Grant(GROUP, "<group>", AclOperation.READ, EXACT, ["consumer group", "Quix__Consumer_Group"]),
-    "transaction-Write": Grant(TRANSACTION, "<group>", AclOperation.WRITE, PREFIX, ["transactional id"]),
-}
-"""What README.md says has to be allowed, beside Describe."""
-
-DESCRIBE = [Grant(TOPIC, name, AclOperation.DESCRIBE, EXACT, []) for name in ("in", "out")]
 NOT_TRANSACTIONAL = [grant for grant in MINIMAL.values() if grant.kind is not TRANSACTION]
 RUNS: dict[str, list[Grant]] = {
     **{lacking: [*DESCRIBE, *(MINIMAL[name] for name in MINIMAL if name != lacking)] for lacking in MINIMAL},
@@ -132,13 +100,6 @@ def refusing(secured: Broker, folder: Path) -> Iterator[dict[str, Pipeline]]:
             }
             started[user] = pipelines.start("in", "out", **settings)
         yield started
-
-
-def rule(user: str, grant: Grant) -> AclBinding:
-    """The rule that allows it to the user."""
-    name = grant.name.replace("<group>", group_of(user))
-    allow = AclPermissionType.ALLOW
-    return AclBinding(grant.kind, name, grant.pattern, f"User:{user}", "*", grant.operation, allow)
 
 
 def client(broker: Broker, user: str) -> dict[str, str]:

@@ -33,6 +33,11 @@ def quix_api(status: int) -> QuixApiRequestFailure:
     return QuixApiRequestFailure(status, "https://portal.example", None)
 
 
+def own(code: int, text: str) -> KafkaException:
+    """What librdkafka reports with a text of its own."""
+    return KafkaException(KafkaError(code, text))
+
+
 EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._TRANSPORT), Unavailable, [ADDRESS, "Quix__Broker__Address", "make demo", "docker compose up"]),
     (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, "make demo"]),
@@ -48,11 +53,28 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError.GROUP_AUTHORIZATION_FAILED), Refused, ["Quix__Consumer_Group"]),
     (kafka(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED), Refused, ["transactional id"]),
     (kafka(KafkaError.CLUSTER_AUTHORIZATION_FAILED), Refused, ["the cluster"]),
+    (
+        own(KafkaError._AUTHENTICATION, "Broker: Unsupported SASL mechanism: x"),
+        Refused,
+        ["BROKER_SASL_MECHANISM"],
+    ),
     (TopicPermissionError("DescribeConfigs on x"), Refused, [ADDRESS, "DescribeConfigs on x"]),
     (CreateTopicFailure("topic x: credentials"), Refused, ["AUTO_CREATE_TOPICS"]),
     (quix_api(401), Refused, ["Quix__Sdk__Token", "401"]),
     (quix_api(403), Refused, ["Quix__Sdk__Token", "403"]),
     (kafka(KafkaError._SSL), Misconfigured, ["BROKER_SSL_CA_LOCATION"]),
+    (
+        own(KafkaError._AUTHENTICATION, "Broker: Request not valid in current SASL state"),
+        Misconfigured,
+        ["no SASL"],
+    ),
+    (own(KafkaError._TRANSPORT, "x: SSL alert number 45 (y)"), Misconfigured, ["client's certificate", "45"]),
+    (
+        own(KafkaError._TRANSPORT, "x: SSL alert number 116"),
+        Misconfigured,
+        ["asks for", "BROKER_SSL_KEY_LOCATION"],
+    ),
+    (own(KafkaError._SSL, "x: SSL alert number 70"), Misconfigured, ["TLS failed", "70"]),
     (kafka(KafkaError._UNKNOWN_TOPIC), Misconfigured, ["`input`", "`output`"]),
     (kafka(KafkaError.UNKNOWN_TOPIC_OR_PART), Misconfigured, ["`input`", "`output`"]),
     (kafka(KafkaError._UNKNOWN_PARTITION), Misconfigured, ["partition"]),
@@ -66,6 +88,11 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (MultipleWorkspaces("more than 1"), Misconfigured, ["Quix__Workspace__Id", "more than 1"]),
     (QuixCreateTopicFailure("{'out': 'full'}"), Failed, ["Quix Cloud", "'out': 'full'"]),
     (QuixCreateTopicTimeout("['out']"), Failed, ["Quix Cloud", "['out']"]),
+    (
+        own(KafkaError._BAD_COMPRESSION, "at 7 of 9 bytes"),
+        Failed,
+        ["input", "at 7", "--reset-offsets", "SECURITY.md"],
+    ),
     (kafka(KafkaError._FENCED), Unexpected, ["KafkaException", "_FENCED"]),
     (CheckpointProducerTimeout("flush"), Unexpected, ["CheckpointProducerTimeout"]),
     (KeyError("x"), Unexpected, ["KeyError", "'x'"]),

@@ -44,7 +44,7 @@ TAKEN = [
     ("AUTO_CREATE_TOPICS", "off", False),
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "JSON", "json"),
-    ("BROKER_SECURITY_PROTOCOL", "SASL_SSL", "sasl_ssl"),
+    ("BROKER_SECURITY_PROTOCOL", "SSL", "ssl"),
     ("BROKER_SASL_MECHANISM", "scram-sha-512", "SCRAM-SHA-512"),
     ("Quix__Broker__Address", "a:1,b:2", "a:1,b:2"),
     ("input", "a.B_c-9", "a.B_c-9"),
@@ -176,6 +176,32 @@ def test_wrong(monkeypatch: pytest.MonkeyPatch, name: str, text: str, allowed: s
     assert line.startswith(f"{name} ")
     assert allowed in line
     assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "lacking"),
+    [
+        (
+            {"BROKER_SECURITY_PROTOCOL": "sasl_ssl"},
+            "BROKER_SASL_MECHANISM, BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD",
+        ),
+        (
+            {
+                "BROKER_SECURITY_PROTOCOL": "sasl_plaintext",
+                "BROKER_SASL_MECHANISM": "PLAIN",
+                "BROKER_SASL_USERNAME": "a",
+            },
+            "BROKER_SASL_PASSWORD",
+        ),
+        ({"BROKER_SSL_CERTIFICATE_LOCATION": __file__}, "BROKER_SSL_KEY_LOCATION"),
+        ({"BROKER_SSL_KEY_LOCATION": __file__}, "BROKER_SSL_CERTIFICATE_LOCATION"),
+    ],
+)
+def test_lacking(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], lacking: str) -> None:
+    """What only works with others is refused without them, and they are named."""
+    with pytest.raises(Misconfigured) as caught:
+        load(monkeypatch, environment)
+    assert str(caught.value).endswith(f": {lacking}")
 
 
 def test_all_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,40 @@
+"""What the pipeline has to be allowed, as README.md lists it, and what it says where one permission is lacking."""
+
+from typing import NamedTuple
+
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+from tests.process import group_of
+
+TOPIC, GROUP, TRANSACTION = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
+EXACT, PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
+
+
+class Grant(NamedTuple):
+    """One permission; with what the pipeline names where it is all that is lacking."""
+
+    kind: ResourceType
+    name: str
+    operation: AclOperation
+    pattern: ResourcePatternType
+    said: list[str]
+
+
+MINIMAL = {
+    "input-Read": Grant(TOPIC, "in", AclOperation.READ, EXACT, ["a permission on a topic", "Read"]),
+    "input-DescribeConfigs": Grant(TOPIC, "in", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"in"', "DescribeConfigs"]),
+    "output-Write": Grant(TOPIC, "out", AclOperation.WRITE, EXACT, ["a permission on a topic", "Write"]),
+    "output-DescribeConfigs": Grant(TOPIC, "out", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"out"', "DescribeConfigs"]),
+    "group-Read": Grant(GROUP, "<group>", AclOperation.READ, EXACT, ["consumer group", "Quix__Consumer_Group"]),
+    "transaction-Write": Grant(TRANSACTION, "<group>", AclOperation.WRITE, PREFIX, ["transactional id"]),
+}
+"""What README.md says has to be allowed, beside Describe."""
+
+DESCRIBE = [Grant(TOPIC, name, AclOperation.DESCRIBE, EXACT, []) for name in ("in", "out")]
+
+
+def rule(user: str, grant: Grant) -> AclBinding:
+    """The rule that allows it to the user."""
+    name = grant.name.replace("<group>", group_of(user))
+    allow = AclPermissionType.ALLOW
+    return AclBinding(grant.kind, name, grant.pattern, f"User:{user}", "*", grant.operation, allow)

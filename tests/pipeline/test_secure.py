@@ -1,0 +1,185 @@
+"""TLS, mutual TLS and SASL over TLS, with access rules, against a real broker: what works, and what is said if not."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from runtime.handshake import examine
+from runtime.settings import Settings
+from tests.grants import DESCRIBE, MINIMAL, Grant
+from tests.kafka import Record
+from tests.pipeline.expected import expected
+from tests.process import RUNNING, Pipeline, Pipelines, group_of
+from tests.secured import KEY_PASSWORD, PASSWORD, Secured, login, secured_broker
+
+AT_ONCE = 3
+PATIENCE = 120.0  # seconds for the machine, not for the pipeline: what that takes, its log's times say
+SENT = [Record(b"a", b'{"device_type": "ios"}'), Record(None, None), Record(b"b", b'{"x": "\xff"}', [("h", b"1")])]
+NOTE = (Path(__file__).parents[2] / "SECURITY.md").read_text()
+
+Settle = Callable[[Secured], dict[str, str]]
+WORKING: dict[str, Settle] = {
+    "tls": lambda on: on.settings("TLS"),
+    "client": lambda on: on.settings("MUTUAL") | on.client("client"),
+    "locked-client": lambda on: (
+        on.settings("MUTUAL") | on.client("locked-client") | {"BROKER_SSL_KEY_PASSWORD": KEY_PASSWORD}
+    ),
+    "scram-256": lambda on: on.settings("SCRAM") | login("scram-256", "SCRAM-SHA-256"),
+    "scram-512": lambda on: on.settings("SCRAM") | login("scram-512"),
+    "plain": lambda on: on.settings("PLAIN") | login("plain", "PLAIN"),
+}
+"""By user: how it connects."""
+
+LACKING = {
+    "input": "input-Read",
+    "output": "output-Write",
+    "group": "group-Read",
+    "transactional id": "transaction-Write",
+}
+
+
+def _lacking(name: str, on: Secured) -> dict[str, str]:
+    return on.settings("SCRAM") | login(name)
+
+
+REFUSED: dict[str, Settle] = {
+    "wrong password": lambda on: on.settings("SCRAM") | login("plain", password=PASSWORD[::-1]),
+    "wrong mechanism": lambda on: on.settings("SCRAM") | login("plain", "PLAIN"),
+    "wrong CA": lambda on: on.settings("SCRAM") | login("plain") | on.trusting("stranger"),
+    "wrong host name": lambda on: on.settings("TLS", "localhost"),
+    "expired broker's certificate": lambda on: on.settings("EXPIRED"),
+    "expired client's certificate": lambda on: on.settings("MUTUAL") | on.client("expired-client"),
+    "no client's certificate": lambda on: on.settings("MUTUAL"),
+    "no TLS to a TLS port": lambda on: on.settings("TLS") | {"BROKER_SECURITY_PROTOCOL": "plaintext"},
+    "TLS to a port without": lambda on: on.settings("CLIENTS") | {"BROKER_SECURITY_PROTOCOL": "ssl"},
+    **{f"no permission on the {what}": partial(_lacking, name) for what, name in LACKING.items()},
+}
+USERS: dict[str, list[Grant]] = {
+    **{
+        user: [grant._replace(name=grant.name if grant.name != "out" else f"out-{user}") for grant in MINIMAL.values()]
+        for user in WORKING
+    },
+    **{name: [*DESCRIBE, *(MINIMAL[other] for other in MINIMAL if other != name)] for name in LACKING.values()},
+}
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """The broker, with three records in `in`."""
+    with secured_broker(tmp_path_factory.mktemp("certificates"), USERS) as secured:
+        for user in WORKING:
+            secured.kafka.create_topic(f"out-{user}")
+        secured.kafka.produce("in", SENT)
+        yield secured
+
+
+@pytest.fixture(scope="module")
+def pipelines(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
+    """Starts pipelines."""
+    with Pipelines(secured.broker.address, tmp_path_factory.mktemp("secure")) as pipelines:
+        yield pipelines
+
+
+@pytest.fixture(scope="module")
+def refused(secured: Secured, pipelines: Pipelines) -> dict[str, Pipeline]:
+    """A pipeline for each of the refusals, ended; every second one says all that it can."""
+    ended = {}
+    for number, case in enumerate(REFUSED):
+        group = group_of(LACKING.get(case.removeprefix("no permission on the "), "refused"))
+        level = {"LOG_LEVEL": "DEBUG" if number % 2 else "INFO"}
+        ended[case] = pipelines.start("in", "out", **REFUSED[case](secured), **level, Quix__Consumer_Group=group)
+        if number >= AT_ONCE:
+            list(ended.values())[number - AT_ONCE].wait(timeout=PATIENCE)
+    for pipeline in ended.values():
+        pipeline.wait(timeout=PATIENCE)
+    return ended
+
+
+@pytest.mark.parametrize("user", WORKING)
+def test_works(secured: Secured, pipelines: Pipelines, user: str) -> None:
+    """Every record comes through, with no more permissions than README.md lists, and no secret is logged."""
+    settings = WORKING[user](secured)
+    pipeline = pipelines.start("in", f"out-{user}", **settings, LOG_LEVEL="DEBUG", Quix__Consumer_Group=group_of(user))
+    pipeline.wait_for(RUNNING, timeout=PATIENCE)
+    read = secured.kafka.read(f"out-{user}", len(SENT), timeout=PATIENCE)
+    assert pipeline.stop() == 0
+    assert read == [expected(record) for record in SENT]
+    assert_no_secret(pipeline)
+
+
+def rows() -> dict[str, tuple[int, str]]:
+    """What SECURITY.md says: by case, the exit code and the line, in which an ellipsis may be anything."""
+    found = re.findall(r"^\| ([^|]+) \| (7\d) \| (.+) \|$", NOTE, re.MULTILINE)
+    return {case: (int(code), line) for case, code, line in found}
+
+
+def test_note() -> None:
+    """The note has a line for each refusal."""
+    assert list(rows()) == list(REFUSED)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(refused: dict[str, Pipeline], case: str) -> None:
+    """It ends within 35 s with the exit code and with the one line that the note has, and with no secret."""
+    pipeline, (code, line) = refused[case], rows()[case]
+    assert pipeline.wait() == code, pipeline.log
+    (error,) = (line for line in pipeline.lines if re.search(r"^\S+ \S+ ERROR +runtime\.", line))
+    pattern = ".*".join(map(re.escape, line.replace("`", "").split("…")))
+    assert re.search(rf" \| {pattern}", error.replace("`", "")), error
+    first, last = (datetime.fromisoformat(line[:23]) for line in (pipeline.lines[0], error))
+    assert (last - first).total_seconds() < 33, "two more seconds are for the interpreter's own start"
+    assert "Traceback" not in pipeline.log or "DEBUG" in pipeline.log
+    assert_no_secret(pipeline)
+
+
+def assert_no_secret(pipeline: Pipeline) -> None:
+    """Fail where a password or a key is in the log."""
+    assert "s3cret" not in pipeline.log
+    assert "s3cret"[::-1] not in pipeline.log
+    assert "PRIVATE KEY" not in pipeline.log
+
+
+EXAMINED: dict[str, tuple[Settle, str | None]] = {
+    "all is well": (lambda on: on.settings("MUTUAL") | on.client("client"), None),
+    "well, by a password": (lambda on: on.settings("SCRAM") | login("plain"), None),
+    "the password is not its business": (lambda on: on.settings("SCRAM") | login("x"), None),
+    "plain, and well": (lambda on: on.settings("CLIENTS"), None),
+    "nobody listens": (lambda _: {"Quix__Broker__Address": "127.0.0.1:1"}, None),
+    "nonsense": (lambda _: {"Quix__Broker__Address": "127.0.0.1:port,["}, None),
+    "the first one listens not": (
+        lambda on: {"Quix__Broker__Address": f"127.0.0.1:1,127.0.0.1:{on.ports['TLS']}"},
+        "speaks ssl there",
+    ),
+    "a stranger's certificate": (lambda on: on.settings("MUTUAL") | on.client("strange-client"), None),
+    "no authority": (lambda on: on.settings("TLS") | {"BROKER_SSL_CA_LOCATION": ""}, "not set: this system's own"),
+    "SASL is asked for": (
+        lambda on: on.settings("SCRAM") | {"BROKER_SECURITY_PROTOCOL": "ssl"},
+        "BROKER_SECURITY_PROTOCOL=sasl_ssl and BROKER_SASL_MECHANISM=SCRAM-SHA-256 or SCRAM-SHA-512",
+    ),
+    "SASL over TLS is asked for": (
+        lambda on: on.settings("PLAIN") | {"BROKER_SECURITY_PROTOCOL": ""},
+        "BROKER_SECURITY_PROTOCOL=sasl_ssl and BROKER_SASL_MECHANISM=PLAIN",
+    ),
+    "no SASL is asked for": (
+        lambda on: on.settings("TLS") | login("plain") | {"BROKER_SECURITY_PROTOCOL": "sasl_ssl"},
+        "BROKER_SECURITY_PROTOCOL=ssl",
+    ),
+    "neither is asked for": (
+        lambda on: on.settings("CLIENTS") | login("plain") | {"BROKER_SECURITY_PROTOCOL": "sasl_ssl"},
+        "BROKER_SECURITY_PROTOCOL=plaintext",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXAMINED)
+def test_examine(secured: Secured, case: str) -> None:
+    """The broker itself shows which protocol it wants; where nothing is wrong, or nothing shows, nothing is said."""
+    settle, said = EXAMINED[case]
+    connection = Settings.model_validate(settle(secured)).connection()
+    assert connection is not None
+    found = examine(connection)
+    assert said in str(found) if said else found is None

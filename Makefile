@@ -6,7 +6,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 BENCH := .venv/.installed-bench
 
-.PHONY: install check test demo bench bench-quick lock
+.PHONY: install check test test-compose demo bench bench-quick lock
 
 install: $(STAMP)
 
@@ -22,6 +22,9 @@ check: $(STAMP) ## style and types, within 10 s
 
 test: $(STAMP) ## everything, against a real Apache Kafka
 	.venv/bin/python -m pytest
+
+test-compose: $(STAMP) ## the image and both set-ups of docker compose, on the Docker engine that is there
+	.venv/bin/python -m pytest tests/compose
 
 demo: $(STAMP) ## logins flowing through a real Apache Kafka and this pipeline
 	.venv/bin/python -m tools.demo

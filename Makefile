@@ -1,8 +1,9 @@
 # One word for each thing to do here. PYTHON chooses the interpreter that makes .venv (3.11 to 3.13).
 PYTHON ?= python3
 STAMP := .venv/.installed
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+# The lock files' first lines keep this command, for Renovate to repeat: with options that it knows, written with "=",
+# and file by file in the order of their names, each held to the versions of the one before.
+COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-hashes pyproject.toml
 
 AUDIT := .venv/.installed-audit
 BENCH := .venv/.installed-bench
@@ -52,7 +53,7 @@ quix: ## what Quix Cloud's build needs and can't reach, copied to where it can: 
 	cp requirements.lock deploy/quix/shared/requirements.lock
 
 lock: ## needs uv; writes the lock files with hashes and without addresses
-	$(COMPILE) -o requirements.lock
-	$(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock
-	$(COMPILE) --extra audit -c requirements-dev.lock -o requirements-audit.lock
-	$(COMPILE) --extra bench -c requirements-dev.lock -o requirements-bench.lock
+	$(COMPILE) --extra=audit --output-file=requirements-audit.lock
+	$(COMPILE) --extra=bench --constraint=requirements-audit.lock --output-file=requirements-bench.lock
+	$(COMPILE) --extra=dev --constraint=requirements-bench.lock --output-file=requirements-dev.lock
+	$(COMPILE) --constraint=requirements-dev.lock --output-file=requirements.lock

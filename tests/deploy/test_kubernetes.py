@@ -1,0 +1,125 @@
+"""The manifests in deploy/kubernetes, rendered by kustomize and judged by Kubernetes' own schemas."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from runtime.settings import Settings
+from tests.deploy.conftest import KUBERNETES, ROOT, Judge, Rendered, render
+from tests.deploy.schemas import VERSIONS
+
+NAMES = {str(field.validation_alias) for field in Settings.model_fields.values()}
+SECRETS = {
+    str(field.validation_alias) for field in Settings.model_fields.values() if "SecretStr" in str(field.annotation)
+} | {"BROKER_SASL_USERNAME"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_valid(overlay: Rendered, kubeconform: Judge, version: str) -> None:
+    """Kubernetes' schemas know every object and every field, in the oldest and the newest version maintained."""
+    valid, said = kubeconform(overlay.text, version)
+    assert valid, said
+    assert f"{len(overlay.objects)} resources found" in said
+    assert "Skipped: 0" in said
+
+
+MISTAKES = [
+    ("minReadySeconds: 10", "minReadySecond: 10", "'minReadySecond' not allowed"),
+    ("periodSeconds: 10", "periodSeconds: often", "got string, want"),
+    ("maxSkew: 1", "maxskew: 1", "'maxskew' not allowed"),
+    ("unhealthyPodEvictionPolicy: AlwaysAllow", "unhealthyPodEviction: AlwaysAllow", "'unhealthyPodEviction' not all"),
+    ("kind: PodDisruptionBudget", "kind: PodDisruptionBudgets", "could not find schema for PodDisruptionBudgets"),
+]
+
+
+def test_mistakes_are_found(overlay: Rendered, kubeconform: Judge) -> None:
+    """A misspelt field, a value of another type and an unknown kind are found, at whatever depth, and nothing else."""
+    assert all(right in overlay.text for right, _, _ in MISTAKES)
+    broken = (overlay.text.replace(right, wrong, 1) for right, wrong, _ in MISTAKES)
+    valid, said = kubeconform("---\n".join(broken), VERSIONS[-1])
+    assert not valid
+    assert [why for _, _, why in MISTAKES if why not in said] == []
+    assert "Valid: 10, Invalid: 4, Errors: 1" in said
+
+
+def test_kinds(overlay: Rendered) -> None:
+    """An overlay is a Deployment, a ConfigMap and a PodDisruptionBudget, all labelled; a Secret is never in it."""
+    assert sorted(overlay.objects) == ["ConfigMap", "Deployment", "PodDisruptionBudget"]
+    for item in overlay.objects.values():
+        metadata = item["metadata"]
+        assert metadata["labels"] == {"app.kubernetes.io/name": "user-login-pipeline"}
+
+
+def test_selectors(overlay: Rendered) -> None:
+    """The Deployment, its budget and its spread over nodes and zones select the pods that it makes."""
+    deployment = overlay.objects["Deployment"]
+    budget = overlay.objects["PodDisruptionBudget"]
+    spread = overlay.pod["topologySpreadConstraints"]
+    selectors = [
+        deployment["spec"]["selector"],
+        budget["spec"]["selector"],
+        *(rule["labelSelector"] for rule in spread),
+    ]
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert [selector["matchLabels"] for selector in selectors] == [labels] * len(selectors)
+    assert [rule["topologyKey"] for rule in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+def test_settings(overlay: Rendered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every variable is a setting, those of the ConfigMap are no secrets, and the pipeline accepts their values."""
+    plain = overlay.settings
+    secret = [variable["name"] for variable in overlay.container.get("env", [])]
+    assert set(plain) | set(secret) <= NAMES
+    assert not set(plain) & SECRETS
+    assert set(secret) <= SECRETS
+    authority = tmp_path / "ca.crt"
+    authority.touch()
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**plain, **dict.fromkeys(secret, "x")}.items():
+        monkeypatch.setenv(name, str(authority) if name == "BROKER_SSL_CA_LOCATION" else value)
+    settings = Settings.load()
+    assert settings.address
+    assert settings.log_format == "json"
+
+
+def test_settings_reach_the_container(overlay: Rendered) -> None:
+    """The container takes the ConfigMap by its rendered name, which ends in a hash: changed settings restart it."""
+    metadata = overlay.objects["ConfigMap"]["metadata"]
+    assert overlay.container["envFrom"] == [{"configMapRef": {"name": metadata["name"]}}]
+    assert re.fullmatch(r"user-login-pipeline-[a-z0-9]{10}", metadata["name"])
+
+
+def test_credentials() -> None:
+    """In production, credentials and the authority's certificate come from a secret, the file to its place."""
+    rendered = render(KUBERNETES / "overlays" / "production")
+    named = [variable["valueFrom"]["secretKeyRef"] for variable in rendered.container["env"]]
+    (volume,), (mount,) = rendered.pod["volumes"], rendered.container["volumeMounts"]
+    assert {reference["name"] for reference in named} == {volume["secret"]["secretName"]}
+    assert mount["name"] == volume["name"]
+    files = [f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]]
+    assert files == [rendered.settings["BROKER_SSL_CA_LOCATION"]]
+    assert rendered.settings["BROKER_SECURITY_PROTOCOL"] == "sasl_ssl"
+
+
+def test_image(overlay: Rendered) -> None:
+    """The image is the one of this version, by its tag; no `latest`, and no tag left out."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    repository, _, tag = overlay.container["image"].rpartition(":")
+    assert repository.endswith("user-login-pipeline")
+    assert tag == version
+
+
+WORKERS = {"development": 1, "production": 4}
+
+
+def test_workers(overlay: Rendered, request: pytest.FixtureRequest) -> None:
+    """Workers are replaced one by one, by an update as by draining nodes, and never outnumber their usual count."""
+    deployment = overlay.objects["Deployment"]
+    budget = overlay.objects["PodDisruptionBudget"]
+    name = request.node.callspec.params["overlay"]
+    assert deployment["spec"].get("replicas", 1) == WORKERS[name]
+    assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+    assert budget["spec"]["maxUnavailable"] == 1

@@ -1,0 +1,73 @@
+"""What the pods of the manifests are: when they count as alive, how they stop, what they may do and use."""
+
+import re
+from typing import Any
+
+from runtime import application
+from tests.deploy.conftest import ROOT, Rendered
+
+CONSUMER: dict[str, Any] = application.CONSUMER
+PRODUCER: dict[str, Any] = application.PRODUCER
+
+
+def test_probes(overlay: Rendered) -> None:
+    """All probes ask HEALTH_PORT: at the start and for being alive /live, for being ready /ready."""
+    ports = {port["name"]: port["containerPort"] for port in overlay.container["ports"]}
+    asked = {}
+    for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+        request = overlay.container[name]["httpGet"]
+        assert str(ports[request["port"]]) == overlay.settings["HEALTH_PORT"]
+        asked[name] = request["path"]
+    assert asked == {"startupProbe": "/live", "livenessProbe": "/live", "readinessProbe": "/ready"}
+
+
+def test_time_to_start(overlay: Rendered) -> None:
+    """A worker that can't find its broker says so itself, after 35 s at most, before its start-up probe gives up."""
+    probe = overlay.container["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 2 * 35
+
+
+def test_time_to_stop(overlay: Rendered) -> None:
+    """The grace period is above what a stop can take: a flush, then a commit that is tried three times."""
+    flush = CONSUMER["max.poll.interval.ms"] / 1000  # Quix's flush time-out
+    commit = 3 * PRODUCER["transaction.timeout.ms"] / 1000
+    assert overlay.pod["terminationGracePeriodSeconds"] > flush + commit
+
+
+def test_restricted(overlay: Rendered) -> None:
+    """Pods meet the Pod Security Standard `restricted`, write nowhere, and hold no token for Kubernetes' own API."""
+    user = overlay.pod["securityContext"]
+    assert user["runAsNonRoot"] is True
+    assert user["runAsUser"] == user["runAsGroup"] == image_user()
+    assert user["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert overlay.container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert overlay.pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(overlay.pod)
+    assert all(list(volume) == ["name", "secret"] for volume in overlay.pod.get("volumes", []))
+
+
+def test_resources(overlay: Rendered) -> None:
+    """CPU and memory are asked for and limited; the memory limit leaves room for both of librdkafka's queues."""
+    resources = overlay.container["resources"]
+    assert {name: sorted(values) for name, values in resources.items()} == {
+        "limits": ["cpu", "memory"],
+        "requests": ["cpu", "memory"],
+    }
+    queues = CONSUMER["queued.max.messages.kbytes"] + PRODUCER["queue.buffering.max.kbytes"]
+    assert mebibytes(resources["limits"]["memory"]) > 128 + queues / 1024
+
+
+def image_user() -> int:
+    """The user that the image runs as."""
+    found = re.search(r"^USER (\d+):\1$", (ROOT / "dockerfile").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def mebibytes(quantity: str) -> int:
+    """Kubernetes' notation for memory, here always in Mi."""
+    return int(quantity.removesuffix("Mi"))

@@ -1,0 +1,76 @@
+"""The commands and the YAML in deploy/kubernetes/README.md fit the manifests."""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from tests.deploy.conftest import KUBERNETES, render
+
+README = (KUBERNETES / "README.md").read_text()
+SECRET = "user-login-pipeline-broker"
+
+
+def yaml_in_readme() -> Iterator[Any]:
+    """What the README shows in YAML."""
+    for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL):
+        yield from yaml.safe_load_all(block)
+
+
+def test_scaling_in_the_readme() -> None:
+    """The README's ScaledObject names this Deployment, its group and topic, and no more workers than partitions."""
+    rendered = render(KUBERNETES / "overlays" / "production")
+    scaled, authentication = yaml_in_readme()
+    deployment = rendered.objects["Deployment"]
+    (trigger,) = scaled["spec"]["triggers"]
+    settings = rendered.settings
+    assert scaled["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    assert trigger["metadata"]["bootstrapServers"] == settings["Quix__Broker__Address"]
+    assert trigger["metadata"]["consumerGroup"] == settings["Quix__Consumer_Group"]
+    assert trigger["metadata"]["topic"] == settings["input"]
+    assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
+    references = authentication["spec"]["secretTargetRef"]
+    assert {reference["name"] for reference in references} == {SECRET}
+
+
+def test_secret_in_the_readme() -> None:
+    """The README's command makes the secret, and the keys in it, that production and KEDA take."""
+    rendered = render(KUBERNETES / "overlays" / "production")
+    create = re.search(r"kubectl create secret generic (\S+)(.*?)kubectl", README, re.DOTALL)
+    assert create
+    (volume,) = rendered.pod["volumes"]
+    named = [variable["valueFrom"]["secretKeyRef"]["key"] for variable in rendered.container["env"]]
+    files = [item["key"] for item in volume["secret"]["items"]]
+    _, authentication = yaml_in_readme()
+    for_keda = {reference["key"] for reference in authentication["spec"]["secretTargetRef"]}
+    assert create[1] == SECRET
+    assert set(re.findall(r"--from-\w+=([\w.]+)=", create[2])) == {*named, *files} == for_keda
+
+
+def test_sizing() -> None:
+    """What is calculated in the README follows from the one measured figure, the records/s of one worker."""
+    measured = re.search(r"<!-- figure: .*? -->([\d,]+) records/s", README)
+    assert measured
+    rate = number(measured[1])
+    stated = [
+        f"{1e6 / rate:.0f} µs each",
+        f"Plan for half of it, {rate // 2:,} records/s",
+        f"Workers = load ÷ {rate // 2:,}",
+    ]
+    stated += [f"load * {1e6 / rate:.0f} µs", f"(workers * {rate:,} - load)", f'"{10 * rate}"']
+    assert [text for text in stated if text not in README] == []
+    rows = re.findall(r"^\| ([\d,]+) records/s \| (\d+) \| (\d+) \| (.*) \|$", README, re.MULTILINE)
+    assert [number(row[0]) for row in rows] == [100_000, 1_000_000]
+    for row in rows:
+        load, workers, partitions = (number(cell) for cell in row[:3])
+        made_up = load * 600 / (workers * rate - load)
+        assert workers == max(2, math.ceil(load / (rate / 2)))
+        assert partitions in {2 * workers, 3 * workers}
+        assert row[3] == f"{load / rate:.1f} cores | {load * 230 / 1e6:.0f} MB/s | {made_up:.0f} s"
+
+
+def number(text: str) -> int:
+    """A number written with commas."""
+    return int(text.replace(",", ""))

@@ -1,0 +1,93 @@
+"""The workflow for GitHub Actions: valid by actionlint, pinned, read-only, and of `make`'s words."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.go_tools import go_tool
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
+WORKFLOW: dict[Any, Any] = yaml.safe_load(TEXT)
+JOBS: dict[str, Any] = WORKFLOW["jobs"]
+
+
+def commands(job: str) -> list[str]:
+    """What a job runs, in order."""
+    return [step["run"] for step in JOBS[job]["steps"] if "run" in step]
+
+
+def actionlint(text: str) -> str:
+    """What actionlint finds wrong; shellcheck and pyflakes, which may be there or not, have no say."""
+    command = [str(go_tool("actionlint")), "-shellcheck=", "-pyflakes=", "-no-color", "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False).stdout
+
+
+MISTAKES = [
+    ("timeout-minutes:", "timeout-minute:", 'unexpected key "timeout-minute"'),
+    ("contents: read", "content: read", 'unknown permission scope "content"'),
+    ("matrix.python ", "matrix.pythons ", 'property "pythons" is not defined'),
+    ("ubuntu-24.04", "ubuntu-1.04", 'label "ubuntu-1.04" is unknown'),
+]
+
+
+def test_valid() -> None:
+    """Actionlint finds nothing wrong."""
+    assert not actionlint(TEXT)
+
+
+@pytest.mark.parametrize(("right", "wrong", "why"), MISTAKES)
+def test_mistakes_are_found(right: str, wrong: str, why: str) -> None:
+    """Actionlint finds a misspelt key, permission or matrix variable, and a machine that is not there."""
+    assert right in TEXT
+    assert why in actionlint(TEXT.replace(right, wrong))
+
+
+def test_what_runs() -> None:
+    """Linux runs all checks on each Python that pyproject.toml allows, macOS the tests; both from Makefile targets."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == ">=3.11,<3.14"
+    assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
+    assert commands("linux") == ["make check", "make test", "make test-compose"]
+    assert commands("macos") == ["make test"]
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {command.split()[1] for job in JOBS for command in commands(job)} <= set(targets)
+
+
+def test_permissions() -> None:
+    """The workflow may read this repository and nothing else, and leaves no credentials behind for what it runs."""
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    assert not [job for job in JOBS.values() if "permissions" in job]
+    checkouts = [step for job in JOBS.values() for step in job["steps"] if "checkout@" in step.get("uses", "")]
+    assert [step["with"] for step in checkouts] == [{"persist-credentials": False}] * len(JOBS)
+    assert "secrets" not in TEXT
+    assert "pull_request_target" not in TEXT
+
+
+def test_pinned() -> None:
+    """Each action is one of GitHub's own at a commit, its version beside it; each job has a machine and a limit."""
+    lines = re.findall(r"uses: (.*)", TEXT)
+    assert lines
+    assert [line for line in lines if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+    assert all("latest" not in job["runs-on"] and 0 < job["timeout-minutes"] <= 60 for job in JOBS.values())
+
+
+def test_superseded_runs_end() -> None:
+    """A newer push to a pull request ends the run before it; runs of main go on."""
+    assert WORKFLOW["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
+    assert "github.ref" in WORKFLOW["concurrency"]["group"]
+
+
+def test_cache() -> None:
+    """The cache is the folder that tests fill, and renewed when what it holds is pinned anew."""
+    steps = [step["with"] for job in JOBS.values() for step in job["steps"] if "cache@" in step.get("uses", "")]
+    assert len(steps) == len(JOBS)
+    for step in steps:
+        assert step["path"] == "~/.cache/user-login-pipeline"
+        patterns = re.findall(r"'([^']+)'", step["key"])
+        assert all(list(ROOT.glob(pattern)) for pattern in patterns)

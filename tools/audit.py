@@ -55,6 +55,8 @@ class Comparison:
     ) -> None:
         self.covered = False
         """Whether every input that the outputs given so far can have been made of has been given, too."""
+        self.ending = False
+        """Whether every output has been given or soon will be: what is left need not wait for more of them."""
         self._inputs, self._outputs = _Side(), _Side()
         self._ledger = Ledger(history)
         self._cut, self._skips_inputs, self._compacted = cut, skips_inputs, compacted
@@ -124,7 +126,8 @@ class Comparison:
         if anchor := find_anchor(self._inputs.records, self._outputs.records):
             self._close_gap(*anchor)
             return True
-        is_full = len(self._outputs) >= WINDOW and (self.covered or len(self._inputs) >= WINDOW)
+        has_outputs = self.ending or len(self._outputs) >= WINDOW
+        is_full = (has_outputs and len(self._inputs) >= WINDOW) or (self.covered and len(self._outputs) >= WINDOW)
         if self._complete or is_full:
             self._close_gap(*self._give_up())
             return True
@@ -137,7 +140,7 @@ class Comparison:
         if self.covered and (len(inputs) < WINDOW or len(outputs) < WINDOW):
             return self._last_made(), len(outputs)
         half = WINDOW // 2
-        pairs = zip(inputs[:half], outputs[:half], strict=True)
+        pairs = zip(inputs[:half], outputs[:half], strict=False)
         if changed := sum(1 for _ in takewhile(lambda pair: alike(*pair), pairs)):
             return changed, changed
         begin_in, begin_out = inputs[0].timestamp, outputs[0].timestamp

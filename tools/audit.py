@@ -66,6 +66,7 @@ class Comparison:
         self._last_at: dict[int, int] = {}
         self._indexed = 0
         self._try_again_at = 0
+        self._latest_skipped = -1
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -91,8 +92,10 @@ class Comparison:
         """What was found so far."""
         found = self._ledger.findings()
         found.counts["pending"] += len(self._inputs)
-        has_input = self._cut or self._inputs.taken + len(self._inputs) > 0
-        found.cannot_align = self._complete and not self._aligned and has_input and self._outputs.taken > 0
+        if self._complete and not self._aligned and self._outputs.taken:
+            times = [record.timestamp or 0 for record in self._inputs.records]
+            are_older = self._cut and min(times, default=0) > self._latest_skipped
+            found.cannot_align = bool(self._inputs.taken or times) and not are_older
         found.counts["skipped"] += self._skipped_inputs
         return found
 
@@ -141,7 +144,7 @@ class Comparison:
             return self._last_made(), len(outputs)
         half = WINDOW // 2
         pairs = zip(inputs[:half], outputs[:half], strict=False)
-        if changed := sum(1 for _ in takewhile(lambda pair: alike(*pair), pairs)):
+        if self._may_pair() and (changed := sum(1 for _ in takewhile(lambda pair: alike(*pair), pairs))):
             return changed, changed
         begin_in, begin_out = inputs[0].timestamp, outputs[0].timestamp
         inputs_are_older = begin_in is None or begin_out is None or begin_in <= begin_out
@@ -152,7 +155,7 @@ class Comparison:
         found = set(self._outputs.records)
         inputs = self._inputs.records[: 2 * WINDOW]
         equal = [at for at, record in enumerate(inputs) if record in found]
-        near = pair_alike(inputs[: len(found) + _NEAR], self._outputs.records)
+        near = pair_alike(inputs[: len(found) + _NEAR], self._outputs.records) if self._may_pair() else []
         return 1 + max([-1, *equal, *(before for before, _ in near)])
 
     def _adopt_times(self) -> bool:
@@ -197,10 +200,16 @@ class Comparison:
             self._skipped_inputs += len(expected)
             expected = [one for one in expected if one[1] in equal]
             self._skipped_inputs -= len(expected)
-        if self._ledger.judge(expected, found, begun=self._aligned, unmatched=unmatched):
+        if not self._aligned:
+            self._latest_skipped = max([self._latest_skipped, *(record.timestamp or 0 for _, record in found)])
+        if self._ledger.judge(expected, found, begun=self._aligned, may_pair=self._may_pair(), unmatched=unmatched):
             self._aligned = True
         if expected:
             self._last_offset = expected[-1][0]
+
+    def _may_pair(self) -> bool:
+        """Whether an output may be wrong: the first ones may belong to inputs that are gone."""
+        return self._aligned or not self._cut
 
     def _gone(self, inputs: int) -> int:
         """How many offsets are missing before and among the first inputs, and before the one that follows them."""

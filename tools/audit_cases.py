@@ -131,13 +131,16 @@ class Ledger:
         for offset in offsets:
             self._findings.add("duplicated", offset)
 
-    def judge(self, inputs: Sequence[Numbered], outputs: Sequence[Numbered], *, begun: bool, unmatched: int) -> bool:
+    def judge(
+        self, inputs: Sequence[Numbered], outputs: Sequence[Numbered], *, begun: bool, may_pair: bool, unmatched: int
+    ) -> bool:
         """Judge a gap, and tell whether any of its outputs belongs to any of its inputs.
 
         Args:
             inputs: what was expected.
             outputs: what was found.
             begun: whether a record has been found in its place before; outputs in front of the first one are skipped.
+            may_pair: whether an output may be what became of an input that it only resembles.
             unmatched: so many outputs may be there whose inputs are gone.
         """
         gap = sort_gap([record for _, record in inputs], [record for _, record in outputs])
@@ -146,7 +149,7 @@ class Ledger:
             self._reordered(*inputs[before])
         extra = [outputs[at] for at in gap.extra if not self._is_explained(*outputs[at])]
         missing = [inputs[at] for at in gap.missing if not self._came_early(*inputs[at])]
-        pairs = dict(pair_alike([record for _, record in missing], [record for _, record in extra]))
+        pairs = dict(pair_alike([record for _, record in missing], [record for _, record in extra])) if may_pair else {}
         if begun:
             left_in = (at for at in range(len(missing)) if at not in pairs)
             taken = set(pairs.values())

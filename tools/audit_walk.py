@@ -176,7 +176,7 @@ class PartitionWalk:
             messages = self._inputs.read()
         if not messages:
             return None
-        partition.comparison.add_inputs(*_numbered(messages, self._expectation.expected))
+        partition.comparison.add_inputs(*numbered(messages, self._expectation.expected))
         advance(len(messages))
         earliest = min(message.timestamp()[1] for message in messages)
         if earliest <= 0 or not self._expectation.has_times:
@@ -223,7 +223,7 @@ def _wants_input(comparison: Comparison) -> bool:
     return inputs < WINDOW or (outputs > 0 and (comparison.ending or inputs < 2 * WINDOW))
 
 
-def _numbered(
+def numbered(
     messages: Sequence[Message], records: Callable[[Sequence[Message]], list[Record]]
 ) -> tuple[list[int], list[Record]]:
     """The messages' offsets and what is compared of them."""
@@ -238,5 +238,5 @@ def _take(
     """Hand on what has arrived; give the number of records."""
     messages = reader.read()
     if messages:
-        add(*_numbered(messages, records))
+        add(*numbered(messages, records))
     return len(messages)

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
+from tools.audit_keys_walk import KeyWalk
 from tools.audit_report import Report
 from tools.audit_topics import Topics
 from tools.audit_walk import EVERYTHING, Begin, PartitionWalk, Walk
@@ -58,7 +59,7 @@ def audit(settings: Settings, options: Options) -> Report:
         PipelineError: no broker, a topic is missing or unfit, or a signal came where there is nothing to follow.
     """
     topics = Topics(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
-    with closing(PartitionWalk(topics, settings, options.begin, follow=options.follow)) as walk:
+    with closing(_walk(topics, settings, options)) as walk:
         report = Report(topics.source.name, topics.target.name)
         if options.follow:
             _follow(walk, report, as_json=options.as_json)
@@ -67,6 +68,12 @@ def audit(settings: Settings, options: Options) -> Report:
             task = progress.add_task("comparing", total=walk.size())
             walk.step(lambda count: progress.advance(task, count), final=True)
         return report.of(walk.findings(), final=True)
+
+
+def _walk(topics: Topics, settings: Settings, options: Options) -> Walk:
+    if topics.source.partitions == topics.target.partitions:
+        return PartitionWalk(topics, settings, options.begin, follow=options.follow)
+    return KeyWalk(topics, options.begin, follow=options.follow)
 
 
 def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tools.audit import Comparison
 from tools.audit_findings import COUNTS, FAULTS, Findings
-from tools.audit_gap import WINDOW, Record, alike, out_of_order
+from tools.audit_gap import Record
 
 COUNT = 300
 FAR = 60

@@ -140,7 +140,7 @@ class Comparison:
     def _give_up(self) -> tuple[int, int]:
         """How many of each side to judge where nothing within the window is alike."""
         inputs, outputs = self._inputs.records, self._outputs.records
-        if self.covered and (len(inputs) < WINDOW or len(outputs) < WINDOW):
+        if self.covered and (len(inputs) < WINDOW or (len(outputs) < WINDOW and len(inputs) < 2 * WINDOW)):
             return self._last_made(), len(outputs)
         half = WINDOW // 2
         pairs = zip(inputs[:half], outputs[:half], strict=False)

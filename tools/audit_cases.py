@@ -1,5 +1,6 @@
 """Judges records that are not where they should be, and judges anew when they turn up elsewhere; pure."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ class OpenCases:
     """The latest cases of one side, by the digest of the record."""
 
     def __init__(self) -> None:
-        self._by_digest: dict[int, list[Case]] = {}
+        self._by_digest: OrderedDict[int, list[Case]] = OrderedDict()  # a dict finds its first one slowly
         self._count = 0
 
     def __len__(self) -> int:

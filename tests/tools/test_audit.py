@@ -106,7 +106,7 @@ def test_planted(name: str, step: int) -> None:
 
 
 def doctored(random: Random, inputs: Sequence[Record], faults: int) -> tuple[list[Record], dict[str, int]]:
-    """Outputs with so many faults of any kind in records far enough from each other to be told apart, and their counts."""
+    """Outputs with so many faults of any kind, in records apart enough to be told from each other, and their counts."""
     outputs: list[Record] = list(inputs)
     found = dict.fromkeys(FAULTS, 0)
     places = sorted(random.sample(range(2, len(inputs) // 5 - 2), faults), reverse=True)

@@ -45,7 +45,7 @@ BLOCKS = {
                                     {"checked": 69, "lost": 1}),
     "one of equal ones too many": Block([*MANY[:9], *[SAME] * 50, *MANY[9:20]], [*MANY[:9], *[SAME] * 51, *MANY[9:20]],
                                         {"checked": 70, "duplicated": 1}),
-    "one of equal ones wrong": Block([SAME] * 51, [SAME, SAME._replace(value=b"?"), *[SAME] * 48],
+    "one of equal ones wrong": Block([SAME] * 50, [SAME, SAME._replace(value=b"?"), *[SAME] * 48],
                                      {"checked": 49, "wrong": 1, "pending": 1}),
 }  # fmt: skip
 

@@ -49,6 +49,14 @@ class Verify:
         wait_until(is_there, f"a line with {counts}")
         return found[-1]
 
+    def wait_for_log(self, text: str) -> None:
+        """Wait until its log has a line that holds this text."""
+        assert self._process.stderr is not None
+        line = self._process.stderr.readline()
+        while text not in line:
+            assert line, f"it ended without {text!r} in its log"
+            line = self._process.stderr.readline()
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._process.send_signal(number)

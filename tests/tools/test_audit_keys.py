@@ -59,12 +59,13 @@ def test_fault(fault: str, found: dict[str, int], *, outputs_first: bool) -> Non
     elif fault == "earlier":
         records.insert(0, Record(b"?", b"of another pipeline", 1, None))
     comparison = KeyedComparison(PARTITIONS)
-    sides = [
-        lambda: [comparison.add_outputs(number, range(len(one)), one) for number, one in outputs.items()],
-        lambda: [comparison.add_inputs(at, range(240), inputs[240 * at : 240 * at + 240]) for at in range(2)],
-    ]
-    for side in sides if outputs_first else reversed(sides):
-        side()
+    for is_output in (outputs_first, not outputs_first):
+        if is_output:
+            for number, one in outputs.items():
+                comparison.add_outputs(number, range(len(one)), one)
+        else:
+            for number in range(2):
+                comparison.add_inputs(number, range(240), inputs[240 * number : 240 * number + 240])
     counted = total(comparison.findings())
     missing = sum(found.values()) - found.get("duplicated", 0) - found.get("skipped", 0)
     assert counted == counts(checked=len(INPUTS) - missing, **found)

@@ -21,6 +21,26 @@ def outputs_of(inputs: list[Record]) -> dict[int, list[Record]]:
     return found
 
 
+def plant(fault: str, outputs: dict[int, list[Record]]) -> None:
+    """Doctor the output."""
+    records = outputs[2]
+    if fault == "lost":
+        del records[20]
+    elif fault == "duplicate":
+        records.insert(20, records[19])
+    elif fault == "swapped":
+        other = next(at for at in range(21, len(records)) if records[at].key == records[20].key)
+        records[20], records[other] = records[other], records[20]
+    elif fault == "wrong":
+        records[20] = records[20]._replace(value=b"?")
+    elif fault == "elsewhere":
+        outputs[3].append(records.pop(20))
+    elif fault == "last":
+        records.pop()
+    elif fault == "earlier":
+        records.insert(0, Record(b"?", b"of another pipeline", 1, None))
+
+
 @pytest.mark.parametrize("outputs_first", [True, False])
 @pytest.mark.parametrize(
     ("fault", "found"),
@@ -42,22 +62,7 @@ def test_fault(fault: str, found: dict[str, int], *, outputs_first: bool) -> Non
     if fault == "null key":
         inputs = [one._replace(key=None) if at % 3 == 0 else one for at, one in enumerate(inputs)]
     outputs = outputs_of(inputs)
-    records = outputs[2]
-    if fault == "lost":
-        del records[20]
-    elif fault == "duplicate":
-        records.insert(20, records[19])
-    elif fault == "swapped":
-        other = next(at for at in range(21, len(records)) if records[at].key == records[20].key)
-        records[20], records[other] = records[other], records[20]
-    elif fault == "wrong":
-        records[20] = records[20]._replace(value=b"?")
-    elif fault == "elsewhere":
-        outputs[3].append(records.pop(20))
-    elif fault == "last":
-        records.pop()
-    elif fault == "earlier":
-        records.insert(0, Record(b"?", b"of another pipeline", 1, None))
+    plant(fault, outputs)
     comparison = KeyedComparison(PARTITIONS)
     for is_output in (outputs_first, not outputs_first):
         if is_output:

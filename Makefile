@@ -36,7 +36,7 @@ $(AUDIT): $(STAMP) requirements-audit.lock
 	@touch $@
 
 audit: $(AUDIT) ## known vulnerabilities of all that is installed, where they can be asked for
-	.venv/bin/python -m tools.audit
+	.venv/bin/python -m tools.vulnerabilities
 
 $(BENCH): $(STAMP) requirements-bench.lock
 	.venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-bench.lock

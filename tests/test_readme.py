@@ -1,5 +1,6 @@
 """The README's commands and tables say what is so."""
 
+import json
 import re
 import shlex
 from itertools import pairwise
@@ -9,6 +10,12 @@ import pytest
 
 from runtime import errors, health, progress
 from runtime.settings import ENV_FILE, Settings
+from tools.audit_cases import HISTORY
+from tools.audit_findings import COUNTS, EXAMPLES, Findings
+from tools.audit_gap import WINDOW
+from tools.audit_keys import OPEN
+from tools.audit_report import Report
+from tools.verify import NOT_RIGHT
 from transforms import Reason
 
 ROOT = Path(__file__).parent.parent
@@ -105,3 +112,26 @@ def check_compose(words: list[str]) -> None:
 def test_link(target: str) -> None:
     """Each link to a file of the repository leads to one."""
     assert (ROOT / target).exists()
+
+
+def test_verify_counts() -> None:
+    """The table of the audit's counts lists them all, in its order, and so does the sample, whose sums are right."""
+    section = README.split("\n## Is the output right?\n", 1)[1].split("\n## ", 1)[0]
+    assert [row[0] for row in table("## Is the output right?")] == [f"`{name}`" for name in COUNTS]
+    head, *rows = (line.split() for line in re.findall(r"^ *(?:partition  |\d+  |all  ).*", section, re.MULTILINE))
+    assert head == ["partition", *COUNTS]
+    *partitions, everything = ([int(cell) for cell in row[1:]] for row in rows)
+    assert [sum(column) for column in zip(*partitions, strict=True)] == everything
+
+
+def test_verify_numbers() -> None:
+    """What the audit's section says of its bounds and its JSON is so."""
+    section = README.split("\n## Is the output right?\n", 1)[1].split("\n## ", 1)[0]
+    for number in (HISTORY, WINDOW):
+        assert f"{number:,}" in section
+    assert (EXAMPLES, OPEN, NOT_RIGHT) == (5, 1_000_000, 1)
+    report = json.loads(Report("a", "b").of({0: Findings()}, final=True).as_json())
+    for name in {*report, *report["partitions"][0]} - set(COUNTS):
+        assert f"`{name}`" in section
+    given = set(re.findall(r"(--[a-z][a-z-]+)", section))
+    assert given == set(re.findall(r'"(--[a-z-]+)"', (ROOT / "tools/verify.py").read_text()))

@@ -1,70 +1,219 @@
-"""Asks for known vulnerabilities of all that the lock files name: `make audit`.
+"""Holds one output partition against its input partition, record by record, whatever happened to them; pure.
 
-Ends in 1 for a finding. Where the data can't be reached it says so in one line, and that is no failure.
+Records come in batches, in the order of their topic, from both sides; what is equal goes at once. Where they differ,
+the nearest place is looked for at which both go on alike (tools/audit_gap.py), within WINDOW records; the stretch
+before it is judged (tools/audit_cases.py). Offsets are names only: markers and aborted transactions take some, too.
 """
 
-import argparse
-import json
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Sequence
+from itertools import takewhile
 
-LOCK = Path(__file__).parent.parent / "requirements-dev.lock"
-"""It names what the pipeline needs, too."""
+from tools.audit_cases import HISTORY, Ledger
+from tools.audit_findings import Findings
+from tools.audit_gap import WINDOW, Record, alike, find_anchor, pair_alike
 
-WITHIN = 30.0  # seconds
+_NEAR = 40  # an output is looked for that much further on among the inputs than outputs are left
 
 
-def audit(lock: Path, *options: str, within: float = WITHIN) -> tuple[int, str]:
-    """Ask pip-audit about the packages of a lock file with hashes.
+class _Side:
+    """What was read of one side and is not compared yet."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.records: list[Record] = []
+        self.taken = 0
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def add(self, offsets: Sequence[int], records: Sequence[Record]) -> None:
+        self.offsets += offsets
+        self.records += records
+
+    def take(self, count: int) -> list[tuple[int, Record]]:
+        taken = list(zip(self.offsets[:count], self.records[:count], strict=True))
+        self.drop(count)
+        return taken
+
+    def drop(self, count: int) -> None:
+        del self.offsets[:count], self.records[:count]
+        self.taken += count
+
+
+class Comparison:
+    """Compares what is expected of one input partition with what is found in the output partition.
 
     Args:
-        lock: the file.
-        options: pip-audit's own, beside those that are always given.
-        within: seconds after which it is given up.
-
-    Returns:
-        An exit code, 1 where a package has a known vulnerability, and what to print.
+        history: how many records of this partition to look among for a duplicate.
+        cut: whether the input begins later than the output may, so that all of it may be gone.
+        skips_inputs: whether the first inputs may lack their outputs: those of before the pipeline began, or expired.
+        compacted: whether outputs may lack their inputs wherever input offsets are missing.
     """
-    usual = ("-r", str(lock), "--disable-pip", "--progress-spinner=off", "--format=json", *options)
-    command = [sys.executable, "-m", "pip_audit", *usual]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=within, check=False)
-    except subprocess.TimeoutExpired:
-        return 0, f"not audited: no answer within {within:g} s"
-    try:
-        packages = json.loads(answer.stdout)["dependencies"]
-    except ValueError:
-        last = (answer.stderr.strip().splitlines() or ["pip-audit said nothing"])[-1]
-        wrong_use = answer.returncode not in {0, 1}  # 1: what it was asked for could not be had
-        return int(wrong_use), f"not audited: {last}"
-    return _verdict(packages)
 
+    def __init__(
+        self, history: int = HISTORY, *, cut: bool = False, skips_inputs: bool = False, compacted: bool = False
+    ) -> None:
+        self.covered = False
+        """Whether every input that the outputs given so far can have been made of has been given, too."""
+        self.ending = False
+        """Whether every output has been given or soon will be: what is left need not wait for more of them."""
+        self._inputs, self._outputs = _Side(), _Side()
+        self._ledger = Ledger(history)
+        self._cut, self._skips_inputs, self._compacted = cut, skips_inputs, compacted
+        self._skipped_inputs = 0
+        self._aligned = self._complete = False
+        self._last_offset: int | None = None
+        self._last_at: dict[int, int] = {}
+        self._indexed = 0
+        self._try_again_at = 0
+        self._latest_skipped = -1
 
-def _verdict(packages: list[dict[str, object]]) -> tuple[int, str]:
-    skipped = [package for package in packages if "skip_reason" in package]
-    found = [package for package in packages if package.get("vulns")]
-    lines = [f"{package['name']} {package['version']}: {_ids(package['vulns'])}" for package in found]
-    if skipped:
-        lines.append(f"not audited: {', '.join(str(package['name']) for package in skipped)}: no data on these")
-    if not lines:
-        lines.append(f"audited: {len(packages)} packages, no known vulnerability")
-    return int(bool(found)), "\n".join(lines)
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many inputs and outputs wait for their other side."""
+        return len(self._inputs), len(self._outputs)
 
+    def add_inputs(self, offsets: Sequence[int], records: Sequence[Record]) -> None:
+        """Take the next inputs as what is expected of them; a timestamp of 0 stands for any."""
+        self._inputs.add(offsets, records)
+        self._advance()
 
-def _ids(vulnerabilities: object) -> str:
-    assert isinstance(vulnerabilities, list)
-    return ", ".join(str(vulnerability["id"]) for vulnerability in vulnerabilities)
+    def add_outputs(self, offsets: Sequence[int], records: Sequence[Record]) -> None:
+        """Take the next outputs."""
+        self._outputs.add(offsets, records)
+        self._advance()
 
+    def end(self) -> None:
+        """Judge what is left: nothing follows. Inputs behind the last output stay pending."""
+        self.covered = self._complete = True
+        self._advance()
 
-def main() -> int:
-    """Print the verdict; give the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tools.audit", description=__doc__)
-    parser.add_argument("--lock", type=Path, default=LOCK, help="the lock file (default: requirements-dev.lock)")
-    code, said = audit(parser.parse_args().lock)
-    print(said)
-    return code
+    def findings(self) -> Findings:
+        """What was found so far."""
+        found = self._ledger.findings()
+        found.counts["pending"] += len(self._inputs)
+        if self._complete and not self._aligned and self._outputs.taken:
+            times = [record.timestamp or 0 for record in self._inputs.records]
+            are_older = self._cut and min(times, default=0) > self._latest_skipped
+            found.cannot_align = bool(self._inputs.taken or times) and not are_older
+        found.counts["skipped"] += self._skipped_inputs
+        return found
 
+    def _advance(self) -> None:
+        while self._outputs and (self._inputs or self.covered):
+            self._take_equal()
+            if not self._outputs or not self._resolve():
+                break
 
-if __name__ == "__main__":
-    sys.exit(main())
+    def _take_equal(self) -> None:
+        """Let go of what is equal on both sides: here nearly every record passes."""
+        inputs, outputs = self._inputs.records, self._outputs.records
+        count = min(len(inputs), len(outputs))
+        if inputs[:count] != outputs[:count]:
+            count = next(at for at, (one, other) in enumerate(zip(inputs, outputs, strict=False)) if one != other)
+        if count:
+            self._ledger.right(inputs[:count])
+            self._last_offset = self._inputs.offsets[count - 1]
+            self._inputs.drop(count)
+            self._outputs.drop(count)
+            self._aligned = True
+
+    def _resolve(self) -> bool:
+        """Get over a difference; False where more records are needed to judge it."""
+        count = len(self._inputs) + len(self._outputs)
+        if not self._complete and count < self._try_again_at:
+            return False
+        self._try_again_at = 0
+        if self._adopt_times() or self._take_repeats():
+            return True
+        if anchor := find_anchor(self._inputs.records, self._outputs.records):
+            self._close_gap(*anchor)
+            return True
+        has_outputs = self.ending or len(self._outputs) >= WINDOW
+        is_full = (has_outputs and len(self._inputs) >= WINDOW) or (self.covered and len(self._outputs) >= WINDOW)
+        if self._complete or is_full:
+            self._close_gap(*self._give_up())
+            return True
+        self._try_again_at = count + count // 8 + 1
+        return False
+
+    def _give_up(self) -> tuple[int, int]:
+        """How many of each side to judge where nothing within the window is alike."""
+        inputs, outputs = self._inputs.records, self._outputs.records
+        if self.covered and (len(inputs) < WINDOW or (len(outputs) < WINDOW and len(inputs) < 2 * WINDOW)):
+            return self._last_made(), len(outputs)
+        half = WINDOW // 2
+        pairs = zip(inputs[:half], outputs[:half], strict=False)
+        if self._may_pair() and (changed := sum(1 for _ in takewhile(lambda pair: alike(*pair), pairs))):
+            return changed, changed
+        begin_in, begin_out = inputs[0].timestamp, outputs[0].timestamp
+        inputs_are_older = begin_in is None or begin_out is None or begin_in <= begin_out
+        return (half, 0) if inputs_are_older and (self._aligned or self._skips_inputs) else (0, half)
+
+    def _last_made(self) -> int:
+        """How many inputs, at least, the outputs left at the end were made of."""
+        found = set(self._outputs.records)
+        inputs = self._inputs.records[: 2 * WINDOW]
+        equal = [at for at, record in enumerate(inputs) if record in found]
+        near = pair_alike(inputs[: len(found) + _NEAR], self._outputs.records) if self._may_pair() else []
+        return 1 + max([-1, *equal, *(before for before, _ in near)])
+
+    def _adopt_times(self) -> bool:
+        """Give inputs with a timestamp of 0 that of their output: the client made it the time of producing."""
+        inputs = self._inputs.records[:WINDOW]
+        zero = [at for at, record in enumerate(inputs) if record.timestamp == 0]
+        if not zero:
+            return False
+        others, times = set(inputs), dict[Record, list[int]]()
+        for record in self._outputs.records[:WINDOW]:
+            if record.timestamp and record not in others:
+                times.setdefault(record._replace(timestamp=0), []).append(record.timestamp)
+        for at in zero:
+            if same := times.get(inputs[at]):
+                self._inputs.records[at] = inputs[at]._replace(timestamp=same.pop(0))
+        return self._inputs.records[0] == self._outputs.records[0]
+
+    def _take_repeats(self) -> bool:
+        """Let go of the first outputs that repeat earlier ones and are none of those expected next."""
+        repeats = takewhile(lambda one: self._ledger.repeats(one) and not self._is_ahead(one), self._outputs.records)
+        count = sum(1 for _ in repeats)
+        self._ledger.duplicated(self._outputs.offsets[:count])
+        self._outputs.drop(count)
+        return count > 0
+
+    def _is_ahead(self, record: Record) -> bool:
+        """Whether an input like this waits."""
+        if len(self._last_at) > 10 * WINDOW:
+            self._last_at, self._indexed = {}, 0
+        begin, end = self._inputs.taken, self._inputs.taken + len(self._inputs)
+        for at in range(max(begin, self._indexed), end):
+            self._last_at[hash(self._inputs.records[at - begin])] = at
+        self._indexed = end
+        return self._last_at.get(hash(record), -1) >= begin
+
+    def _close_gap(self, inputs: int, outputs: int) -> None:
+        """Judge these first records of each side."""
+        unmatched = self._gone(inputs)
+        expected, found = self._inputs.take(inputs), self._outputs.take(outputs)
+        if not self._aligned and self._skips_inputs:
+            equal = {record for _, record in found}
+            self._skipped_inputs += len(expected)
+            expected = [one for one in expected if one[1] in equal]
+            self._skipped_inputs -= len(expected)
+        if not self._aligned:
+            self._latest_skipped = max([self._latest_skipped, *(record.timestamp or 0 for _, record in found)])
+        if self._ledger.judge(expected, found, begun=self._aligned, may_pair=self._may_pair(), unmatched=unmatched):
+            self._aligned = True
+        if expected:
+            self._last_offset = expected[-1][0]
+
+    def _may_pair(self) -> bool:
+        """Whether an output may be wrong: the first ones may belong to inputs that are gone."""
+        return self._aligned or not self._cut
+
+    def _gone(self, inputs: int) -> int:
+        """How many offsets are missing before and among the first inputs, and before the one that follows them."""
+        if not self._compacted or self._last_offset is None or not self._inputs:
+            return 0
+        last = min(inputs, len(self._inputs) - 1)
+        return self._inputs.offsets[last] - self._last_offset - 1 - last

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 SCHEMAS = Path(__file__).parent / "schemas"
 QUIX = ROOT / "quix.yaml"
 SETTINGS: dict[str, type[BrokerSettings]] = {"generator": GeneratorSettings, "pipeline": Settings}
-SUPPLIED = ("BROKER_", "Quix__Broker__", "Quix__Sdk__", "Quix__Portal__", "Quix__Workspace__")
-"""How the names of those settings begin that Quix Cloud sets itself, or supplies with the broker."""
+LEFT_OUT = ("BROKER_", "Quix__Broker__", "Quix__Sdk__", "Quix__Portal__", "Quix__Workspace__", "HEALTH_PORT")
+"""How the names of those settings begin that Quix Cloud sets itself, supplies with the broker, or has no use for."""
 
 TOPICS = {"input": "InputTopic", "output": "OutputTopic"}
 Change = Callable[[Any], object]
@@ -100,7 +100,7 @@ def test_variables(application: str) -> None:
     fields = {str(field.validation_alias): field for field in SETTINGS[application].model_fields.values()}
     expected = {}
     for name, field in fields.items():
-        if name.startswith(SUPPLIED):
+        if name.startswith(LEFT_OUT):
             continue
         choices = [arg for arg in get_args(field.annotation) if isinstance(arg, str)]
         default = field.default

@@ -1,0 +1,127 @@
+"""`python -m tools.verify` beside a running pipeline, and the process's own manners: output, exit codes, signals."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests import wire
+from tests.kafka import Kafka, Record
+from tests.pipeline.cases import CASES
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines
+from tests.tools.test_verify import audited
+from tests.tools.verify_process import Verify
+from tools.audit_findings import COUNTS
+
+LIMIT = {"max.message.bytes": "20000"}
+"""Some of the cases are larger than that."""
+
+LOGINS = [
+    Record(b"k%d" % (number % 50) if number % 4 else None, b'{"n": %d, "device_type": "ios"}' % number)
+    for number in range(2_000)
+]
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the session's broker."""
+    with Pipelines(kafka.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+def test_follow(kafka: Kafka, pipelines: Pipelines) -> None:
+    """Followed from before the pipeline starts to after its end, every kind of record that it writes is right.
+
+    Its lines come at most once a second, what waits is pending, SIGTERM ends in a final line, and 0. A record that is
+    then written once more makes the next audit end in 1, and its report names the place.
+    """
+    source, target = lasting_topic(kafka, "followed-in", 2), lasting_topic(kafka, "followed-out", 2, LIMIT)
+    kafka.produce(source, [replace(case.record, partition=number % 2) for number, case in enumerate(CASES)])
+    wire.produce(kafka.address, source, [wire.RawRecord(b"k", b"{}", [(b"x\xff", b"1")])], timestamp=5)
+    for value in (b'{"device_type": "ios"}', b"{}"):
+        wire.produce(kafka.address, source, [wire.RawRecord(b"k", value)] * 3, timestamp=0, partition=1)
+    count = len(CASES) + 1 + 6
+    with Verify(kafka.address, source, target, "--follow", "--json") as follower:
+        first = follower.wait_for(pending=count)
+        assert first["total"] == {**dict.fromkeys(COUNTS, 0), "pending": count}
+        assert first["ok"]
+        pipeline = pipelines.start(source, target)
+        found = follower.wait_for(checked=count)
+        assert not found["final"]
+        kafka.produce(source, [replace(record, partition=number % 2) for number, record in enumerate(LOGINS)])
+        follower.wait_for(checked=count + len(LOGINS))
+        assert pipeline.stop() == 0
+        kafka.produce(source, LOGINS[:10])
+        follower.send(signal.SIGTERM)
+        last = follower.report()
+    assert last["exit_code"] == 0
+    assert last["final"]
+    assert last["ok"]
+    assert last["total"] == {**dict.fromkeys(COUNTS, 0), "checked": count + len(LOGINS), "pending": 10}
+    assert [row["partition"] for row in last["partitions"]] == [0, 1]
+
+    twice = kafka.read(target, 1)[-1]
+    kafka.produce(target, [twice])
+    with Verify(kafka.address, source, target) as run:
+        code, out, _ = run.end()
+    assert code == 1
+    end = kafka.end_offsets(target)[1] - 1
+    assert f"partition 1: duplicated at output offset {end}\n" in out
+    assert f"{target} is NOT right" in out
+    assert out.splitlines()[0].split() == ["partition", *COUNTS]
+
+
+def test_no_verdict() -> None:
+    """A signal before there is a verdict ends it in 70, and a wrong command line in 2; neither prints a report."""
+    with Verify("127.0.0.1:9", "in", "out", LOG_LEVEL="INFO") as away, Verify("", "in", "out", "--last", "-1") as wrong:
+        code, _, err = wrong.end()
+        assert code == 2
+        assert "--last" in err
+        away.wait_for_log("starting: ")
+        away.send(signal.SIGTERM)
+        code, out, err = away.end()
+    assert (code, out) == (70, "")
+    assert "there is no verdict" in err
+
+
+def test_missing(kafka: Kafka) -> None:
+    """A topic that is not there ends in 78, and is not made."""
+    with Verify(kafka.address, "not-there", "nor-there") as run:
+        code, out, err = run.end()
+    assert (code, out) == (78, "")
+    assert "not-there" in err
+
+
+def test_other_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
+    """Where the partition counts differ, each record is found by its key, in its order; faults among them are, too."""
+    source, target = lasting_topic(kafka, "keyed-in", 3), lasting_topic(kafka, "keyed-out", 5)
+    kafka.produce(source, [replace(record, partition=number % 50 % 3) for number, record in enumerate(LOGINS)])
+    pipeline = pipelines.start(source, target)
+    pipeline.wait_for(RUNNING)
+    outputs = kafka.read(target, len(LOGINS))
+    assert pipeline.stop() == 0
+    assert audited(kafka, source, target)["total"] == {**dict.fromkeys(COUNTS, 0), "checked": len(LOGINS)}
+
+    keyed = [at for at, record in enumerate(outputs) if record.key is not None and record.partition == 2]
+    null = [at for at, record in enumerate(outputs) if record.key is None]
+    lost, twice, wrong = keyed[10], keyed[20], keyed[30]
+    first = keyed[40]
+    same = next(at for at in keyed if at > first and outputs[at].key == outputs[first].key)
+    doctored = list(outputs)
+    doctored[first], doctored[same] = doctored[same], doctored[first]
+    doctored[wrong] = replace(doctored[wrong], value=b"?")
+    doctored[twice : twice + 1] = [doctored[twice]] * 2
+    del doctored[lost]
+    other = lasting_topic(kafka, "keyed-doctored", 5)
+    kafka.produce(other, doctored)
+    report = audited(kafka, source, other)
+    faults = {"lost": 1, "duplicated": 1, "reordered": 1, "wrong": 1}
+    assert report["total"] == {**dict.fromkeys(COUNTS, 0), "checked": len(LOGINS) - 3, **faults}
+
+    without_keys = lasting_topic(kafka, "keyed-null", 5)
+    kafka.produce(without_keys, [record for at, record in enumerate(outputs) if at != null[3]])
+    total = audited(kafka, source, without_keys)["total"]
+    assert total == {**dict.fromkeys(COUNTS, 0), "checked": len(LOGINS) - 1, "lost": 1}

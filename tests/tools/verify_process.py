@@ -1,0 +1,81 @@
+"""Runs `python -m tools.verify` as its users do, on two topics, and reads what it prints."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+from runtime.settings import Settings
+from tests.kafka import TIMEOUT, wait_until
+
+ROOT = Path(__file__).parent.parent.parent
+_SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
+
+
+class Verify:
+    """One run; leaving the `with` block ends it."""
+
+    def __init__(self, address: str, source: str, target: str, *arguments: str, **settings: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+        own = {"Quix__Broker__Address": address, "input": source, "output": target, "LOG_LEVEL": "WARNING"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tools.verify", *arguments],
+            env={**kept, **own, **settings},
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self._stdout = self._process.stdout
+
+    def line(self) -> dict[str, Any]:
+        """The next line of JSON."""
+        report: dict[str, Any] = json.loads(self._stdout.readline())
+        return report
+
+    def wait_for(self, **counts: int) -> dict[str, Any]:
+        """The first line whose totals are at least these."""
+        found: list[dict[str, Any]] = []
+
+        def is_there() -> bool:
+            found.append(self.line())
+            return all(found[-1]["total"][name] >= count for name, count in counts.items())
+
+        wait_until(is_there, f"a line with {counts}")
+        return found[-1]
+
+    def wait_for_log(self, text: str) -> None:
+        """Wait until its log has a line that holds this text."""
+        assert self._process.stderr is not None
+        line = self._process.stderr.readline()
+        while text not in line:
+            assert line, f"it ended without {text!r} in its log"
+            line = self._process.stderr.readline()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def end(self) -> tuple[int, str, str]:
+        """Its exit code, what is left of its output, and its log, once it has ended."""
+        out, err = self._process.communicate(timeout=2 * TIMEOUT)
+        return self._process.returncode, out, err
+
+    def report(self) -> dict[str, Any]:
+        """The last line of JSON, once it has ended; with the exit code."""
+        code, out, err = self.end()
+        assert out, err
+        report: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return {**report, "exit_code": code}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()

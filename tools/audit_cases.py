@@ -1,0 +1,205 @@
+"""Judges records that are not where they should be, and judges anew when they turn up elsewhere; pure."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tools.audit_findings import Findings
+from tools.audit_gap import Record, pair_alike, sort_gap
+
+HISTORY = 500_000
+"""Records, over all partitions, among which a duplicate is looked for."""
+
+OPEN_CASES = 20_000
+"""Lost or extra records of a partition, the latest, that may still turn up on the other side."""
+
+Numbered = tuple[int, Record]
+"""A record and its offset."""
+
+
+@dataclass(eq=False, slots=True)
+class Case:
+    """A record that is on one side only, and so of the kind given, until it turns up on the other."""
+
+    kind: str
+    offset: int
+    digest: int
+    partner: "Case | None" = None
+    """The other side's record that stands in its place: with one, an input is not lost, but its output is wrong."""
+
+    def count(self, findings: Findings) -> None:
+        """Count it as what it is for now."""
+        if self.kind != "lost" or self.partner is None:
+            findings.add(self.kind, self.offset)
+
+
+class OpenCases:
+    """The latest cases of one side, by the digest of the record."""
+
+    def __init__(self) -> None:
+        self._by_digest: OrderedDict[int, list[Case]] = OrderedDict()  # a dict finds its first one slowly
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, digest: int) -> bool:
+        return digest in self._by_digest
+
+    def __iter__(self) -> Iterator[Case]:
+        return (case for cases in self._by_digest.values() for case in cases)
+
+    def add(self, case: Case) -> Case | None:
+        """Take a case; give up the oldest where there are too many."""
+        self._by_digest.setdefault(case.digest, []).append(case)
+        self._count += 1
+        return self._pop(next(iter(self._by_digest))) if self._count > OPEN_CASES else None
+
+    def solve(self, digest: int) -> Case | None:
+        """Take out the first case of this digest, if any; what stood in its place is on its own from now on."""
+        if digest not in self._by_digest:
+            return None
+        case = self._pop(digest)
+        if case.partner:
+            case.partner.partner = None
+        return case
+
+    def known(self, digests: set[int]) -> set[int]:
+        """Which of these digests have a case."""
+        return self._by_digest.keys() & digests
+
+    def _pop(self, digest: int) -> Case:
+        cases = self._by_digest[digest]
+        case = cases.pop(0)
+        if not cases:
+            del self._by_digest[digest]
+        self._count -= 1
+        return case
+
+
+class History:
+    """The digests of the latest records that were found: what repeats one of them is a duplicate."""
+
+    def __init__(self, limit: int) -> None:
+        self._half = max(1, limit // 2)
+        self._young: set[int] = set()
+        self._old: set[int] = set()
+
+    def add(self, digests: set[int]) -> None:
+        """Remember them; beyond the limit, the oldest are forgotten."""
+        self._young |= digests
+        if len(self._young) > self._half:
+            self._old, self._young = self._young, set()
+
+    def __contains__(self, digest: int) -> bool:
+        return digest in self._young or digest in self._old
+
+
+class Ledger:
+    """One partition's counts and open cases.
+
+    Digests are Python's own hashes, 64 bits with a secret key: they tell one fault from another, not right from wrong.
+    """
+
+    def __init__(self, history: int) -> None:
+        self._findings = Findings()
+        self._history = History(history)
+        self._missing, self._extra = OpenCases(), OpenCases()
+
+    def findings(self) -> Findings:
+        """The counts, open cases among them as what they are for now."""
+        found = self._findings.copy()
+        for case in (*self._missing, *self._extra):
+            case.count(found)
+        found.examples = {fault: sorted(offsets) for fault, offsets in found.examples.items()}
+        return found
+
+    def right(self, records: Sequence[Record]) -> None:
+        """Count records that are in their place; what came early and equals one of them was a duplicate."""
+        self._findings.counts["checked"] += len(records)
+        digests = set(map(hash, records))
+        self._history.add(digests)
+        for digest in self._extra.known(digests) if self._extra else ():
+            while case := self._extra.solve(digest):
+                self._findings.add("duplicated", case.offset)
+
+    def repeats(self, record: Record) -> bool:
+        """Whether a record like this was found before, and none like it is missed."""
+        return hash(record) in self._history and hash(record) not in self._missing
+
+    def duplicated(self, offsets: Sequence[int]) -> None:
+        """Count outputs that repeat earlier ones."""
+        for offset in offsets:
+            self._findings.add("duplicated", offset)
+
+    def judge(
+        self, inputs: Sequence[Numbered], outputs: Sequence[Numbered], *, begun: bool, may_pair: bool, unmatched: int
+    ) -> bool:
+        """Judge a gap, and tell whether any of its outputs belongs to any of its inputs.
+
+        Args:
+            inputs: what was expected.
+            outputs: what was found.
+            begun: whether a record has been found in its place before; outputs in front of the first one are skipped.
+            may_pair: whether an output may be what became of an input that it only resembles.
+            unmatched: so many outputs may be there whose inputs are gone.
+        """
+        gap = sort_gap([record for _, record in inputs], [record for _, record in outputs])
+        self.right([inputs[before][1] for before, _ in gap.in_place])
+        for before, _ in gap.moved:
+            self._reordered(*inputs[before])
+        extra = [outputs[at] for at in gap.extra if not self._is_explained(*outputs[at])]
+        missing = [inputs[at] for at in gap.missing if not self._came_early(*inputs[at])]
+        pairs = dict(pair_alike([record for _, record in missing], [record for _, record in extra])) if may_pair else {}
+        if begun:
+            left_in = (at for at in range(len(missing)) if at not in pairs)
+            taken = set(pairs.values())
+            left_out = [at for at in range(len(extra)) if at not in taken][
+                : max(0, len(extra) - len(taken) - unmatched)
+            ]
+            pairs |= dict(zip(left_in, left_out, strict=False))
+        skipped = len(extra) - len(pairs) if not begun else unmatched
+        self._open(missing, extra, pairs, skipped)
+        return bool(gap.in_place or gap.moved or pairs)
+
+    def _open(
+        self, missing: Sequence[Numbered], extra: Sequence[Numbered], pairs: dict[int, int], skipped: int
+    ) -> None:
+        cases = []
+        in_place = set(pairs.values())
+        for at, (offset, record) in enumerate(extra):
+            may_skip = at not in in_place and skipped > 0
+            skipped -= may_skip
+            cases.append(Case("skipped" if may_skip else "wrong", offset, hash(record)))
+            self._close(self._extra.add(cases[-1]))
+        for at, (offset, record) in enumerate(missing):
+            case = Case("lost", offset, hash(record))
+            if at in pairs:
+                case.partner = cases[pairs[at]]
+                case.partner.partner = case
+            self._close(self._missing.add(case))
+
+    def _close(self, case: Case | None) -> None:
+        if case:
+            case.count(self._findings)
+
+    def _is_explained(self, offset: int, record: Record) -> bool:
+        """Whether an extra output is one that came late, or a duplicate."""
+        if case := self._missing.solve(hash(record)):
+            self._reordered(case.offset, record)
+            return True
+        if hash(record) in self._history:
+            self._findings.add("duplicated", offset)
+            return True
+        return False
+
+    def _came_early(self, offset: int, record: Record) -> bool:
+        """Whether a missing input's output was among the extra ones before."""
+        if not self._extra.solve(hash(record)):
+            return False
+        self._reordered(offset, record)
+        return True
+
+    def _reordered(self, offset: int, record: Record) -> None:
+        self._findings.add("reordered", offset)
+        self._history.add({hash(record)})

@@ -1,0 +1,41 @@
+"""What an audit has found: counts, and the first offsets of each fault."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+FAULTS = ("lost", "duplicated", "reordered", "wrong")
+COUNTS = ("checked", "pending", *FAULTS, "skipped")
+
+EXAMPLES = 5
+"""Offsets that are named of each fault."""
+
+
+@dataclass
+class Findings:
+    """One partition's result; README.md says what each count means."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    examples: dict[str, list[int]] = field(default_factory=lambda: {fault: [] for fault in FAULTS})
+    cannot_align: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong; what is not processed yet is not wrong."""
+        return not self.cannot_align and not any(self.counts[fault] for fault in FAULTS)
+
+    def add(self, kind: str, offset: int) -> None:
+        """Count a record; the offset is the input's for what is lost or reordered, otherwise the output's."""
+        self.counts[kind] += 1
+        offsets = self.examples.get(kind)
+        if offsets is not None and len(offsets) < EXAMPLES:
+            offsets.append(offset)
+
+    def copy(self) -> "Findings":
+        """A copy that later counts don't change."""
+        examples = {fault: list(offsets) for fault, offsets in self.examples.items()}
+        return Findings(dict(self.counts), examples, self.cannot_align)
+
+
+def total(findings: Mapping[int, Findings]) -> dict[str, int]:
+    """The sum of each count over the partitions."""
+    return {name: sum(found.counts[name] for found in findings.values()) for name in COUNTS}

@@ -1,0 +1,195 @@
+"""Holds an output topic against an input topic with another number of partitions: only equal keys keep their order.
+
+Which output partition a record without a key goes to is chance, and how the input partitions mix in it, too. So records
+are matched by the digest of all that is compared (64 bits, with a secret key), whichever side comes first. What is kept
+of a record is its digest and its place, until it is matched; at most OPEN of them wait on each side. Pure.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from tools.audit_cases import HISTORY, History
+from tools.audit_findings import Findings
+from tools.audit_gap import Record
+
+OPEN = 1_000_000
+"""Records that may wait on each side: the input is read no further ahead, and the oldest output is given up."""
+
+_BUCKETS = 4096  # keys of one input and one output partition that share a bucket are held to be in order, too
+
+
+class _Open(NamedTuple):
+    """A record on one side only."""
+
+    partition: int
+    offset: int
+    key: int | None
+    target: int | None
+    """The output partition that its key calls for."""
+    timeless: int | None
+    """The digest without the timestamp; only of outputs, and of inputs whose timestamp, 0, becomes another."""
+
+
+class KeyedComparison:
+    """Compares two topics by the records' keys.
+
+    Args:
+        partitions: of the output topic.
+        compacted: whether outputs may lack their inputs.
+    """
+
+    def __init__(self, partitions: int, *, compacted: bool = False) -> None:
+        self._partitions, self._compacted = partitions, compacted
+        self._missing: dict[int, deque[_Open]] = {}
+        self._extra: dict[int, deque[_Open]] = {}
+        self._waiting_in: Counter[int] = Counter()
+        self._waiting_out = 0
+        self._history = History(HISTORY)
+        self._findings: defaultdict[int, Findings] = defaultdict(Findings)
+        self._last: dict[tuple[int, int], int] = {}
+        self._last_of_key: dict[tuple[int, int, int], tuple[int, int]] = {}
+        self._first_found: dict[int, int] = {}
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """How many inputs and outputs wait for their other side."""
+        return self._waiting_in.total(), self._waiting_out
+
+    def waiting_of(self, partition: int) -> int:
+        """How many inputs of a partition wait."""
+        return self._waiting_in[partition]
+
+    def add_inputs(self, partition: int, offsets: Sequence[int], records: Sequence[Record]) -> None:
+        """Take the next inputs of a partition as what is expected of them; a timestamp of 0 stands for any."""
+        for offset, record in zip(offsets, records, strict=True):
+            digest = hash(record)
+            key = None if record.key is None else hash(record.key)
+            target = None if record.key is None else target_of(record.key, self._partitions)
+            one = _Open(partition, offset, key, target, None if record.timestamp else _timeless(record))
+            if other := _pop(self._extra, digest):
+                self._waiting_out -= 1
+                self._match(one, other, digest)
+            else:
+                self._missing.setdefault(digest, deque()).append(one)
+                self._waiting_in[partition] += 1
+
+    def add_outputs(self, partition: int, offsets: Sequence[int], records: Sequence[Record]) -> None:
+        """Take the next outputs of a partition."""
+        for offset, record in zip(offsets, records, strict=True):
+            digest = hash(record)
+            key = None if record.key is None else hash(record.key)
+            one = _Open(partition, offset, key, None, _timeless(record))
+            if other := _pop(self._missing, digest):
+                self._waiting_in[other.partition] -= 1
+                self._match(other, one, digest)
+            else:
+                self._extra.setdefault(digest, deque()).append(one)
+                self._waiting_out += 1
+                self._give_up_oldest()
+
+    def findings(self) -> dict[int, Findings]:
+        """What was found: what concerns inputs by the input's partition, what concerns outputs by the output's."""
+        found = defaultdict(Findings, {number: one.copy() for number, one in self._findings.items()})
+        missing = sorted(one for waiting in self._missing.values() for one in waiting)
+        without_time: Counter[int | None] = Counter(one.timeless for one in missing if one.timeless is not None)
+        wrong: Counter[int | None] = Counter()
+        timed: Counter[int | None] = Counter()
+        for digest, extras in self._extra.items():
+            for extra in extras:
+                if timed[extra.timeless] < without_time[extra.timeless]:
+                    timed[extra.timeless] += 1
+                    continue
+                kind = self._kind(extra, digest)
+                found[extra.partition].add(kind, extra.offset)
+                wrong[extra.key] += kind == "wrong"
+        for one in missing:
+            counts = found[one.partition].counts
+            if one.timeless is not None and timed[one.timeless]:
+                timed[one.timeless] -= 1
+                counts["checked"] += 1
+            elif not self._is_lost(one):
+                counts["pending"] += 1
+            elif wrong[one.key]:
+                wrong[one.key] -= 1  # the wrong one is its output
+            else:
+                found[one.partition].add("lost", one.offset)
+        for findings in found.values():
+            findings.cannot_align = not self._last and findings.counts["skipped"] > 0 and bool(missing)
+            findings.examples = {fault: sorted(offsets) for fault, offsets in findings.examples.items()}
+        return dict(found)
+
+    def _match(self, one: _Open, found: _Open, digest: int) -> None:
+        """Count an input whose output was found."""
+        self._history.add({digest})
+        pair = (one.partition, found.partition)
+        self._last[pair] = max(one.offset, self._last.get(pair, -1))
+        self._first_found[found.partition] = min(found.offset, self._first_found.get(found.partition, found.offset))
+        if one.target not in {None, found.partition}:
+            self._findings[found.partition].add("wrong", found.offset)
+        elif one.key is not None and self._is_overtaken(one, found):
+            self._findings[one.partition].add("reordered", one.offset)
+        else:
+            self._findings[one.partition].counts["checked"] += 1
+
+    def _is_overtaken(self, one: _Open, found: _Open) -> bool:
+        """Whether a record of this key is on the other side of it in the output than in the input."""
+        assert one.key is not None
+        place = (one.partition, found.partition, one.key % _BUCKETS)
+        before = self._last_of_key.get(place)
+        if before is None or one.offset > before[0]:
+            self._last_of_key[place] = (one.offset, found.offset)
+        return before is not None and (one.offset > before[0]) != (found.offset > before[1])
+
+    def _is_lost(self, one: _Open) -> bool:
+        """Whether the output of a later input of the same partition was found where this one's should be."""
+        if one.target is not None:
+            return self._last.get((one.partition, one.target), -1) > one.offset
+        found = [offset for (partition, _), offset in self._last.items() if partition == one.partition]
+        return min(found, default=-1) > one.offset
+
+    def _kind(self, extra: _Open, digest: int) -> str:
+        """What an output is whose input was not found."""
+        if digest in self._history:
+            return "duplicated"
+        is_first = extra.offset < self._first_found.get(extra.partition, extra.offset + 1)
+        return "skipped" if is_first or self._compacted else "wrong"
+
+    def _give_up_oldest(self) -> None:
+        if self._waiting_out > OPEN:
+            digest = next(iter(self._extra))
+            extra = _pop(self._extra, digest)
+            assert extra is not None
+            self._waiting_out -= 1
+            self._findings[extra.partition].add(self._kind(extra, digest), extra.offset)
+
+
+def _timeless(record: Record) -> int:
+    return hash((record.key, record.value, record.headers))
+
+
+def _pop(waiting: dict[int, deque[_Open]], digest: int) -> _Open | None:
+    """Take out the first record of this digest, if there is one."""
+    found = waiting.get(digest)
+    if not found:
+        return None
+    one = found.popleft()
+    if not found:
+        del waiting[digest]
+    return one
+
+
+@lru_cache(maxsize=65_536)
+def target_of(key: bytes, partitions: int) -> int:
+    """The partition that the producer's partitioner, murmur2_random, gives to a key (Kafka's Utils.murmur2)."""
+    factor, mask = 0x5BD1E995, 0xFFFFFFFF
+    digest = (0x9747B28C ^ len(key)) & mask
+    whole = len(key) & ~3
+    for at in range(0, whole, 4):
+        word = int.from_bytes(key[at : at + 4], "little") * factor & mask
+        digest = (digest * factor & mask) ^ ((word ^ word >> 24) * factor & mask)
+    if rest := key[whole:]:
+        digest = (digest ^ int.from_bytes(rest, "little")) * factor & mask
+    digest = (digest ^ digest >> 13) * factor & mask
+    return ((digest ^ digest >> 15) & 0x7FFFFFFF) % partitions

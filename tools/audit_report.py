@@ -1,0 +1,90 @@
+"""What an audit tells: a table and a verdict for a person, or one JSON object."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from tools.audit_findings import COUNTS, FAULTS, Findings, total
+
+_OF_INPUT = {"lost", "reordered"}  # these are named by the input's offsets, the others by the output's
+
+
+@dataclass(frozen=True)
+class Report:
+    """The findings of one audit at one moment."""
+
+    source: str
+    target: str
+    partitions: Mapping[int, Findings] = field(default_factory=dict)
+    is_final: bool = False
+    seconds: float = 0.0
+    _started: float = field(default_factory=time.monotonic)
+
+    def of(self, partitions: Mapping[int, Findings], *, final: bool = False) -> "Report":
+        """The same audit's report now, with these findings."""
+        return replace(self, partitions=partitions, is_final=final, seconds=time.monotonic() - self._started)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong; what is not processed yet is not wrong."""
+        return all(found.ok for found in self.partitions.values())
+
+    def summary(self) -> str:
+        """All counts on one line."""
+        return ", ".join(f"{name} {count}" for name, count in total(self.partitions).items())
+
+    def as_json(self) -> str:
+        """The report as README.md describes it, on one line."""
+        return json.dumps(
+            {
+                "final": self.is_final,
+                "ok": self.ok,
+                "seconds": round(self.seconds, 3),
+                "input": self.source,
+                "output": self.target,
+                "total": total(self.partitions),
+                "partitions": [
+                    {
+                        "partition": number,
+                        **found.counts,
+                        "cannot_align": found.cannot_align,
+                        "examples": found.examples,
+                    }
+                    for number, found in sorted(self.partitions.items())
+                ],
+            }
+        )
+
+    def __str__(self) -> str:
+        rows = [
+            ["partition", *COUNTS],
+            *([str(number), *map(str, found.counts.values())] for number, found in sorted(self.partitions.items())),
+            ["all", *map(str, total(self.partitions).values())],
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        lines += (line for number, found in sorted(self.partitions.items()) for line in _faults(number, found))
+        return "\n".join([*lines, self._verdict()])
+
+    def _verdict(self) -> str:
+        counts = total(self.partitions)
+        rate = f"{sum(counts.values()):,} records in {self.seconds:.1f} s"
+        if not self.ok:
+            return f"{self.target} is NOT right ({rate})"
+        later = f", {counts['pending']:,} still to be processed" if counts["pending"] else ""
+        return f"{self.target} is right as far as it goes{later} ({rate})"
+
+
+def _faults(number: int, found: Findings) -> list[str]:
+    """One line for each kind of fault, with the first offsets."""
+    lines = []
+    for fault in FAULTS:
+        if found.counts[fault]:
+            more = ", ..." if found.counts[fault] > len(found.examples[fault]) else ""
+            offsets = ", ".join(map(str, found.examples[fault])) + more
+            topic = "input" if fault in _OF_INPUT else "output"
+            lines.append(f"partition {number}: {fault} at {topic} offset {offsets}")
+    if found.cannot_align:
+        lines.append(f"partition {number}: cannot align: none of its outputs belongs to an input that is still there")
+    return lines

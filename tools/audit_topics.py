@@ -1,0 +1,196 @@
+"""Reads the two topics of an audit, a partition at a time and no further than asked, as read_committed readers do."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from quixstreams import Application
+
+from runtime.errors import Failed, Stopped, Unavailable, explain_kafka
+from runtime.settings import Settings
+from runtime.topics import Broker, TopicFacts
+
+BATCH = 10_000
+"""The most records taken at once."""
+
+ANSWER_WITHIN = 10.0
+"""Seconds that the broker has for one answer."""
+
+_READER = {
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "error",
+    "fetch.wait.max.ms": 10,  # a partition that has nothing must not hold up the next one
+    "fetch.queue.backoff.ms": 5,
+    "queued.min.messages": 100_000,
+    "queued.max.messages.kbytes": 16_384,  # bounds the memory
+}
+_IDLE_WAIT = 0.05  # seconds
+_EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
+_Answer = TypeVar("_Answer")
+
+
+class Topics:
+    """The input and the output topic, and how to reach them; `patience` is how long a broker may be away, in seconds.
+
+    Raises:
+        PipelineError: no broker answers, or a topic is missing.
+    """
+
+    def __init__(self, settings: Settings, patience: float) -> None:
+        app = Application(
+            settings.connection(),
+            quix_sdk_token=settings.sdk_token.get_secret_value() if settings.sdk_token else None,
+            consumer_group=settings.consumer_group,
+            loglevel=None,
+            auto_create_topics=False,
+            use_changelog_topics=False,
+        )
+        connection = app.config.broker_address
+        broker = Broker(connection)
+        try:
+            broker.wait()
+        except Stopped as stop:
+            raise Failed(f"{stop}: there is no verdict") from stop
+        if not app.is_quix_app:
+            broker.refuse_hidden(settings.input, settings.output)
+        names = [app.topic(name).name for name in (settings.input, settings.output)]
+        self.patience = patience
+        self.source, self.target = broker.facts(*names)
+        self._address = connection.bootstrap_servers
+        self._client = connection.as_librdkafka_dict()
+        self._admin = AdminClient({**self._client, "log_level": 0})
+
+    def reader(self, facts: TopicFacts) -> "Reader":
+        """Make a reader of one of the topics."""
+        return Reader({**self._client, **_READER, "group.id": "verify"}, facts.name, self)
+
+    def partitions(self, facts: TopicFacts) -> int:
+        """How many partitions the topic has by now."""
+        return self.ask(lambda: len(self._admin.list_topics(facts.name, ANSWER_WITHIN).topics[facts.name].partitions))
+
+    def begins(self, facts: TopicFacts, partitions: Iterable[int]) -> dict[int, int]:
+        """The first offset that each partition still has."""
+        return self._offsets(facts, dict.fromkeys(partitions, _EARLIEST))
+
+    def ends(self, facts: TopicFacts, partitions: Iterable[int]) -> dict[int, int]:
+        """Where each partition ends for a read_committed reader."""
+        return self._offsets(facts, dict.fromkeys(partitions, _LATEST))
+
+    def from_time(self, facts: TopicFacts, partition: int, timestamp: int) -> int | None:
+        """The offset of the first record whose timestamp, in milliseconds, is not below this one; None for no such."""
+        found = self._offsets(facts, {partition: OffsetSpec.for_timestamp(timestamp)})[partition]
+        return found if found >= 0 else None
+
+    def _offsets(self, facts: TopicFacts, wanted: dict[int, OffsetSpec]) -> dict[int, int]:
+        asked = {TopicPartition(facts.name, partition): spec for partition, spec in wanted.items()}
+        options: Any = {"isolation_level": IsolationLevel.READ_COMMITTED, "request_timeout": ANSWER_WITHIN}
+        return self.ask(
+            lambda: {
+                place.partition: answer.result().offset
+                for place, answer in self._admin.list_offsets(asked, **options).items()
+            }
+        )
+
+    def ask(self, question: Callable[[], _Answer]) -> _Answer:
+        """Ask until the broker answers.
+
+        Raises:
+            Unavailable: it has been away for too long.
+            KafkaException: it refused.
+        """
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                return question()
+            except KafkaException as error:
+                self.raise_unless_away(error.args[0])
+                if time.monotonic() > deadline:
+                    raise self.away() from error
+                time.sleep(_IDLE_WAIT)
+
+    def raise_unless_away(self, error: KafkaError) -> None:
+        """Raise what waiting does not mend."""
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  (a public code)
+            raise Failed(f"records were deleted (retention) before they could be read: start again; {error.str()}")
+        if not error.retriable() and not isinstance(explain_kafka(error, self._address), Unavailable):
+            raise KafkaException(error)
+
+    def away(self) -> Unavailable:
+        """The error to stop with where a broker has been away for too long."""
+        return Unavailable(f"the broker at {self._address} has been away for too long (Quix__Broker__Address)")
+
+
+class Reader:
+    """Reads one topic, a stretch of one partition at a time."""
+
+    def __init__(self, config: dict[str, Any], topic: str, topics: Topics) -> None:
+        self.done = True
+        """Whether the stretch has been read to its end."""
+        self.at = 0
+        """The offset to go on from."""
+        self._topic = topic
+        self._topics = topics
+        self._place = TopicPartition(topic, -1)
+        self._end = 0
+        self._heard = 0.0
+        self._consumer = Consumer(config, logger=logging.getLogger("librdkafka"))
+        self._consumer.list_topics(topic, timeout=ANSWER_WITHIN)  # knowing the leaders spares half a second
+
+    def begin(self, partition: int, begin: int, end: int) -> None:
+        """Read this stretch next."""
+        self.at, self._end, self.done = begin, end, begin >= end
+        self._heard = time.monotonic()
+        if not self.done:
+            self._place = TopicPartition(self._topic, partition, begin)
+            self._consumer.assign([self._place])
+
+    def read(self) -> list[Message]:
+        """Take what has arrived, at most BATCH records; nothing where nothing does for a moment.
+
+        Raises:
+            PipelineError: the broker has been away for too long, or records are gone.
+            KafkaException: it refuses.
+        """
+        arrived = self._consumer.consume(BATCH, 0) or self._consumer.consume(1, _IDLE_WAIT)
+        if arrived:
+            self._heard = time.monotonic()
+        elif time.monotonic() > self._heard + self._topics.patience:
+            raise self._topics.away()
+        if arrived and arrived[-1].error() is None and arrived[-1].offset() < self._end - 1:
+            self.at = arrived[-1].offset() + 1
+            if all(message.error() is None for message in arrived):
+                return list(arrived)
+        return [message for message in arrived if self._is_wanted(message)]
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._consumer.close()
+
+    def _is_wanted(self, message: Message) -> bool:
+        """Whether it is a record of the stretch; an error or the end is heeded."""
+        error = message.error()
+        if error is not None:
+            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  (a public code)
+                self._topics.raise_unless_away(error)
+            elif message.partition() == self._place.partition and message.offset() >= self._end:
+                self.at, self.done = self._end, True
+            return False
+        is_wanted = not self.done and message.offset() < self._end
+        if is_wanted:
+            self.at = message.offset() + 1
+        self.done = self.done or message.offset() >= self._end - 1
+        if self.done:
+            self.at = self._end
+        return is_wanted

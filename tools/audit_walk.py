@@ -1,0 +1,242 @@
+"""Walks the partitions of both topics in step, again and again while the pipeline runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from confluent_kafka import Message
+
+from runtime.errors import Failed
+from runtime.settings import Settings
+from runtime.stopping import stop_request
+from tools.audit import Comparison
+from tools.audit_cases import HISTORY
+from tools.audit_findings import Findings
+from tools.audit_gap import WINDOW, Record
+from tools.audit_records import Expectation
+from tools.audit_topics import Reader, Topics
+
+_LEAST_HISTORY = 10_000  # records of each partition, however many there are
+
+
+class Begin(NamedTuple):
+    """Where in the input to begin: at a timestamp in milliseconds, or so many offsets before the end."""
+
+    timestamp: int | None = None
+    last: int | None = None
+
+
+EVERYTHING = Begin()
+
+
+class Walk(Protocol):
+    """An audit of two topics."""
+
+    def step(self, advance: Callable[[int], None], *, final: bool) -> bool:
+        """Read both topics to where they end now; tell whether there was anything new.
+
+        Args:
+            advance: told how many records were read.
+            final: whether to judge what is left, too.
+
+        Raises:
+            PipelineError: no broker, or interrupted.
+        """
+
+    def size(self) -> int:
+        """How many offsets are to be read by now."""
+
+    def findings(self) -> dict[int, Findings]:
+        """What was found, by partition."""
+
+    def close(self) -> None:
+        """Let go of the broker."""
+
+
+@dataclass
+class _Partition:
+    """How far one partition was read in the input and, once it is known where to begin, in the output."""
+
+    comparison: Comparison
+    begin: int
+    input_at: int
+    output_at: int | None
+    input_end: int = 0
+    output_end: int = 0
+    unread: int = 0
+
+    @property
+    def has_news(self) -> bool:
+        """Whether it is worth a visit."""
+        has_output = (self.output_at or 0) < self.output_end
+        return has_output or (self.input_at < self.input_end and self.comparison.waiting[0] < WINDOW)
+
+
+class PartitionWalk:
+    """The audit of an output topic that has the input topic's partitions.
+
+    Args:
+        topics: both.
+        settings: the pipeline's.
+        begin: where in the input.
+        follow: whether a request to stop ends a step early; otherwise it ends the audit without a verdict.
+    """
+
+    def __init__(self, topics: Topics, settings: Settings, begin: Begin, *, follow: bool) -> None:
+        self._topics, self._begin, self._follow = topics, begin, follow
+        self._expectation = Expectation(topics.target)
+        self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)
+        self._compacted = "compact" in topics.source.config.get("cleanup.policy", "")
+        self._began_later = settings.auto_offset_reset == "latest"
+        self._partitions: dict[int, _Partition] = {}
+        self._look()
+
+    def size(self) -> int:
+        """How many offsets are to be read by now."""
+        found = self._partitions.values()
+        return sum(one.input_end - one.begin + one.output_end - (one.output_at or 0) for one in found)
+
+    def step(self, advance: Callable[[int], None], *, final: bool) -> bool:
+        """Read both topics to where they end now; see Walk."""
+        self._look()
+        news = {number: one for number, one in self._partitions.items() if final or one.has_news}
+        for number, partition in news.items():
+            self._visit(number, partition, advance, final=final)
+            if final:
+                self._end(number, partition, advance)
+        return bool(news)
+
+    def findings(self) -> dict[int, Findings]:
+        """What was found, by partition."""
+        return {number: self._found(partition) for number, partition in self._partitions.items()}
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._inputs.close()
+        self._outputs.close()
+
+    def _found(self, partition: _Partition) -> Findings:
+        found = partition.comparison.findings()
+        found.counts["pending"] += partition.unread + partition.input_end - partition.input_at
+        all_expired = partition.begin == partition.input_end > 0 and self._begin == EVERYTHING
+        found.cannot_align |= all_expired and partition.output_end > 0
+        return found
+
+    def _look(self) -> None:
+        """See where the partitions end: first the output's, so that each output's input lies before the input's end."""
+        source, target = self._topics.source, self._topics.target
+        numbers = range(self._topics.partitions(source))
+        both = range(min(len(numbers), self._topics.partitions(target)))
+        output_ends = self._topics.ends(target, both)
+        input_ends = self._topics.ends(source, numbers)
+        if new := [number for number in numbers if number not in self._partitions]:
+            begins = self._topics.begins(source, new)
+            output_begins = self._topics.begins(target, [number for number in new if number in both])
+            history = max(_LEAST_HISTORY, HISTORY // len(numbers))
+            for number in new:
+                begin = first_input(self._topics, self._begin, number, begins[number], input_ends[number])
+                output_begin = output_begins.get(number, 0)
+                comparison = Comparison(
+                    history,
+                    cut=begin > 0,
+                    skips_inputs=self._began_later or output_begin > 0,
+                    compacted=self._compacted,
+                )
+                self._partitions[number] = _Partition(comparison, begin, begin, None if begin > 0 else output_begin)
+        for number, partition in self._partitions.items():
+            partition.input_end, partition.output_end = input_ends[number], output_ends.get(number, 0)
+
+    def _visit(self, number: int, partition: _Partition, advance: Callable[[int], None], *, final: bool) -> None:
+        """Read one partition of both topics to their ends, always the side that is behind."""
+        inputs, outputs, comparison = self._inputs, self._outputs, partition.comparison
+        inputs.begin(number, partition.input_at, partition.input_end)
+        if partition.output_at is None:
+            partition.output_at = self._first_output(number, partition, advance)
+        outputs.begin(number, partition.output_at or 0, partition.output_end if partition.output_at is not None else 0)
+        comparison.covered, comparison.ending = inputs.done, final
+        while not outputs.done or (not inputs.done and _wants_input(comparison)):
+            if heed_signals(follow=self._follow) and not final:
+                break
+            waiting_in, waiting_out = comparison.waiting
+            if not inputs.done and (outputs.done or waiting_in <= waiting_out):
+                advance(_take(inputs, self._expectation.expected, comparison.add_inputs))
+                comparison.covered = inputs.done
+            else:
+                advance(_take(outputs, self._expectation.found, comparison.add_outputs))
+        partition.input_at = inputs.at
+        partition.output_at = outputs.at if partition.output_at is not None else None
+
+    def _first_output(self, number: int, partition: _Partition, advance: Callable[[int], None]) -> int | None:
+        """Where the output begins to belong to what is left of the input: timestamps are kept.
+
+        None where no input is left yet.
+        """
+        messages: list[Message] = []
+        while not messages and not self._inputs.done and not heed_signals(follow=self._follow):
+            messages = self._inputs.read()
+        if not messages:
+            return None
+        partition.comparison.add_inputs(*numbered(messages, self._expectation.expected))
+        advance(len(messages))
+        earliest = min(message.timestamp()[1] for message in messages)
+        if earliest <= 0 or not self._expectation.has_times:
+            return self._topics.begins(self._topics.target, [number])[number]
+        found = self._topics.from_time(self._topics.target, number, earliest)
+        return partition.output_end if found is None else found
+
+    def _end(self, number: int, partition: _Partition, advance: Callable[[int], None]) -> None:
+        """Judge what is left, and count what is not processed yet."""
+        partition.comparison.end()
+        self._inputs.begin(number, partition.input_at, partition.input_end)
+        while not self._inputs.done:
+            heed_signals(follow=self._follow)
+            count = len(self._inputs.read())
+            partition.unread += count
+            advance(count)
+        partition.input_at = self._inputs.at
+
+
+def first_input(topics: Topics, begin: Begin, number: int, first: int, end: int) -> int:
+    """The offset to begin at in a partition of the input that reaches from `first` to `end`."""
+    if begin.last is not None:
+        return max(first, end - begin.last)
+    if begin.timestamp is not None:
+        found = topics.from_time(topics.source, number, begin.timestamp)
+        return end if found is None else found
+    return first
+
+
+def heed_signals(*, follow: bool) -> bool:
+    """Whether a signal asked to stop.
+
+    Raises:
+        Failed: it did, and there can be no verdict.
+    """
+    if stop_request.requested and not follow:
+        raise Failed("interrupted before the end: there is no verdict")
+    return stop_request.requested
+
+
+def _wants_input(comparison: Comparison) -> bool:
+    """Whether to read on in the input though all of the output has been read."""
+    inputs, outputs = comparison.waiting
+    return inputs < WINDOW or (outputs > 0 and (comparison.ending or inputs < 2 * WINDOW))
+
+
+def numbered(
+    messages: Sequence[Message], records: Callable[[Sequence[Message]], list[Record]]
+) -> tuple[list[int], list[Record]]:
+    """The messages' offsets and what is compared of them."""
+    return [message.offset() for message in messages], records(messages)
+
+
+def _take(
+    reader: Reader,
+    records: Callable[[Sequence[Message]], list[Record]],
+    add: Callable[[list[int], list[Record]], None],
+) -> int:
+    """Hand on what has arrived; give the number of records."""
+    messages = reader.read()
+    if messages:
+        add(*numbered(messages, records))
+    return len(messages)

@@ -53,6 +53,9 @@ class BrokerSettings(BaseModel):
         "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"
     )
     log_format: Annotated[Literal["text", "json"], Lower] = named("LOG_FORMAT", "text", "text or json")
+    health_port: Annotated[int, Field(ge=0, le=65_535)] = named(
+        "HEALTH_PORT", 0, "a port for /live and /ready, from 1 to 65535, or 0 for none"
+    )
 
     @classmethod
     def load(cls, env_file: Path | None = None) -> Self:

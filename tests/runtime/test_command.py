@@ -45,7 +45,7 @@ def test_exit_code(
 
     err = capsys.readouterr().err
     assert err.splitlines()[0].endswith(
-        "starting: Quix__Broker__Address=a:1 BROKER_SASL_PASSWORD=*** LOG_LEVEL=INFO LOG_FORMAT=text"
+        "starting: Quix__Broker__Address=a:1 BROKER_SASL_PASSWORD=*** LOG_LEVEL=INFO LOG_FORMAT=text HEALTH_PORT=0"
     )
     assert ("Traceback" in err) is has_trace
     if error is not None:

@@ -18,8 +18,10 @@ from quixstreams.runtracker import RunTracker
 
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
 from runtime.errors import Failed, Stopped
+from runtime.health import Health
 from runtime.output import Output
 from runtime.platform import platform
+from runtime.progress import Progress
 from runtime.settings import Settings
 from runtime.sink import Sink
 from runtime.stopping import stop_request
@@ -52,6 +54,7 @@ class Application(quixstreams.Application):
             settings: all of them.
             batched: False takes records one at a time, as Quix does, for comparison.
         """
+        progress = Progress()
         super().__init__(
             broker_address=settings.connection(),
             quix_config_builder=platform(settings),
@@ -60,7 +63,7 @@ class Application(quixstreams.Application):
             auto_offset_reset=settings.auto_offset_reset,
             commit_interval=settings.commit_interval,
             commit_every=settings.commit_every,
-            consumer_extra_config=dict(CONSUMER),
+            consumer_extra_config=CONSUMER | (progress.consumer_config if settings.health_port else {}),
             # A new id each time: nobody else can have it. It begins with the group's name, for access rules by prefix.
             producer_extra_config={**PRODUCER, "transactional.id": f"{settings.consumer_group}-{uuid.uuid4()}"},
             on_consumer_error=_never_suppress,
@@ -72,6 +75,7 @@ class Application(quixstreams.Application):
             processing_guarantee=settings.processing_guarantee,
         )
         self.totals = Totals()
+        self.health = Health(progress.problems)
         self._settings = settings
         self._batched = batched
         self._batches = Batches(self._consumer, self._processing_context)
@@ -125,7 +129,8 @@ class Application(quixstreams.Application):
             self._state_manager._state_dir = None  # a stateless application needs no folder, which may be read-only
         stop_request.on_request = self.stop
         try:
-            collected: list[dict[str, Any]] = super().run(*args, **kwargs)
+            with self.health.served(self._settings.health_port):
+                collected: list[dict[str, Any]] = super().run(*args, **kwargs)
         except KafkaException as error:
             if self._failure is None or self._failure is error:
                 raise
@@ -166,6 +171,7 @@ class Application(quixstreams.Application):
 
     def _process_message(self, dataframe_composed: dict[str, Callable[..., None]]) -> None:
         """Handle what has arrived; Quix's loop calls this, and ends the checkpoint after it where that is due."""
+        self.health.beat()
         if not self._batched:
             super()._process_message(dataframe_composed)
             return

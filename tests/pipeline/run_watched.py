@@ -1,0 +1,63 @@
+"""`pipeline.py` with impatient health checks, and with ways to get stuck.
+
+Variables, beside the pipeline's own:
+    STUCK_WHILE: a file; while it is there, the map of a record does not return.
+    PAUSED_WHILE: a file; while it is there, the consumer fetches nothing after its first batch.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+if __name__ == "__main__":
+    from runtime.stopping import stop_request
+
+    stop_request.listen()  # before the slow imports, as in pipeline.py
+
+from confluent_kafka import Message
+
+import pipeline
+from runtime import application, batching, health, progress
+from transforms import Malformed, upper_device_type
+
+NOWHERE = os.devnull + "/none"
+STUCK_WHILE = Path(os.environ.get("STUCK_WHILE", NOWHERE))
+PAUSED_WHILE = Path(os.environ.get("PAUSED_WHILE", NOWHERE))
+
+
+def stuck(value: bytes | None) -> bytes | Malformed:
+    """What the pipeline does, sooner or later."""
+    while STUCK_WHILE.exists():
+        time.sleep(0.01)
+    return upper_device_type(value)
+
+
+class PausedBatches(batching.Batches):
+    """Batches that stop coming."""
+
+    def take(self) -> list[Message]:
+        """Take what has arrived, and make the consumer pause or go on."""
+        messages = super().take()
+        if PAUSED_WHILE.exists():
+            if messages:
+                self._consumer.pause(self._consumer.assignment())
+        else:
+            self._consumer.resume(self._consumer.assignment())
+        return messages
+
+
+def main() -> int:
+    """Run the pipeline so changed."""
+    pipeline.TRANSFORMS = (stuck,)
+    application.Batches = PausedBatches  # type: ignore[attr-defined]
+    application.CONSUMER |= {"queued.max.messages.kbytes": 100, "fetch.message.max.bytes": 10_000}
+    health.READY_WITHIN, health.LIVE_WITHIN = 1.0, 2.0
+    progress.STALL_AFTER, progress.SILENT_AFTER = 2.0, 4.0
+    return pipeline.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,8 @@ Settings are variables of the process's environment; `.env` is the pipeline's an
     MALFORMED        the share of records, 0 to 1, to be malformed beyond the 5 % that lack `device_type` by nature
     TOPIC_PARTITIONS of the topic, if it is missing and therefore made; 1 where not set
 
-The broker's settings, LOG_LEVEL and LOG_FORMAT are the pipeline's; BOOTSTRAP_SERVERS will do for Quix__Broker__Address.
+The broker's settings, LOG_LEVEL, LOG_FORMAT and HEALTH_PORT are the pipeline's (it is ready once the topic is there);
+BOOTSTRAP_SERVERS will do for Quix__Broker__Address.
 When it stops, one line on standard output says what it sent. Exit codes are those of runtime/errors.py.
 """
 
@@ -33,6 +34,7 @@ from quixstreams.models import TopicConfig
 
 from runtime.command import run_command
 from runtime.errors import START_ONE, Unavailable
+from runtime.health import Health
 from runtime.platform import platform
 from runtime.settings import ADDRESS, BrokerSettings, Unset, named
 from runtime.topics import Broker
@@ -102,6 +104,7 @@ class Sender:
     def __init__(self, producer: Producer, topic: str, settings: GeneratorSettings) -> None:
         self.sent: Counter[str] = Counter()
         self.not_delivered = 0
+        self.health = Health()
         self._error: KafkaError | None = None
         self._producer = producer
         self._topic = topic
@@ -118,6 +121,7 @@ class Sender:
         source = records(self._settings.seed, self._settings.malformed, time.time)
         left = self._settings.count or math.inf
         while left and not self._error and not stop_request.requested:
+            self.health.beat()
             pause = schedule.pause(time.monotonic())
             if pause > 0:
                 self._producer.poll(min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE))
@@ -189,7 +193,8 @@ def run(settings: GeneratorSettings) -> None:
     topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))
     sender = Sender(app.get_producer(), topic.name, settings)
     try:
-        sender.run()
+        with sender.health.served(settings.health_port):
+            sender.run()
     finally:
         print(f"generator: {sender}", flush=True)
 

@@ -7,7 +7,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 AUDIT := .venv/.installed-audit
 BENCH := .venv/.installed-bench
 
-.PHONY: install check test demo audit bench bench-quick quix lock
+.PHONY: install check test test-compose demo audit bench bench-quick quix lock
 
 install: $(STAMP)
 
@@ -23,6 +23,9 @@ check: $(STAMP) ## style and types, within 10 s
 
 test: $(STAMP) ## everything, against a real Apache Kafka
 	.venv/bin/python -m pytest
+
+test-compose: $(STAMP) ## the image and both set-ups of docker compose, on the Docker engine that is there
+	.venv/bin/python -m pytest tests/compose
 
 demo: $(STAMP) ## logins flowing through a real Apache Kafka and this pipeline
 	.venv/bin/python -m tools.demo

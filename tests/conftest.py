@@ -12,6 +12,8 @@ from hypothesis import settings
 from tests.kafka import Kafka
 from tools.broker import Broker, train
 
+collect_ignore = ["compose"]  # needs a Docker engine: `make test-compose`
+
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("ci"), derandomize=False, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

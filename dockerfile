@@ -1,0 +1,27 @@
+# The image of the pipeline and of the login generator (`python -m tools.generator`).
+# It is read by Quix Cloud, too, which hands every variable over as a build argument: only MAINAPPPATH is taken.
+FROM python:3.13-slim AS packages
+RUN python -m venv --without-pip /opt/packages
+COPY requirements.lock /tmp/
+RUN python -m pip --python /opt/packages/bin/python install --quiet --no-cache-dir --no-deps --require-hashes \
+    --only-binary :all: -r /tmp/requirements.lock
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="user-login-pipeline" \
+      org.opencontainers.image.description="Reads user logins from Kafka, upper-cases device_type, tags what is malformed, and loses nothing." \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.base.name="docker.io/library/python:3.13-slim"
+ENV PATH=/opt/packages/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HEALTH_PORT=8080
+COPY --from=packages /opt/packages /opt/packages
+COPY pipeline.py /app/
+COPY transforms /app/transforms
+COPY runtime /app/runtime
+COPY tools/__init__.py tools/generator.py tools/logins.py /app/tools/
+RUN python -m compileall -q /app
+ARG MAINAPPPATH=.
+WORKDIR /app/${MAINAPPPATH}
+USER 10001:10001
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=3 CMD ["python", "/app/runtime/probe.py"]
+CMD ["python", "/app/pipeline.py"]

@@ -1,0 +1,12 @@
+"""What these tests share: the image, built from the repository as it is."""
+
+import pytest
+
+from tests.compose.stack import IMAGE, run
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image's name, once it is built."""
+    run(["docker", "build", "--quiet", "--file", "dockerfile", "--tag", IMAGE, "."])
+    return IMAGE

@@ -1,0 +1,124 @@
+"""`docker compose up`: the demo from end to end, shared by four, killed, and shared with a pipeline on the host."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runtime.settings import ADDRESS
+from tests.compose.stack import PATIENCE, ROOT, Stack
+from tests.kafka import Kafka, wait_until
+from tests.process import RUNNING, Pipeline
+
+OURS = ["pipeline", "generator"]
+STOP_BOUND = 60
+"""Seconds that the pipeline may take to stop: so long may its last flush wait for a broker."""
+
+
+@pytest.fixture(scope="module")
+def stack(image: str) -> Iterator[Stack]:
+    """The demo, up."""
+    with Stack(f"{image.partition(':')[0]}-test", "docker-compose.yml", RATE="50", MALFORMED="0.2") as stack:
+        stack.up()
+        yield stack
+
+
+@pytest.fixture(params=OURS)
+def container(request: pytest.FixtureRequest, stack: Stack) -> dict[str, Any]:
+    """Each container of ours, as `docker inspect` has it."""
+    (found,) = stack.containers(request.param)
+    return found
+
+
+def test_order(stack: Stack) -> None:
+    """Kafka, the generator and the pipeline started in this order, and all are healthy."""
+    containers = [stack.containers(service)[0] for service in ("kafka", "generator", "pipeline")]
+    started = [container["State"]["StartedAt"] for container in containers]
+    assert started == sorted(started)
+    assert {container["State"]["Health"]["Status"] for container in containers} == {"healthy"}
+
+
+def test_contract(stack: Stack) -> None:
+    """The topics have four partitions, and each login comes out as the contract says."""
+    kafka = Kafka(stack.address)
+    assert kafka.partitions("user-login") == kafka.partitions("processed-user-login") == [0, 1, 2, 3]
+    assert stack.check_contract() > 0
+
+
+def test_hardened(container: dict[str, Any]) -> None:
+    """Containers of ours may write to a small tmpfs only, gain no privilege, and are limited in all they take."""
+    host = container["HostConfig"]
+    assert container["Config"]["User"] == "10001:10001"
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert not host["Privileged"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["Tmpfs"] == {"/tmp": "size=16m,mode=1777,noexec,nosuid,nodev"}  # noqa: S108  (the container's own)
+    assert host["Init"]
+    assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (512 * 1024**2, 10**9, 64)
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
+    assert container["Config"]["StopTimeout"] > STOP_BOUND
+    assert not host["PortBindings"]
+    assert not container["Mounts"]
+
+
+def test_ports(stack: Stack) -> None:
+    """The broker's port is open to this machine alone."""
+    (kafka,) = stack.containers("kafka")
+    (bindings,) = kafka["HostConfig"]["PortBindings"].values()
+    assert bindings == [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]
+
+
+def test_volume(stack: Stack) -> None:
+    """Kafka's data are in the named volume."""
+    (kafka,) = stack.containers("kafka")
+    places = {mount["Destination"]: mount["Name"] for mount in kafka["Mounts"]}
+    assert places["/var/lib/kafka/data"].endswith("_kafka-data")
+    assert "user-login-0" in stack.shell("kafka", "ls /var/lib/kafka/data").split()
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_from_inside(stack: Stack, service: str) -> None:
+    """Seen from inside, too: no capability, no new privileges, and nothing to be written but /tmp."""
+    status = dict(line.split(":\t", 1) for line in stack.shell(service, "cat /proc/1/status").splitlines())
+    assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert status["NoNewPrivs"] == "1"
+    tried = stack.shell(
+        service, "for f in / /app /opt/packages /tmp /var/tmp; do (: >$f/x) 2>/dev/null && echo $f; done; :"
+    )
+    assert tried.split() == ["/tmp"]  # noqa: S108  (the container's own)
+
+
+def test_shared_with_the_host(stack: Stack) -> None:
+    """`python pipeline.py` with the committed .env reaches the broker, joins the group and shares the partitions."""
+    with Pipeline({ADDRESS: stack.address}, ROOT) as pipeline:
+        pipeline.wait_for(RUNNING, timeout=PATIENCE)
+        stack.wait_for_shares(2, 2)
+        assert pipeline.stop() == 0
+    stack.wait_for_shares(4)
+    stack.check_contract()
+
+
+def test_scaled(stack: Stack) -> None:
+    """Four pipelines have one partition each; back to one, it has all four; nothing is lost or doubled."""
+    stack.up("--no-recreate", "--scale", "pipeline=4")
+    stack.wait_for_shares(1, 1, 1, 1)
+    stack.up("--no-recreate", "--scale", "pipeline=1")
+    stack.wait_for_shares(4)
+    stack.check_contract()
+
+
+def test_killed(stack: Stack) -> None:
+    """Killed in the middle of its work, the pipeline is started again and goes on: nothing is lost or doubled."""
+    before = stack.check_contract()
+    stack.shell("pipeline", "kill -KILL $(cat /proc/1/task/1/children)")
+
+    def is_back() -> bool:
+        (container,) = stack.containers("pipeline")
+        state = container["State"]
+        return bool(container["RestartCount"] == 1 and state["Running"] and state["Health"]["Status"] == "healthy")
+
+    wait_until(is_back, "a pipeline that is back and healthy", PATIENCE)
+    stack.wait_for_shares(4)
+    assert stack.check_contract() > before

@@ -2,11 +2,12 @@
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from runtime import errors
+from runtime import errors, health, progress
 from runtime.settings import ENV_FILE, Settings
 from transforms import Reason
 
@@ -55,13 +56,20 @@ def test_reasons() -> None:
     assert [row[0] for row in table("## What happens to a record")] == [f"`{reason}`" for reason in Reason]
 
 
+def test_health() -> None:
+    """The table of paths has the limits in force."""
+    live, ready = (re.findall(r"\d+ s\b", row[1]) for row in table("## Health"))
+    assert live == [f"{health.LIVE_WITHIN:.0f} s"]
+    assert ready == [f"{s:.0f} s" for s in (health.READY_WITHIN, progress.SILENT_AFTER, progress.STALL_AFTER)]
+
+
 COMMANDS = [
     line
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
     if not line.startswith("#")
 ]
-INLINE = re.findall(r"`((?:[A-Z_]+=\S+ )*(?:make|\.venv/bin/python) [^`]+)`", README)
+INLINE = re.findall(r"`((?:[A-Z_]+=\S+ )*(?:make|\.venv/bin/python|docker compose) [^`]+)`", README)
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS + INLINE)))
@@ -75,7 +83,22 @@ def test_command(command: str) -> None:
         script = words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1]
         assert words[1:3] == ["-m", "pytest"] or (ROOT / script).is_file()
     else:
-        assert words[:2] == ["docker", "compose"]
+        check_compose(shlex.split(command))
+
+
+def check_compose(words: list[str]) -> None:
+    """See that a docker compose command uses files, profiles and services that there are."""
+    assert words[:2] == ["docker", "compose"]
+    options = dict(pairwise(words))
+    files = [file for option, file in pairwise(words) if option == "-f"] or ["docker-compose.yml"]
+    text = "".join((ROOT / file).read_text() for file in files)
+    services = re.findall(r"^  ([a-z-]+):$", text, re.MULTILINE)
+    named = [word for word in words[words.index("up") + 1 :] if word.isalpha()] if "up" in words else []
+    if "--scale" in options:
+        named.append(options["--scale"].partition("=")[0])
+    assert {"up", "down"} & set(words)
+    assert set(named) <= set(services)
+    assert options.get("--profile") in {None, *re.findall(r"profiles: \[(.+)\]", text)}
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)\)", README))

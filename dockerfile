@@ -1,5 +1,4 @@
-# The image of the pipeline and of the login generator (`python -m tools.generator`).
-# It is read by Quix Cloud, too, which hands every variable over as a build argument: only MAINAPPPATH is taken.
+# The image of the pipeline and of the login generator (`python -m tools.generator`). It takes no build argument.
 FROM python:3.13-slim AS packages
 RUN python -m venv --without-pip /opt/packages
 COPY requirements.lock /tmp/
@@ -19,8 +18,7 @@ COPY transforms /app/transforms
 COPY runtime /app/runtime
 COPY tools/__init__.py tools/generator.py tools/logins.py /app/tools/
 RUN python -m compileall -q /app
-ARG MAINAPPPATH=.
-WORKDIR /app/${MAINAPPPATH}
+WORKDIR /app
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=3 CMD ["python", "/app/runtime/probe.py"]

@@ -80,7 +80,7 @@ def test_packages(image: str) -> None:
 
 
 def test_build_arguments_stay_out(image: str) -> None:
-    """Quix Cloud gives every variable, secrets included, to the build: nothing of them gets into the image."""
+    """A platform may give every variable, secrets included, to the build: nothing of them gets into the image."""
     name = f"{image}-told"
     secret = f"BROKER_SASL_PASSWORD={SECRET}"
     run(["docker", "build", "--quiet", "--file", "dockerfile", "--build-arg", secret, "--tag", name, "."])

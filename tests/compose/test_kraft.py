@@ -109,6 +109,16 @@ def test_scaled(stack: Stack) -> None:
     stack.check_contract()
 
 
+def test_stopped(stack: Stack) -> None:
+    """`docker compose stop` reaches the pipeline: it commits what is in hand, ends with 0, and stays stopped."""
+    stack.compose("stop", "pipeline")
+    (container,) = stack.containers("pipeline")
+    assert (container["State"]["Status"], container["State"]["ExitCode"]) == ("exited", 0)
+    assert "stopped: " in stack.compose("logs", "--tail", "1", "pipeline")
+    stack.up()
+    stack.check_contract()
+
+
 def test_killed(stack: Stack) -> None:
     """Killed in the middle of its work, the pipeline is started again and goes on: nothing is lost or doubled."""
     before = stack.check_contract()

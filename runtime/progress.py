@@ -72,22 +72,24 @@ class Progress:
         except MsgspecError as error:
             self._latest = f"librdkafka's statistics can't be read: {error}"
             return
-        now, before, self._moved = self._clock(), self._moved, {}
+        now, moved = self._clock(), {}
         for topic in self._latest.topics.values():
             for number, partition in topic.partitions.items():
                 if partition.fetch_state not in _NOT_OURS:
                     place = (partition.next_offset, partition.app_offset)
-                    last_place, since = before.get(number, (place, now))
+                    last_place, since = self._moved.get(number, (place, now))
                     stands = place == last_place and partition.has_waiting()
-                    self._moved[number] = (place, since if stands else now)
+                    moved[number] = (place, since if stands else now)
+        self._moved = moved  # at once: another thread reads it
 
     def problems(self) -> list[str]:
         """Why this worker is not at work, a line each; none where it is, or stands by without a partition."""
-        if isinstance(self._latest, str):
-            return [self._latest]
-        if self._latest.cgrp.join_state != "steady":
-            return [f"the group is sharing out its partitions ({self._latest.cgrp.join_state})"]
-        idle = min((broker.rxidle / 1e6 for broker in self._latest.brokers.values() if broker.rxidle >= 0), default=0.0)
+        latest = self._latest
+        if isinstance(latest, str):
+            return [latest]
+        if latest.cgrp.join_state != "steady":
+            return [f"the group is sharing out its partitions ({latest.cgrp.join_state})"]
+        idle = min((broker.rxidle / 1e6 for broker in latest.brokers.values() if broker.rxidle >= 0), default=0.0)
         if idle > SILENT_AFTER:
             return [f"no broker has answered for {idle:.0f} s"]
         now = self._clock()

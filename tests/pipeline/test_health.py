@@ -46,7 +46,7 @@ def wait_for(port: int, path: str, status: int, text: str = "") -> Answer:
         answer = ask(port, path)
         return answer if answer.status == status and text in answer.body else None
 
-    found = wait_until(wanted, f"{path} with {status} {text!r}")
+    found = wait_until(wanted, f"{path} with {status} {text!r}", 4 * TIMEOUT)  # its start takes most of that, if busy
     assert found is not None
     return found
 

@@ -30,7 +30,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to write (default: benchmarks/results, none for --quick)")
     arguments = parser.parse_args()
     plan = replace(QUICK if arguments.quick else FULL, long_records=arguments.records)
-    plan = replace(plan, rounds=arguments.rounds or plan.rounds)
+    if arguments.rounds:
+        plan = replace(plan, rounds=arguments.rounds, throughput_rounds=arguments.rounds)
     results, begin = Results(about(KAFKA_VERSION)), time.monotonic()
     with Broker(jvm=FULL_SPEED, properties=_PROPERTIES) as broker:
         experiments = Experiments(Topics(broker.address), plan, results)

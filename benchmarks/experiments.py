@@ -11,6 +11,7 @@ from benchmarks.measure import Backlog, Run, backlog, measure, measure_workers
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 from benchmarks.topics import Topics
+from benchmarks.warmth import warm_transactions
 
 _T = TypeVar("_T")
 RECORD_SIZES = (100, SIZE, 1_000, 8_000, 64_000)
@@ -29,6 +30,9 @@ class Plan:
     """How much is done."""
 
     rounds: int
+    throughput_rounds: int
+    transactions: int
+    """How many warm the broker up."""
     seconds: float
     """How long a run over a backlog should take, on a quiet machine."""
     latency_seconds: float
@@ -36,8 +40,8 @@ class Plan:
     long_records: int
 
 
-FULL = Plan(3, 4.0, 12.0, everything=True, long_records=10_000_000)
-QUICK = Plan(1, 1.0, 5.0, everything=False, long_records=0)
+FULL = Plan(3, 7, 20_000, 2.5, 12.0, everything=True, long_records=10_000_000)
+QUICK = Plan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
 
 
 class Experiments:
@@ -54,13 +58,14 @@ class Experiments:
         for name in (OURS, BARE) * self._plan.rounds:
             measure(self._topics, PEERS[name], source, source.count)
         self._topics.delete(source.topic)
+        warm_transactions(self._topics, self._plan.transactions)
         measure_latency(self._topics, PEERS[OURS], RATES[0], self._plan.latency_seconds)
 
     def throughput(self) -> None:
         """Every peer over the same topic."""
         peers = [peer for peer in PEERS.values() if self._wanted(peer)]
         source = backlog(self._topics, pool(), max(map(self._records, peers)))
-        for number in self._rounds():
+        for number in range(1, self._plan.throughput_rounds + 1):
             for peer in rotated(peers, number):
                 run = measure(self._topics, peer, source, self._records(peer))
                 self._results.add(THROUGHPUT, peer.name, "", number, run.figures)

@@ -10,7 +10,8 @@ from tests.kafka import TIMEOUT, Kafka
 from tests.pipeline.lasting import lasting_topic
 from tests.process import Pipelines
 
-UNPACKED = 90_000_000  # bytes; some 3 kB on the way
+UNPACKED = 90_000_000  # bytes; some 3 kB on the way, and more than librdkafka unpacks
+FEW = 5_000_000  # bytes; more than the topic takes, and no more than the test's small broker has room for
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
         yield pipelines
 
 
-def send_bomb(kafka: Kafka, topic: str) -> KafkaError | None:
+def send_bomb(kafka: Kafka, topic: str, unpacked: int = UNPACKED) -> KafkaError | None:
     """Write it; give the error with which the broker refuses it, if it does."""
     errors: list[KafkaError | None] = []
     producer = Producer(
@@ -31,14 +32,14 @@ def send_bomb(kafka: Kafka, topic: str) -> KafkaError | None:
             "queue.buffering.max.kbytes": 1_000_000,
         }
     )
-    producer.produce(topic, b" " * UNPACKED, on_delivery=lambda error, _: errors.append(error))
+    producer.produce(topic, b" " * unpacked, on_delivery=lambda error, _: errors.append(error))
     assert producer.flush(TIMEOUT) == 0
     return errors[0]
 
 
 def test_refused(kafka: Kafka) -> None:
     """A topic with compression.type=uncompressed takes no batch that unpacks to more than its max.message.bytes."""
-    error = send_bomb(kafka, lasting_topic(kafka, "unpacked", config={"compression.type": "uncompressed"}))
+    error = send_bomb(kafka, lasting_topic(kafka, "unpacked", config={"compression.type": "uncompressed"}), FEW)
     assert error is not None
     assert error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 

@@ -1,0 +1,149 @@
+"""The workers under fault: `python pipeline.py` with a user's settings, and the supervisor that starts them again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from runtime.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+PIPELINE = (str(ROOT / "pipeline.py"),)
+STARTED = b"now processing incoming messages"
+
+_SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
+_RESTART_AFTER = 1.0  # seconds: what a supervisor waits for after an exit
+
+
+class Worker:
+    """One process of the pipeline, logging into a file."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, number: int) -> None:
+        self.log = folder / f"worker-{number}.log"
+        self.number = number
+        self.started = time.monotonic()
+        self.expected = False
+        """Whether its end is our doing."""
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether it lives (it may be frozen)."""
+        return self.process.poll() is None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes records."""
+        return STARTED in self.log.read_bytes()
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL."""
+        self.expected = True
+        self.process.kill()
+        self.process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def last_line(self) -> str:
+        """What it said last."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return lines[-1] if lines else ""
+
+    def usage(self) -> dict[str, int]:
+        """Resident memory now and at its most, both in bytes, open files, threads; nothing where it has ended."""
+        folder = Path(f"/proc/{self.process.pid}")
+        try:
+            lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
+            files = len(os.listdir(folder / "fd"))  # noqa: PTH208  (only how many)
+        except OSError:
+            return {}
+        if "VmRSS" not in lines:
+            return {}
+        memory = {name: int(lines[key].split()[0]) * 1024 for name, key in (("rss", "VmRSS"), ("peak", "VmHWM"))}
+        return {**memory, "files": files, "threads": int(lines["Threads"])}
+
+
+class Crew:
+    """All workers of a trial. Whoever ends unasked is started again, as a supervisor would, and its end noted."""
+
+    def __init__(self, settings: Mapping[str, object], folder: Path, command: Sequence[str] = PIPELINE) -> None:
+        own = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+        self.environment = own | {name: str(value) for name, value in settings.items()}
+        self.workers: list[Worker] = []
+        self.exits: Counter[int] = Counter()
+        """Exit codes of those that ended unasked."""
+        self.reasons: list[str] = []
+        self._command = command
+        self._folder = folder
+        self._count = 0
+        self._again: list[float] = []
+        self._asked: dict[int, float] = {}
+        self.stopped: list[tuple[int, float]] = []
+        """Exit code, and seconds from SIGTERM on, of each that was asked to stop."""
+
+    def ask_to_stop(self, worker: Worker) -> None:
+        """Send SIGTERM; `stopped` will tell how it ended."""
+        worker.expected = True
+        self._asked[worker.number] = time.monotonic()
+        worker.send(signal.SIGTERM)
+
+    def start(self, count: int = 1) -> list[Worker]:
+        """Start so many more."""
+        begun = []
+        for _ in range(count):
+            self._count += 1
+            begun.append(Worker(self._command, self.environment, self._folder, self._count))
+        self.workers += begun
+        return begun
+
+    def mind(self) -> None:
+        """Start those again that have ended unasked a second ago; forget those that were stopped or killed."""
+        for worker in [worker for worker in self.workers if not worker.running]:
+            self.workers.remove(worker)
+            if not worker.expected:
+                self.exits[worker.process.returncode] += 1
+                self.reasons.append(f"worker {worker.number}: {worker.last_line()}")
+                self._again.append(time.monotonic() + _RESTART_AFTER)
+            if begin := self._asked.pop(worker.number, None):
+                self.stopped.append((worker.process.returncode, time.monotonic() - begin))
+        due = [moment for moment in self._again if moment <= time.monotonic()]
+        self._again = self._again[len(due) :]
+        self.start(len(due))
+
+    def living(self, which: Callable[[Worker], bool] = lambda worker: worker.ready) -> list[Worker]:
+        """Those that run and are as asked for; the default is that they take records."""
+        return [worker for worker in self.workers if worker.running and which(worker)]
+
+    def stop(self, timeout: float = 60.0) -> None:
+        """Ask all to stop, and wait for it; kill who takes longer."""
+        self._again.clear()
+        for worker in self.living(lambda _: True):
+            worker.send(signal.SIGCONT)
+            self.ask_to_stop(worker)
+        deadline = time.monotonic() + timeout
+        while self.living(lambda _: True) and time.monotonic() < deadline:
+            time.sleep(0.02)
+            self.mind()
+        for worker in self.living(lambda _: True):
+            worker.kill()
+        self.mind()
+
+    def close(self) -> None:
+        """Kill whoever still runs."""
+        for worker in self.workers:
+            worker.kill()

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count as count_from
 from pathlib import Path
 
 from runtime.settings import Settings
@@ -20,21 +21,22 @@ _RESTART_AFTER = 1.0  # seconds: what a supervisor waits for after an exit
 
 
 class Worker:
-    """One process of the pipeline, logging into a file."""
+    """One process of the pipeline, logging into a file; `slot` is its place among those that run."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, number: int) -> None:
-        self.log = folder / f"worker-{number}.log"
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path, number: int) -> None:
+        self.log = log
         self.number = number
+        self.slot = 0
         self.started = time.monotonic()
         self.expected = False
         """Whether its end is our doing."""
-        with self.log.open("wb") as log:
+        with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, *command],
                 env=environment,
-                cwd=folder,
+                cwd=log.parent,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
@@ -79,7 +81,14 @@ class Worker:
 
 
 class Crew:
-    """All workers of a trial. Whoever ends unasked is started again, as a supervisor would, and its end noted."""
+    """All workers of a trial. Whoever ends unasked is started again, as a supervisor would, and its end noted.
+
+    Args:
+        settings: by the names of their variables; `{slot}` in the text of one is a number that no other worker has now
+            and that one started again has again.
+        folder: where they run and log.
+        command: what a worker is.
+    """
 
     def __init__(self, settings: Mapping[str, object], folder: Path, command: Sequence[str] = PIPELINE) -> None:
         own = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
@@ -107,8 +116,13 @@ class Crew:
         begun = []
         for _ in range(count):
             self._count += 1
-            begun.append(Worker(self._command, self.environment, self._folder, self._count))
-        self.workers += begun
+            taken = {worker.slot for worker in self.living(lambda _: True)}
+            slot = next(slot for slot in count_from(1) if slot not in taken)
+            settings = {name: text.replace("{slot}", str(slot)) for name, text in self.environment.items()}
+            worker = Worker(self._command, settings, self._folder / f"worker-{self._count}.log", self._count)
+            worker.slot = slot
+            self.workers.append(worker)
+            begun.append(worker)
         return begun
 
     def mind(self) -> None:

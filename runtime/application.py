@@ -32,7 +32,7 @@ CONSUMER = {
     "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
     "queued.min.messages": 200_000,
     "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes
-    "session.timeout.ms": 45_000,
+    "heartbeat.interval.ms": 1_000,  # so soon does a worker hear that partitions move
     "max.poll.interval.ms": 60_000,  # Quix waits as long for a flush
 }
 PRODUCER = {
@@ -40,8 +40,12 @@ PRODUCER = {
     "enable.idempotence": True,  # also at-least-once: what is sent again must not change the order
     "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
     "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
-    "transaction.timeout.ms": 30_000,  # below the session's: it ends before a dead worker's partitions move
 }
+COMMIT_WITHIN = 7.0
+"""Seconds that a commit may take beyond COMMIT_INTERVAL; then the broker aborts the transaction.
+
+Until then, plus up to 10 s in which the broker looks for such ones, a killed worker's holds readers back.
+"""
 
 
 class Application(quixstreams.Application):
@@ -63,9 +67,8 @@ class Application(quixstreams.Application):
             auto_offset_reset=settings.auto_offset_reset,
             commit_interval=settings.commit_interval,
             commit_every=settings.commit_every,
-            consumer_extra_config=CONSUMER | (progress.consumer_config if settings.health_port else {}),
-            # A new id each time: nobody else can have it. It begins with the group's name, for access rules by prefix.
-            producer_extra_config={**PRODUCER, "transactional.id": f"{settings.consumer_group}-{uuid.uuid4()}"},
+            consumer_extra_config=_consumer_config(settings, progress),
+            producer_extra_config=_producer_config(settings),
             on_consumer_error=_never_suppress,
             on_processing_error=_never_suppress,
             on_producer_error=_never_suppress,
@@ -227,6 +230,22 @@ class _RunTracker(RunTracker):
         super().set_as_running()
         if stop_request.requested:
             self.stop()
+
+
+def _consumer_config(settings: Settings, progress: Progress) -> dict[str, object]:
+    """As a static member, a worker that starts again has its former self's partitions back at once."""
+    session = settings.commit_interval + COMMIT_WITHIN + 2.0  # a dead worker's transaction ends before its session
+    named = {"group.instance.id": settings.instance_id} if settings.instance_id else {}
+    watched = progress.consumer_config if settings.health_port else {}
+    return {"session.timeout.ms": int(session * 1000), **CONSUMER, **named, **watched}
+
+
+def _producer_config(settings: Settings) -> dict[str, object]:
+    """A transactional id that only this worker has; it begins with the group's name, for access rules by prefix."""
+    return PRODUCER | {
+        "transactional.id": f"{settings.consumer_group}-{settings.instance_id or uuid.uuid4()}",
+        "transaction.timeout.ms": int((settings.commit_interval + COMMIT_WITHIN) * 1000),
+    }
 
 
 def _never_suppress(*_: object) -> bool:

@@ -92,7 +92,8 @@ class Crew:
 
     def __init__(self, settings: Mapping[str, object], folder: Path, command: Sequence[str] = PIPELINE) -> None:
         own = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
-        self.environment = own | {name: str(value) for name, value in settings.items()}
+        given = {name: str(value) for name, value in settings.items()}
+        self.environment = own | {"PYTHONPATH": str(ROOT)} | given
         self.workers: list[Worker] = []
         self.exits: Counter[int] = Counter()
         """Exit codes of those that ended unasked."""

@@ -43,10 +43,9 @@ class IdCheck:
     Args:
         seed: the load's.
         partitions: of the output topic.
-        free: the values are not the load's (row 9): only ids and order are held against it.
     """
 
-    def __init__(self, seed: int, partitions: Iterable[int], *, free: bool = False) -> None:
+    def __init__(self, seed: int, partitions: Iterable[int]) -> None:
         self.counts = Counts()
         self.examples: list[str] = []
         self.pad = 0
@@ -55,7 +54,8 @@ class IdCheck:
         self.resumed: list[float] = []
         """Seconds from each fault until every partition gave a record that was written after it."""
         self._seed = seed
-        self._free = free
+        self.any_value = False
+        """Whether the values are not the load's: then only ids and order are looked at."""
         self._partitions = {number: _Partition() for number in partitions}
         self._faults: list[_Fault] = []
 
@@ -83,7 +83,7 @@ class IdCheck:
         if number is None:
             self._bad("wrong", partition, f"no id in key {key!r}")
             return
-        if not self._free and not is_right(record(self._seed, partition, number, self.pad), key, value, tag):
+        if not self.any_value and not is_right(record(self._seed, partition, number, self.pad), key, value, tag):
             self._bad("wrong", partition, f"number {number}")
         self._place(state, partition, number)
 

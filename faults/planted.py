@@ -19,7 +19,7 @@ PLANT_AT = int(os.environ.get("PLANT_AT", "0"))
 _LINGER = 500  # milliseconds
 
 
-class Faulty(Producer):  # type: ignore[misc]  (it carries no types)
+class Faulty(Producer):  # type: ignore[misc]
     """A producer that does it wrong once."""
 
     _produced = 0
@@ -55,7 +55,7 @@ class Faulty(Producer):  # type: ignore[misc]  (it carries no types)
 
 def main() -> int:
     """Run the pipeline so changed."""
-    application.Producer = Faulty  # type: ignore[misc]
+    application.Producer = Faulty  # type: ignore[attr-defined]
     if PLANT == "early":
         application.PRODUCER["linger.ms"] = _LINGER
     return pipeline.main()

@@ -24,8 +24,8 @@ from tools.cluster import Cluster
 
 SOURCE, TARGET, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
 PARTITIONS = 4
-DRAIN = 120.0
-"""Seconds that the workers have, once the load has ended, to process all that is left."""
+PATIENCE = 180.0
+"""Seconds after which what is awaited counts as never to come, however slow the machine."""
 
 _TICK = 0.05  # seconds
 _ROOM = {"log.retention.ms": "-1", "log.segment.bytes": "268435456"}
@@ -58,7 +58,7 @@ class Trial:
         nodes: of the cluster.
         properties: Kafka's own settings.
         command: what a worker is, `pipeline.py` where not given.
-        free: the output's values are not the load's.
+        detour: as of the cluster.
     """
 
     def __init__(
@@ -68,17 +68,16 @@ class Trial:
         nodes: int = 1,
         properties: Mapping[str, str] | None = None,
         command: Sequence[str] = PIPELINE,
-        free: bool = False,
+        detour: tuple[int, int] | None = None,
     ) -> None:
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.folder = Path(tempfile.mkdtemp(prefix="user-login-faults-"))
-        self.cluster = Cluster(nodes, {**_ROOM, **(properties or {})})
+        self.cluster = Cluster(nodes, {**_ROOM, **(properties or {})}, detour)
         self.partitions = list(range(PARTITIONS))
         self.sent: dict[int, int] = {}
         self.faults: dict[str, int] = {}
         self.begin = time.monotonic()
-        self._free = free
         self._command = command
         self._loads: list[subprocess.Popen[bytes]] = []
         self._follow: Audit | None = None
@@ -92,7 +91,7 @@ class Trial:
             topics = [NewTopic(name, len(self.partitions), -1) for name in (SOURCE, TARGET)]
             for future in self.admin.create_topics(topics).values():
                 future.result(30)
-            check = IdCheck(self.plan.seed, self.partitions, free=self._free)
+            check = IdCheck(self.plan.seed, self.partitions)
             self.reader = Reader(self.cluster.address, TARGET, self.partitions, check)
             self.crew = Crew(self.settings(), self.folder, self._command)
         except BaseException:
@@ -103,7 +102,7 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         for process in self._loads:
             process.kill()
-            process.wait()
+            process.communicate()
         if self._follow:
             self._follow.close()
         if hasattr(self, "crew"):
@@ -187,7 +186,7 @@ class Trial:
             time.sleep(_TICK)
         return True
 
-    def flows(self, timeout: float = 60.0) -> None:
+    def flows(self, timeout: float = PATIENCE) -> None:
         """Wait until every partition's output flows.
 
         Raises:
@@ -209,7 +208,7 @@ class Trial:
     def finish(self) -> Counts:
         """End the load, let the workers process what is left and stop them; the counts by id."""
         self.end_load()
-        self.until(lambda: not self.reader.check.waiting_for(self.sent), DRAIN)
+        self.until(lambda: not self.reader.check.waiting_for(self.sent), PATIENCE)
         self.wait(1.0)  # for what may be too many
         self.crew.stop()
         return self.reader.check.settle(self.sent)

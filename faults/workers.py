@@ -112,14 +112,15 @@ class Crew:
         self._asked[worker.number] = time.monotonic()
         worker.send(signal.SIGTERM)
 
-    def start(self, count: int = 1) -> list[Worker]:
-        """Start so many more."""
+    def start(self, count: int = 1, other: Mapping[str, str] | None = None) -> list[Worker]:
+        """Start so many more, with these other settings."""
         begun = []
         for _ in range(count):
             self._count += 1
             taken = {worker.slot for worker in self.living(lambda _: True)}
             slot = next(slot for slot in count_from(1) if slot not in taken)
-            settings = {name: text.replace("{slot}", str(slot)) for name, text in self.environment.items()}
+            given = {**self.environment, **(other or {})}
+            settings = {name: text.replace("{slot}", str(slot)) for name, text in given.items()}
             worker = Worker(self._command, settings, self._folder / f"worker-{self._count}.log", self._count)
             worker.slot = slot
             self.workers.append(worker)

@@ -12,7 +12,7 @@ from typing import Self
 from confluent_kafka.admin import AdminClient
 
 from tools.broker import Broker, BrokerError
-from tools.kafka_node import HOST, Member, choose_ports, new_cluster_id
+from tools.kafka_node import HOST, Member, Ports, choose_ports, new_cluster_id
 
 GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"
 """The topics whose leaders coordinate; each has one partition here, so that one node coordinates all of them."""
@@ -34,9 +34,12 @@ class Cluster:
     Args:
         size: how many nodes.
         properties: Kafka's own settings, over those that suit a small cluster.
+        detour: makes the first node listen on the one port and tell whoever connects there that it is at the other.
     """
 
-    def __init__(self, size: int = 3, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, size: int = 3, properties: Mapping[str, str] | None = None, detour: tuple[int, int] | None = None
+    ) -> None:
         ports = [choose_ports(None) for _ in range(size)]
         voters = ",".join(f"{number}@{HOST}:{port.controller}" for number, port in enumerate(ports, 1))
         replicas = min(size, 3)
@@ -49,6 +52,7 @@ class Cluster:
             "offsets.topic.replication.factor": str(replicas),
             "transaction.state.log.replication.factor": str(replicas),
             "transaction.state.log.min.isr": str(max(1, replicas - 1)),
+            **(_detour(ports[0], *detour) if detour else {}),
             **(properties or {}),
         }
         self.nodes = [
@@ -100,3 +104,16 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _detour(ports: Ports, listens: int, told: int) -> dict[str, str]:
+    def at(**found: int) -> str:
+        return ",".join(f"{name}://{HOST}:{port}" for name, port in found.items())
+
+    usual = {"CLIENTS": ports.clients, "INTERNAL": ports.internal}
+    names = (*usual, "CONTROLLER", "DETOUR")
+    return {
+        "listeners": at(**usual, CONTROLLER=ports.controller, DETOUR=listens),
+        "advertised.listeners": at(**usual, DETOUR=told),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
+    }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from faults.report import Report
-from faults.rows import kills, pauses, stops
+from faults.rows import brokers, kills, network, pauses, stops
 from faults.trial import Plan
 
 
@@ -21,7 +21,10 @@ class Row:
 ROWS = {
     "1": Row("exactly-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.exactly_once),
     "2": Row("at-least-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.at_least_once),
+    "3": Row("three brokers: leader, group and transaction coordinator killed", 30, 1000, brokers.one_of_three),
+    "4": Row("all brokers away for 60 s, for 200 s, absent at start", 3, 1000, brokers.all_away),
     "5": Row("SIGSTOP a worker for 5, 30, 50, 70 s", 20, 1000, pauses.workers),
+    "6": Row("network: 200 ms, 5 % lost, black hole 10, 60, 180 s, reset", 20, 1000, network.network),
     "7": Row("workers 1 -> 4 -> 2 -> 1, every 10 s", 100, 1000, stops.scaling),
     "8": Row("SIGTERM, a third within 5 s of the start", 100, 1000, stops.terminated),
     "11": Row("broker frozen (SIGSTOP) with a backlog", 20, 0, pauses.broker),

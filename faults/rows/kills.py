@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from faults.report import Goal, Report
-from faults.trial import Plan, Trial
+from faults.trial import PATIENCE, Plan, Trial
 
 WORKERS = 3
 NAMED = {"INSTANCE_ID": "worker-{slot}"}
@@ -41,12 +41,12 @@ def _kill(plan: Plan, row: str, guarantee: str) -> Report:
         trial.flows()
         for number in range(1, plan.count + 1):
             trial.wait(trial.random.uniform(*_PAUSES) * plan.pace)
-            assert trial.until(trial.crew.living, 60), "no worker came up"
+            assert trial.until(trial.crew.living, PATIENCE), "no worker came up"
             trial.random.choice(trial.crew.living()).kill()
             trial.fault("SIGKILL")
             trial.crew.start()
             trial.say(f"{number}/{plan.count} kills")
-        trial.until(lambda: not trial.reader.check.open_faults, 60)
+        trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
         report = trial.report(row, f"{guarantee}, {WORKERS} workers, SIGKILL one at random")
     if plan.count >= _FULL_COUNT:
         report.goals.append(Goal("records short of 3 million", max(0, _FULL_RECORDS - report.ids.checked), 0))

@@ -4,7 +4,7 @@ import signal
 import time
 
 from faults.report import Goal, Report
-from faults.trial import Plan, Trial
+from faults.trial import PATIENCE, Plan, Trial
 
 PAUSES = (5.0, 30.0, 50.0, 70.0)
 """Seconds for which a worker is frozen."""
@@ -36,7 +36,7 @@ def workers(plan: Plan) -> Report:
 
 
 def _freeze(trial: Trial, seconds: float) -> None:
-    assert trial.until(lambda: len(trial.crew.living()) == _WORKERS, 60), "the workers did not come up"
+    assert trial.until(lambda: len(trial.crew.living()) == _WORKERS, PATIENCE), "the workers did not come up"
     trial.wait(trial.random.uniform(1.0, 3.0))
     worker = trial.random.choice(trial.crew.living())
     worker.send(signal.SIGSTOP)
@@ -44,7 +44,7 @@ def _freeze(trial: Trial, seconds: float) -> None:
     trial.wait(seconds)
     worker.send(signal.SIGCONT)
     trial.wait(1.0)
-    trial.until(lambda: not trial.reader.check.open_faults, 60)
+    trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
 
 
 def broker(plan: Plan) -> Report:
@@ -56,14 +56,14 @@ def broker(plan: Plan) -> Report:
             trial.end_load()
             before = trial.reader.check.counts.checked
             trial.crew.start()
-            assert trial.until(lambda: trial.reader.check.counts.checked > before, 60), "no output"  # noqa: B023
+            assert trial.until(lambda: trial.reader.check.counts.checked > before, PATIENCE), "no output"  # noqa: B023
             frozen = _FROZEN[number % len(_FROZEN)]
             trial.cluster.nodes[0].pause()
             trial.fault(f"SIGSTOP of the broker for {frozen:g} s", resume=False)
             trial.wait(frozen)
             trial.cluster.nodes[0].resume()
             begin = time.monotonic()
-            assert trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), 120), "it did not go on"
+            assert trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), PATIENCE), "it did not go on"
             resumed.append(time.monotonic() - begin)
             peaks.append(max(worker.usage().get("peak", 0) for worker in trial.crew.workers) / (1 << 20))
             trial.crew.stop()

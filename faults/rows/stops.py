@@ -5,7 +5,7 @@ from pathlib import Path
 
 from faults.idcheck import percentile
 from faults.report import Goal, Report
-from faults.trial import Plan, Trial
+from faults.trial import PATIENCE, Plan, Trial
 from faults.workers import Worker
 
 STALL = 15.0
@@ -36,7 +36,7 @@ def scaling(plan: Plan) -> Report:
             trial.fault(f"to {size} workers")
             trial.wait(_EVERY * plan.pace)
             trial.say(f"{number + 1}/{plan.count} changes")
-        trial.until(lambda: not trial.reader.check.open_faults, 60)
+        trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
         report = trial.report("7", "workers 1 -> 4 -> 2 -> 1")
     _all_ended_well(report, trial.crew.stopped)
     report.times.append(Goal("longest stall, s", report.longest_stall, STALL))
@@ -73,13 +73,13 @@ def _stop(trial: Trial, worker: Worker, *, early: bool) -> None:
     before = len(trial.crew.stopped)
     if early:
         trial.wait(trial.random.uniform(0.0, _EARLY))
-        assert trial.until(lambda: _listens(worker), 10)  # none can, before its interpreter has started
+        assert trial.until(lambda: _listens(worker), PATIENCE)  # none can, before its interpreter has started
     else:
-        assert trial.until(lambda: worker.ready, 60), worker.last_line()
+        assert trial.until(lambda: worker.ready, PATIENCE), worker.last_line()
         trial.wait(trial.random.uniform(0.0, 3.0))
     trial.crew.ask_to_stop(worker)
     trial.fault("SIGTERM early" if early else "SIGTERM")
-    trial.until(lambda: len(trial.crew.stopped) > before, 120)
+    trial.until(lambda: len(trial.crew.stopped) > before, PATIENCE)
 
 
 def _listens(worker: Worker) -> bool:

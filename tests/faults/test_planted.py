@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from faults.trial import Plan, Trial
+from faults.trial import PATIENCE, Plan, Trial
 
 PLANTED = ("-m", "faults.planted")
 
@@ -29,14 +29,14 @@ BUGS = [
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant)
 def test_planted(bug: Bug) -> None:
-    """One bad record among thousands, or commits before the flush and a SIGKILL: both checks see it, and nothing else."""
+    """One bad record among thousands, or a commit before the flush and a SIGKILL: both checks see it."""
     settings = {"PROCESSING_GUARANTEE": bug.guarantee, "PLANT": bug.plant, "PLANT_AT": 1234, "COMMIT_INTERVAL": 0.1}
     plan = Plan(1, 7, 1000, settings={**settings, "INSTANCE_ID": "it"}, say=lambda _: None)
     with Trial(plan, command=PLANTED) as trial:
         (worker,) = trial.crew.start()
         trial.follow()
         trial.load(count=4000)
-        assert trial.until(lambda: trial.reader.check.counts.checked > 2000, 60)
+        assert trial.until(lambda: trial.reader.check.counts.checked > 2000, PATIENCE)
         if bug.plant == "early":
             worker.kill()
             trial.crew.start()

@@ -6,6 +6,7 @@ JSON in faults/results, and put into the table docs/faults.md. Exit code 0 if ev
 
 import argparse
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def main() -> int:
     if arguments.table:
         write_table(arguments.results)
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all that was started is ended
     train()
     rows = list(ROWS) if "all" in arguments.row else arguments.row
     reports = [run(row, arguments) for row in rows]

@@ -3,10 +3,11 @@
 Numbers rise by one in each partition, so one number and the set of those passed over say what has come.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from faults.records import is_right, number_of, record
+from faults.records import Sent, is_right, number_of, record
 
 _EXAMPLES = 10
 
@@ -20,6 +21,16 @@ class Counts:
     duplicated: int = 0
     reordered: int = 0
     wrong: int = 0
+
+
+class Judge(NamedTuple):
+    """Knows the records sent by seed, partition and number, and what key, value and tag each must come out with."""
+
+    record: Callable[[int, int, int], Sent]
+    is_right: Callable[[Sent, bytes | None, bytes | None, bytes | None], bool]
+
+
+LOGINS = Judge(record, is_right)
 
 
 @dataclass
@@ -48,14 +59,12 @@ class IdCheck:
     def __init__(self, seed: int, partitions: Iterable[int]) -> None:
         self.counts = Counts()
         self.examples: list[str] = []
-        self.pad = 0
-        """How many bytes the load's logins are longer."""
+        self.judge = LOGINS
+        """Says what was sent and whether the output is right."""
         self.longest_stall = 0.0
         self.resumed: list[float] = []
         """Seconds from each fault until every partition gave a record that was written after it."""
         self._seed = seed
-        self.any_value = False
-        """Whether the values are not the load's: then only ids and order are looked at."""
         self._partitions = {number: _Partition() for number in partitions}
         self._faults: list[_Fault] = []
 
@@ -83,7 +92,8 @@ class IdCheck:
         if number is None:
             self._bad("wrong", partition, f"no id in key {key!r}")
             return
-        if not self.any_value and not is_right(record(self._seed, partition, number, self.pad), key, value, tag):
+        sent = self.judge.record(self._seed, partition, number)
+        if not self.judge.is_right(sent, key, value, tag):
             self._bad("wrong", partition, f"number {number}")
         self._place(state, partition, number)
 

@@ -6,12 +6,14 @@ On SIGTERM, or after COUNT records, it waits until the broker has all of them an
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from faults.hostile import hostile
 from faults.records import record
 
 _TICK = 0.01  # seconds
@@ -33,6 +35,7 @@ class Load:
         self.sent = dict.fromkeys(arguments.partitions, arguments.first)
         self.error: KafkaError | None = None
         self._arguments = arguments
+        self._record = hostile if arguments.kind == "hostile" else record
         self._stopped = False
         self._producer = Producer({**_PRODUCER, "bootstrap.servers": arguments.address, "on_delivery": self._note})
         signal.signal(signal.SIGTERM, self._stop)
@@ -40,9 +43,10 @@ class Load:
 
     def run(self) -> None:
         """Send until COUNT is reached, SIGTERM comes or a record is refused; then wait until the broker has them."""
+        parent = os.getppid()
         done, count, rate = 0, self._arguments.count, self._arguments.rate
         begin = time.monotonic()
-        while not self._stopped and not self.error and (not count or done < count):
+        while not self._ended(parent) and (not count or done < count):
             allowed = int((time.monotonic() - begin) * rate) if rate else done + 1000
             if allowed - done > _CATCH_UP * rate > 0:
                 begin += (allowed - done) / rate - _CATCH_UP
@@ -55,7 +59,7 @@ class Load:
             pass
 
     def _send(self, partition: int) -> None:
-        sent = record(self._arguments.seed, partition, self.sent[partition], self._arguments.pad)
+        sent = self._record(self._arguments.seed, partition, self.sent[partition], self._arguments.pad)
         headers = [("trace", b"%d" % partition)] if self.sent[partition] % 7 == 0 else None
         while True:
             try:
@@ -64,6 +68,9 @@ class Load:
             except BufferError:
                 self._producer.poll(0.1)
         self.sent[partition] += 1
+
+    def _ended(self, parent: int) -> bool:
+        return self._stopped or self.error is not None or os.getppid() != parent
 
     def _note(self, error: KafkaError | None, _message: Message) -> None:
         self.error = self.error or error
@@ -80,6 +87,7 @@ def main() -> int:
     parser.add_argument("--partitions", type=int, nargs="+", required=True)
     parser.add_argument("--rate", type=float, default=0.0, help="records per second; 0 for as fast as it goes")
     parser.add_argument("--count", type=int, default=0, help="0 for no end")
+    parser.add_argument("--kind", choices=("logins", "hostile"), default="logins")
     parser.add_argument("--pad", type=int, default=0, help="bytes that each login is longer")
     parser.add_argument("--first", type=int, default=0, help="the first record's number in each partition")
     parser.add_argument("--seed", type=int, required=True)

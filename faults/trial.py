@@ -1,25 +1,24 @@
 """One row's stage: a cluster, two topics, the load, the workers and both checks; what happens there is the row's."""
 
-import json
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from faults.audit import Audit
-from faults.idcheck import Counts, IdCheck, percentile
+from faults.idcheck import LOGINS, Counts, IdCheck, percentile
 from faults.reader import Reader
+from faults.records import record
 from faults.report import Goal, Report
-from faults.workers import PIPELINE, ROOT, Crew
+from faults.sending import Sending
+from faults.workers import PIPELINE, Crew
 from tools.cluster import Cluster
 
 SOURCE, TARGET, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
@@ -79,7 +78,7 @@ class Trial:
         self.faults: dict[str, int] = {}
         self.begin = time.monotonic()
         self._command = command
-        self._loads: list[subprocess.Popen[bytes]] = []
+        self._loads: list[Sending] = []
         self._follow: Audit | None = None
         self.crew: Crew
         self.reader: Reader
@@ -100,9 +99,8 @@ class Trial:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._loads:
-            process.kill()
-            process.communicate()
+        for sending in self._loads:
+            sending.close()
         if self._follow:
             self._follow.close()
         if hasattr(self, "crew"):
@@ -117,33 +115,20 @@ class Trial:
         own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP}
         return {**own, "input": SOURCE, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **self.plan.settings}
 
-    def load(
-        self, *, count: int = 0, rate: float | None = None, partitions: Sequence[int] | None = None, pad: int = 0
-    ) -> None:
-        """Start to send: to all partitions at the plan's rate, without end, where nothing else is said."""
-        self.reader.check.pad = pad
+    def load(self, *, count: int = 0, partitions: Sequence[int] | None = None, **other: float | str) -> None:
+        """Start to send: to all partitions at the plan's rate, without end, where nothing else is said.
+
+        Args:
+            count: of records; 0 for no end.
+            partitions: where to.
+            other: further options of faults.load.
+        """
         places = partitions or self.partitions
-        arguments = {
-            "--address": [self.cluster.address],
-            "--topic": [SOURCE],
-            "--partitions": places,
-            "--rate": [self.plan.rate if rate is None else rate],
-            "--count": [count],
-            "--seed": [self.plan.seed],
-            "--pad": [pad],
-            "--first": [self.sent.get(places[0], 0)],
-        }
-        command = [str(word) for name, values in arguments.items() for word in (name, *values)]
-        with (self.folder / f"load-{len(self._loads)}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "faults.load", *command],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._loads.append(process)
+        if "pad" in other:
+            self.reader.check.judge = LOGINS._replace(record=partial(record, pad=int(other["pad"])))
+        options = {"rate": self.plan.rate, "count": count, "seed": self.plan.seed, "first": self.sent.get(places[0], 0)}
+        where = {"address": self.cluster.address, "topic": SOURCE}
+        self._loads.append(Sending(places, {**where, **options, **other}, self.folder / f"load-{len(self._loads)}.log"))
 
     def follow(self) -> None:
         """Start tools.verify beside it all."""
@@ -156,14 +141,8 @@ class Trial:
         Raises:
             AssertionError: the load has failed, which says nothing about the pipeline.
         """
-        for process in self._loads:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            printed, _ = process.communicate(timeout=300)
-            told = json.loads(printed or "{}")
-            assert process.returncode == 0, f"the load failed: {told}"
-            for partition, number in told["sent"].items():
-                self.sent[int(partition)] = number
+        for sending in self._loads:
+            self.sent |= sending.end()
         self._loads.clear()
 
     def fault(self, kind: str, *, resume: bool = True) -> None:

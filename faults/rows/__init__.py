@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from faults.report import Report
-from faults.rows import brokers, kills, network, pauses, stops
+from faults.rows import brokers, changes, hostile, kills, network, pauses, soak, stops
 from faults.trial import Plan
 
 
@@ -27,5 +27,8 @@ ROWS = {
     "6": Row("network: 200 ms, 5 % lost, black hole 10, 60, 180 s, reset", 20, 1000, network.network),
     "7": Row("workers 1 -> 4 -> 2 -> 1, every 10 s", 100, 1000, stops.scaling),
     "8": Row("SIGTERM, a third within 5 s of the start", 100, 1000, stops.terminated),
+    "9": Row("hostile values: the corpus, the size limit, mutants", 1_000_000, 5000, hostile.values),
+    "10": Row("soak: memory, files and threads stay flat", 0, 20_000, soak.soak),
     "11": Row("broker frozen (SIGSTOP) with a backlog", 20, 0, pauses.broker),
+    "12": Row("partitions added, input deleted, disk full, clock stepped by 1 h", 3, 500, changes.changes),
 }

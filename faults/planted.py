@@ -48,9 +48,9 @@ class Faulty(Producer):  # type: ignore[misc]
         elif PLANT == "swap":
             self._held = record
 
-    def flush(self, *arguments: Any) -> int:  # noqa: ANN401  (as the original's)
+    def flush(self, *arguments: Any, **named: Any) -> int:  # noqa: ANN401  (as the original's)
         """Say that all is there, where the bug is to commit too early."""
-        return 0 if PLANT == "early" else int(super().flush(*arguments))
+        return 0 if PLANT == "early" else int(super().flush(*arguments, **named))
 
 
 def main() -> int:

@@ -30,12 +30,13 @@ BUGS = [
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant)
 def test_planted(bug: Bug) -> None:
     """One bad record among thousands, or a commit before the flush and a SIGKILL: both checks see it."""
-    settings = {"PROCESSING_GUARANTEE": bug.guarantee, "PLANT": bug.plant, "PLANT_AT": 1234, "COMMIT_INTERVAL": 0.1}
+    settings = {"PROCESSING_GUARANTEE": bug.guarantee, "PLANT": bug.plant, "COMMIT_INTERVAL": 0.1}
+    settings["PLANT_AT"] = 0 if bug.plant == "early" else 1234
     plan = Plan(1, 7, 1000, settings={**settings, "INSTANCE_ID": "it"}, say=lambda _: None)
     with Trial(plan, command=PLANTED) as trial:
         (worker,) = trial.crew.start()
         trial.follow()
-        trial.load(count=4000)
+        trial.load(count=0 if bug.plant == "early" else 4000)
         assert trial.until(lambda: trial.reader.check.counts.checked > 2000, PATIENCE)
         if bug.plant == "early":
             worker.kill()

@@ -26,6 +26,10 @@ PARTITIONS = 4
 PATIENCE = 180.0
 """Seconds after which what is awaited counts as never to come, however slow the machine."""
 
+NAMED = {"INSTANCE_ID": "worker-{slot}"}
+"""Each worker has a name that it keeps, as in a StatefulSet."""
+NAMELESS = {"INSTANCE_ID": ""}
+
 _TICK = 0.05  # seconds
 _ROOM = {"log.retention.ms": "-1", "log.segment.bytes": "268435456"}
 
@@ -113,7 +117,7 @@ class Trial:
     def settings(self) -> dict[str, object]:
         """The workers' settings, by the names of their variables."""
         own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP}
-        return {**own, "input": SOURCE, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **self.plan.settings}
+        return {**own, "input": SOURCE, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **NAMED, **self.plan.settings}
 
     def load(self, *, count: int = 0, partitions: Sequence[int] | None = None, **other: float | str) -> None:
         """Start to send: to all partitions at the plan's rate, without end, where nothing else is said.

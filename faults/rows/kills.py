@@ -6,8 +6,6 @@ from faults.report import Goal, Report
 from faults.trial import PATIENCE, Plan, Trial
 
 WORKERS = 3
-NAMED = {"INSTANCE_ID": "worker-{slot}"}
-"""Each worker has a name that it keeps, as in a StatefulSet."""
 RESUME_WITHIN = 15.0
 """Seconds after a kill in which output has to flow on from every partition, at p99."""
 
@@ -33,7 +31,7 @@ def at_least_once(plan: Plan) -> Report:
 
 
 def _kill(plan: Plan, row: str, guarantee: str) -> Report:
-    plan = replace(plan, settings={**NAMED, **plan.settings, "PROCESSING_GUARANTEE": guarantee})
+    plan = replace(plan, settings={**plan.settings, "PROCESSING_GUARANTEE": guarantee})
     with Trial(plan) as trial:
         trial.crew.start(WORKERS)
         trial.load()

@@ -1,11 +1,12 @@
 """Rows 7 and 8: workers that come and go as they are told."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from faults.idcheck import percentile
 from faults.report import Goal, Report
-from faults.trial import PATIENCE, Plan, Trial
+from faults.trial import NAMELESS, PATIENCE, Plan, Trial
 from faults.workers import Worker
 
 STALL = 15.0
@@ -21,7 +22,8 @@ _EARLY = 5.0  # seconds after the start
 
 
 def scaling(plan: Plan) -> Report:
-    """Row 7."""
+    """Row 7; the workers come and go for good, so they have no names to keep."""
+    plan = replace(plan, settings={**NAMELESS, **plan.settings})
     with Trial(plan) as trial:
         trial.crew.start()
         trial.load()
@@ -45,6 +47,7 @@ def scaling(plan: Plan) -> Report:
 
 def terminated(plan: Plan) -> Report:
     """Row 8; a tenth as many are stopped with the broker away."""
+    plan = replace(plan, settings={**NAMELESS, **plan.settings})
     with Trial(plan) as trial:
         trial.crew.start()
         trial.load()

@@ -46,6 +46,8 @@ COMMIT_WITHIN = 7.0
 
 Until then, plus up to 10 s in which the broker looks for such ones, a killed worker's holds readers back.
 """
+NAMED_COMMIT_WITHIN = 30.0
+"""The same with an INSTANCE_ID: a killed worker's next self ends its transaction, so a slow broker may have longer."""
 
 
 class Application(quixstreams.Application):
@@ -234,7 +236,7 @@ class _RunTracker(RunTracker):
 
 def _consumer_config(settings: Settings, progress: Progress) -> dict[str, object]:
     """As a static member, a worker that starts again has its former self's partitions back at once."""
-    session = settings.commit_interval + COMMIT_WITHIN + 2.0  # a dead worker's transaction ends before its session
+    session = settings.commit_interval + COMMIT_WITHIN + 2.0  # a dead one's transaction times out before its session
     named = {"group.instance.id": settings.instance_id} if settings.instance_id else {}
     watched = progress.consumer_config if settings.health_port else {}
     return {"session.timeout.ms": int(session * 1000), **CONSUMER, **named, **watched}
@@ -242,9 +244,10 @@ def _consumer_config(settings: Settings, progress: Progress) -> dict[str, object
 
 def _producer_config(settings: Settings) -> dict[str, object]:
     """A transactional id that only this worker has; it begins with the group's name, for access rules by prefix."""
+    within = NAMED_COMMIT_WITHIN if settings.instance_id else COMMIT_WITHIN
     return PRODUCER | {
         "transactional.id": f"{settings.consumer_group}-{settings.instance_id or uuid.uuid4()}",
-        "transaction.timeout.ms": int((settings.commit_interval + COMMIT_WITHIN) * 1000),
+        "transaction.timeout.ms": int((settings.commit_interval + within) * 1000),
     }
 
 

@@ -221,7 +221,7 @@ class Trial:
     @property
     def _audited(self) -> dict[str, str]:
         """What tools.verify goes by: the workers' settings, but for the detour that their connection may take."""
-        return self.crew.environment | {"Quix__Broker__Address": self.cluster.address}
+        return self.crew.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
 
     def _audit(self, report: Report) -> None:
         if self._follow:

@@ -33,6 +33,7 @@ CONSUMER = {
     "queued.min.messages": 200_000,
     "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes
     "heartbeat.interval.ms": 1_000,  # so soon does a worker hear that partitions move
+    "topic.metadata.refresh.interval.ms": 30_000,  # so soon is a new partition read; librdkafka's is five minutes
     "max.poll.interval.ms": 60_000,  # Quix waits as long for a flush
 }
 PRODUCER = {

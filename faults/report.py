@@ -80,7 +80,7 @@ class Report:
             *(f"  {name}: {value:,.2f}" for name, value in self.figures.items()),
             *(
                 f"  {'met' if goal.met else 'MISSED'}: {goal.name} {goal.value:g} <= {goal.most:g}"
-                for goal in self.goals
+                for goal in self.all_goals
             ),
             *(f"  note: {note}" for note in self.notes),
         ]

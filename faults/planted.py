@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 import pipeline
-from runtime import application
+from runtime import application, clients
 
 PLANT = os.environ.get("PLANT", "")
 PLANT_AT = int(os.environ.get("PLANT_AT", "0"))
@@ -57,7 +57,7 @@ def main() -> int:
     """Run the pipeline so changed."""
     application.Producer = Faulty  # type: ignore[attr-defined]
     if PLANT == "early":
-        application.PRODUCER["linger.ms"] = _LINGER
+        clients.PRODUCER["linger.ms"] = _LINGER
     return pipeline.main()
 
 

@@ -5,7 +5,6 @@ tests/runtime/test_private_names.py fails, and says where to look, when those na
 
 import gc
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from quixstreams.models import Topic
 from quixstreams.runtracker import RunTracker
 
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
+from runtime.clients import consumer_config, producer_config
 from runtime.errors import Failed, Stopped
 from runtime.health import Health
 from runtime.output import Output
@@ -27,28 +27,6 @@ from runtime.sink import Sink
 from runtime.stopping import stop_request
 from runtime.topics import open_topics
 from runtime.totals import Totals
-
-CONSUMER = {
-    "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
-    "queued.min.messages": 200_000,
-    "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes
-    "heartbeat.interval.ms": 1_000,  # so soon does a worker hear that partitions move
-    "topic.metadata.refresh.interval.ms": 30_000,  # so soon is a new partition read; librdkafka's is five minutes
-    "max.poll.interval.ms": 60_000,  # Quix waits as long for a flush
-}
-PRODUCER = {
-    "compression.type": "lz4",
-    "enable.idempotence": True,  # also at-least-once: what is sent again must not change the order
-    "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
-    "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
-}
-COMMIT_WITHIN = 7.0
-"""Seconds that a commit may take beyond COMMIT_INTERVAL; then the broker aborts the transaction.
-
-Until then, plus up to 10 s in which the broker looks for such ones, a killed worker's holds readers back.
-"""
-NAMED_COMMIT_WITHIN = 30.0
-"""The same with an INSTANCE_ID: a killed worker's next self ends its transaction, so a slow broker may have longer."""
 
 
 class Application(quixstreams.Application):
@@ -70,8 +48,9 @@ class Application(quixstreams.Application):
             auto_offset_reset=settings.auto_offset_reset,
             commit_interval=settings.commit_interval,
             commit_every=settings.commit_every,
-            consumer_extra_config=_consumer_config(settings, progress),
-            producer_extra_config=_producer_config(settings),
+            consumer_extra_config=consumer_config(settings)
+            | (progress.consumer_config if settings.health_port else {}),
+            producer_extra_config=producer_config(settings),
             on_consumer_error=_never_suppress,
             on_processing_error=_never_suppress,
             on_producer_error=_never_suppress,
@@ -233,23 +212,6 @@ class _RunTracker(RunTracker):
         super().set_as_running()
         if stop_request.requested:
             self.stop()
-
-
-def _consumer_config(settings: Settings, progress: Progress) -> dict[str, object]:
-    """As a static member, a worker that starts again has its former self's partitions back at once."""
-    session = settings.commit_interval + COMMIT_WITHIN + 2.0  # a dead one's transaction times out before its session
-    named = {"group.instance.id": settings.instance_id} if settings.instance_id else {}
-    watched = progress.consumer_config if settings.health_port else {}
-    return {"session.timeout.ms": int(session * 1000), **CONSUMER, **named, **watched}
-
-
-def _producer_config(settings: Settings) -> dict[str, object]:
-    """A transactional id that only this worker has; it begins with the group's name, for access rules by prefix."""
-    within = NAMED_COMMIT_WITHIN if settings.instance_id else COMMIT_WITHIN
-    return PRODUCER | {
-        "transactional.id": f"{settings.consumer_group}-{settings.instance_id or uuid.uuid4()}",
-        "transaction.timeout.ms": int((settings.commit_interval + within) * 1000),
-    }
 
 
 def _never_suppress(*_: object) -> bool:

@@ -113,7 +113,7 @@ def _detour(ports: Ports, listens: int, told: int) -> dict[str, str]:
     usual = {"CLIENTS": ports.clients, "INTERNAL": ports.internal}
     names = (*usual, "CONTROLLER", "DETOUR")
     return {
-        "listeners": at(**usual, CONTROLLER=ports.controller, DETOUR=listens),
+        "listeners": at(DETOUR=listens),
         "advertised.listeners": at(**usual, DETOUR=told),
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
     }

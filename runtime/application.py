@@ -5,7 +5,6 @@ tests/runtime/test_private_names.py fails, and says where to look, when those na
 
 import gc
 import time
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from quixstreams.models import Topic
 from quixstreams.runtracker import RunTracker
 
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
+from runtime.clients import consumer_config, producer_config
 from runtime.errors import Failed, Stopped
 from runtime.health import Health
 from runtime.output import Output
@@ -27,21 +27,6 @@ from runtime.sink import Sink
 from runtime.stopping import stop_request
 from runtime.topics import open_topics
 from runtime.totals import Totals
-
-CONSUMER = {
-    "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
-    "queued.min.messages": 200_000,
-    "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes
-    "session.timeout.ms": 45_000,
-    "max.poll.interval.ms": 60_000,  # Quix waits as long for a flush
-}
-PRODUCER = {
-    "compression.type": "lz4",
-    "enable.idempotence": True,  # also at-least-once: what is sent again must not change the order
-    "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
-    "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
-    "transaction.timeout.ms": 30_000,  # below the session's: it ends before a dead worker's partitions move
-}
 
 
 class Application(quixstreams.Application):
@@ -63,9 +48,9 @@ class Application(quixstreams.Application):
             auto_offset_reset=settings.auto_offset_reset,
             commit_interval=settings.commit_interval,
             commit_every=settings.commit_every,
-            consumer_extra_config=CONSUMER | (progress.consumer_config if settings.health_port else {}),
-            # A new id each time: nobody else can have it. It begins with the group's name, for access rules by prefix.
-            producer_extra_config={**PRODUCER, "transactional.id": f"{settings.consumer_group}-{uuid.uuid4()}"},
+            consumer_extra_config=consumer_config(settings)
+            | (progress.consumer_config if settings.health_port else {}),
+            producer_extra_config=producer_config(settings),
             on_consumer_error=_never_suppress,
             on_processing_error=_never_suppress,
             on_producer_error=_never_suppress,

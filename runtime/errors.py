@@ -81,6 +81,7 @@ _UNAVAILABLE = {
     KafkaError._TIMED_OUT,
     KafkaError._MSG_TIMED_OUT,
 }
+_FENCED = {KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID, KafkaError.PRODUCER_FENCED}
 _UNFIT = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
     KafkaError.ILLEGAL_SASL_STATE: "the broker asks for no SASL there: check BROKER_SECURITY_PROTOCOL",
@@ -135,6 +136,11 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
         return Failed(
             f"a batch of the input topic can't be unpacked: {error.str()}; move the group past it with "
             "kafka-consumer-groups --reset-offsets, and see SECURITY.md for what keeps such batches out"
+        )
+    if code in _FENCED:
+        return Failed(
+            f"another worker has taken this one's place, or its commit took too long, so the broker refused it "
+            f"({error.str()}): start it again; give each worker an INSTANCE_ID of its own, or none"
         )
     if code in _UNAVAILABLE:
         hint = ("", "") if cloud else (" (Quix__Broker__Address)", f"; {START_ONE}")

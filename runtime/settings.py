@@ -20,6 +20,7 @@ Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) el
 Text = Annotated[str | None, Unset]
 Secret = Annotated[SecretStr | None, Unset]
 Name = Annotated[str, Field(pattern=r"\S")]
+Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
@@ -138,6 +139,9 @@ class Settings(BrokerSettings):
     """All settings of the pipeline."""
 
     consumer_group: Name = named("Quix__Consumer_Group", "user-login-pipeline", "text")
+    instance_id: Annotated[Instance | None, Unset] = named(
+        "INSTANCE_ID", None, "a name that this worker keeps and no other of its group has"
+    )
     input: Topic = named("input", "user-login", "a topic's name")
     output: Topic = named("output", "processed-user-login", "another topic's name")
     processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = named(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Self
 
 from tools.kafka_files import KAFKA_VERSION, BrokerError, java, java_version, relock, remove_old
-from tools.kafka_node import FULL_SPEED, HOST, QUICK_START, aot_cache, choose_ports, command, prepare
+from tools.kafka_node import FULL_SPEED, HOST, QUICK_START, Member, aot_cache, choose_ports, command, prepare
 from tools.kafka_probe import Probe
 
 __all__ = ["FULL_SPEED", "QUICK_START", "Broker", "BrokerError", "train"]
@@ -49,6 +49,7 @@ class Broker:
         properties: Kafka's own settings, over those that suit one small node. The listener for clients is called
             `CLIENTS`; what Kafka itself uses stays plain, so a secured broker needs settings for `CLIENTS` only.
         jvm: flags for Java. The default starts fast; `FULL_SPEED` runs fast.
+        member: what it keeps as one of several nodes (tools/cluster.py).
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Broker:
         data: Path | None = None,
         properties: Mapping[str, str] | None = None,
         jvm: Sequence[str] = QUICK_START,
+        member: Member | None = None,
     ) -> None:
         self.port = port
+        self._member = member
         self._folder = data
         self._temporary = data is None
         self._properties = dict(properties or {})
@@ -102,9 +105,9 @@ class Broker:
         atexit.register(self.close)
         for _ in range(_CLASHES):
             self.kill()  # lets go of what a former run left
-            ports = choose_ports(given)
+            ports, cluster = self._member or (choose_ports(given), None)
             self.port = ports.clients
-            probe = Probe(HOST, ports.internal, prepare(self.folder, ports, self._properties))
+            probe = Probe(HOST, ports.internal, prepare(self.folder, ports, self._properties, cluster))
             self._launch()
             if self._answers(probe, deadline):
                 return
@@ -225,9 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.broker", description=f"An Apache Kafka {KAFKA_VERSION} to try things with."
     )
-    parser.add_argument(
-        "--port", type=int, default=29092, help="where it listens on this machine (default: %(default)s)"
-    )
+    parser.add_argument("--port", type=int, default=29092, help="where it listens here (default: %(default)s)")
     parser.add_argument("--relock", action="store_true", help="write tools/kafka.lock anew instead")
     arguments = parser.parse_args()
     if arguments.relock:

@@ -52,6 +52,13 @@ class Ports(NamedTuple):
     controller: int
 
 
+class Member(NamedTuple):
+    """What a node of several keeps, start after start: its ports, and the id of their cluster."""
+
+    ports: Ports
+    cluster: str
+
+
 def choose_ports(clients: int | None) -> Ports:
     """Three ports that are free now; the first is the given one, if any.
 
@@ -66,10 +73,11 @@ def choose_ports(clients: int | None) -> Ports:
         return Ports(clients, _free_port(bound), _free_port(bound))
 
 
-def prepare(folder: Path, ports: Ports, properties: Mapping[str, str]) -> str:
+def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: str | None = None) -> str:
     """Write the settings, and a data folder if there is none yet, into `folder`; the id of the node's cluster.
 
     `listeners` among the properties come on top of the node's own.
+    The id is a new one where there was no data folder and none is given.
 
     Raises:
         BrokerError: Kafka's own tool refuses the settings.
@@ -82,7 +90,7 @@ def prepare(folder: Path, ports: Ports, properties: Mapping[str, str]) -> str:
     settings.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
     meta = folder / "data" / "meta.properties"
     if not meta.exists():
-        _format(settings, meta, merged["node.id"])
+        _format(settings, meta, merged["node.id"], cluster or new_cluster_id())
     return next(word.removeprefix("cluster.id=") for word in meta.read_text().split() if word.startswith("cluster.id="))
 
 
@@ -116,12 +124,16 @@ def _class_path() -> str:
     return os.pathsep.join(map(str, jars()))
 
 
-def _format(settings: Path, meta: Path, node: str) -> None:
+def new_cluster_id() -> str:
+    """An id for a new cluster."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _format(settings: Path, meta: Path, node: str, cluster: str) -> None:
     """Make a data folder as `kafka-storage format` does: without it Kafka leaves its newer features off.
 
     What that tool writes beside the ids is always the same, so its second is spent only once.
     """
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     kept = cache_folder() / f"bootstrap-{KAFKA_VERSION}.checkpoint"
     made = meta.with_name("bootstrap.checkpoint")
     meta.parent.mkdir(exist_ok=True)

@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
-from runtime import application
+from runtime import clients
+from runtime.settings import Settings
 from tests.deploy.conftest import ROOT, Rendered
 
-CONSUMER: dict[str, Any] = application.CONSUMER
-PRODUCER: dict[str, Any] = application.PRODUCER
+CONSUMER: dict[str, Any] = clients.CONSUMER
+PRODUCER: dict[str, Any] = clients.PRODUCER
 
 
 def test_probes(overlay: Rendered) -> None:
@@ -30,7 +31,7 @@ def test_time_to_start(overlay: Rendered) -> None:
 def test_time_to_stop(overlay: Rendered) -> None:
     """The grace period is above what a stop can take: a flush, then a commit that is tried three times."""
     flush = CONSUMER["max.poll.interval.ms"] / 1000  # Quix's flush time-out
-    commit = 3 * PRODUCER["transaction.timeout.ms"] / 1000
+    commit = 3 * (Settings.model_fields["commit_interval"].default + clients.NAMED_COMMIT_WITHIN)
     assert overlay.pod["terminationGracePeriodSeconds"] > flush + commit
 
 

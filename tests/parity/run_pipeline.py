@@ -31,7 +31,7 @@ from confluent_kafka import Message
 from quixstreams import message_context
 
 import pipeline
-from runtime import application, batching
+from runtime import application, batching, clients
 from transforms import Malformed, upper_device_type
 
 STOP_AT = int(os.environ.get("STOP_AT", "0"))
@@ -91,7 +91,7 @@ def main() -> int:
     pipeline.build = partial(pipeline.build, batched=os.environ.get("LOOP", "batches") != "stock")
     batching.BATCH = int(os.environ.get("BATCH", batching.BATCH))
     if session_timeout := os.environ.get("SESSION_TIMEOUT_MS"):
-        application.CONSUMER |= {
+        clients.CONSUMER |= {
             "session.timeout.ms": int(session_timeout),
             "heartbeat.interval.ms": int(session_timeout) // 12,
         }

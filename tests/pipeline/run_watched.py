@@ -20,7 +20,7 @@ if __name__ == "__main__":
 from confluent_kafka import Message
 
 import pipeline
-from runtime import application, batching, health, progress
+from runtime import application, batching, clients, health, progress
 from transforms import Malformed, upper_device_type
 
 NOWHERE = os.devnull + "/none"
@@ -53,7 +53,7 @@ def main() -> int:
     """Run the pipeline so changed."""
     pipeline.TRANSFORMS = (stuck,)
     application.Batches = PausedBatches  # type: ignore[attr-defined]
-    application.CONSUMER |= {"queued.max.messages.kbytes": 100, "fetch.message.max.bytes": 10_000}
+    clients.CONSUMER |= {"queued.max.messages.kbytes": 100, "fetch.message.max.bytes": 10_000}
     health.READY_WITHIN, health.LIVE_WITHIN = 1.0, 2.0
     progress.STALL_AFTER, progress.SILENT_AFTER = 2.0, 4.0
     return pipeline.main()

@@ -29,7 +29,7 @@ UNSET = {
     *("Quix__Sdk__Token", "Quix__Portal__Api", "Quix__Workspace__Id"),
     *("BROKER_SECURITY_PROTOCOL", "BROKER_SASL_MECHANISM", "BROKER_SASL_USERNAME"),
     *("BROKER_SASL_PASSWORD", "BROKER_SSL_CA_LOCATION", "BROKER_SSL_CERTIFICATE_LOCATION"),
-    *("BROKER_SSL_KEY_LOCATION", "BROKER_SSL_KEY_PASSWORD"),
+    *("BROKER_SSL_KEY_LOCATION", "BROKER_SSL_KEY_PASSWORD", "INSTANCE_ID"),
 }
 
 TAKEN = [
@@ -43,6 +43,8 @@ TAKEN = [
     ("AUTO_CREATE_TOPICS", "true", True),
     ("AUTO_CREATE_TOPICS", "1", True),
     ("AUTO_CREATE_TOPICS", "off", False),
+    ("INSTANCE_ID", "worker-1", "worker-1"),
+    ("INSTANCE_ID", "", None),
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "JSON", "json"),
     ("HEALTH_PORT", "8080", 8080),
@@ -68,6 +70,7 @@ WRONG = [
     ("PROCESSING_GUARANTEE", "at-most-once", "exactly-once or at-least-once"),
     ("PROCESSING_GUARANTEE", "", "exactly-once or at-least-once"),
     ("AUTO_OFFSET_RESET", "begin", "earliest, latest or error"),
+    ("INSTANCE_ID", "two words", "a name that this worker keeps"),
     ("AUTO_CREATE_TOPICS", "perhaps", "true or false"),
     ("LOG_LEVEL", "TRACE", "DEBUG, INFO, WARNING or ERROR"),
     ("LOG_FORMAT", "xml", "text or json"),

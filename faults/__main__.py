@@ -1,0 +1,65 @@
+"""The programme of faults: `make faults`, or `python -m faults --row 1 --n 300 --seed 7`.
+
+Each row runs on an embedded Kafka of its own, so that several can run at once. What a row found is printed, kept as
+JSON in faults/results, and put into the table docs/faults.md. Exit code 0 if every goal was met.
+"""
+
+import argparse
+import random
+import signal
+import sys
+from pathlib import Path
+
+from faults.report import Report, about
+from faults.rows import ROWS
+from faults.table import write_table
+from faults.trial import Plan
+from tools.broker import train
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """Run the rows asked for, one after the other."""
+    parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument("--row", nargs="+", choices=[*ROWS, "all"], default=["all"], help="which (default: all)")
+    parser.add_argument("--n", type=int, help="how many faults (default: the row's own)")
+    parser.add_argument("--seed", type=int, help="of all that is drawn (default: a new one)")
+    parser.add_argument("--rate", type=float, help="the load's records per second (default: the row's own)")
+    parser.add_argument("--minutes", type=float, default=0.0, help="row 10's length (default: 120)")
+    parser.add_argument("--pace", type=float, default=1.0, help="the pauses, over the usual ones (default: 1)")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the workers")
+    parser.add_argument("--no-verify", action="store_true", help="leave tools.verify out")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where to write (default: faults/results)")
+    parser.add_argument("--table", action="store_true", help="only write the table anew from the results")
+    arguments = parser.parse_args()
+    if arguments.table:
+        write_table(arguments.results)
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all that was started is ended
+    train()
+    rows = list(ROWS) if "all" in arguments.row else arguments.row
+    reports = [run(row, arguments) for row in rows]
+    return 0 if all(report.ok for report in reports) else 1
+
+
+def run(row: str, arguments: argparse.Namespace) -> Report:
+    """Run one row, print what it found, and write it down."""
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 16)
+    count = arguments.n or ROWS[row].count
+    rate = ROWS[row].rate if arguments.rate is None else arguments.rate
+    settings = dict(pair.split("=", 1) for pair in arguments.set)
+    print(f"row {row}: {ROWS[row].title}; {count} faults, seed {seed}", flush=True)
+    plan = Plan(count, seed, rate, arguments.pace, not arguments.no_verify, settings, arguments.minutes)
+    report = ROWS[row].run(plan)
+    report.command = f"make faults ROW={row} N={count} SEED={seed}"
+    report.title = ROWS[row].title
+    report.about = about()
+    print("\n".join(report.lines()), flush=True)
+    report.write(arguments.results)
+    write_table(arguments.results)
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Hostile values (row 9): the JSON corpus, sizes about the output topic's limit, and mutants of all that.
+
+What has to become of each is said by the tests' second reading of the contract, which shares no code with the map.
+"""
+
+import hashlib
+import json
+import random
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from faults.records import Sent, record
+from tests.transforms.oracle import OK, read
+from transforms import original
+
+LIMIT = 20_000
+"""The output topic's max.message.bytes."""
+
+_CORPUS = Path(__file__).parent.parent / "tests" / "corpus"
+_SURELY_FITS, _SURELY_NOT = LIMIT - 400, LIMIT
+_SIZES = range(LIMIT - 700, LIMIT + 200)  # of values; each once, in the first partition
+_GROWING = "ß"  # one character that becomes two
+_SHARE_OF_LOGINS = 0.7
+_MOST_GROWTH = 6  # a control character becomes \\u0000 in a tag
+_TRAPS = (
+    b"\x00",
+    b"\xff",
+    b"\\u0000",
+    b"\\ud800",
+    b"{",
+    b"}",
+    b'"',
+    b"NaN",
+    b"1e999",
+    b'"device_type":',
+    b"\xef\xbb\xbf",
+)
+
+
+def value_of(seed: int, partition: int, number: int) -> bytes | None:
+    """Give the value that has this number: first the sizes or the corpus, then mutants without end."""
+    if partition == 0:
+        if number < len(_SIZES):
+            return _sized(_SIZES[number])
+        number -= len(_SIZES)
+    if number < len(corpus()):
+        return corpus()[number]
+    return _mutant(random.Random(f"{seed} {partition} {number}"), seed, partition, number)
+
+
+def hostile(seed: int, partition: int, number: int, _pad: int = 0) -> Sent:
+    """Give the record that has this number, as faults.records.record does; what it becomes is for `judge` to say."""
+    return Sent(b"%d:%d" % (partition, number), value_of(seed, partition, number), None, None)
+
+
+def judge(sent: Sent, value: bytes | None, tag: bytes | None) -> bool:
+    """Whether `value` and the tag are what the contract makes of the record sent."""
+    reading = read(sent.value)
+    if tag == b"too_large":
+        return _is_stub(sent, reading.output, value)
+    if reading.verdict == OK:
+        return tag is None and value == reading.output and len(value or b"") < _SURELY_NOT
+    return tag == reading.verdict.encode() and (value is None if sent.value is None else _holds(value, sent.value))
+
+
+@cache
+def corpus() -> tuple[bytes | None, ...]:
+    """The values of all cases."""
+    lines = [line for file in sorted(_CORPUS.glob("*.jsonl")) for line in file.read_text("ascii").splitlines()]
+    return tuple(_put_together(json.loads(line)["value"]) for line in lines)
+
+
+def _put_together(spelled: Any) -> bytes | None:  # noqa: ANN401  (as tests/corpus/README.md describes it)
+    if spelled is None or isinstance(spelled, str):
+        return None if spelled is None else spelled.encode()
+    return b"".join(
+        part.encode()
+        if isinstance(part, str)
+        else bytes.fromhex(part["hex"])
+        if "hex" in part
+        else part["repeat"].encode() * part["times"]
+        for part in spelled
+    )
+
+
+def _sized(size: int) -> bytes:
+    start, end = f'{{"device_type":"{_GROWING * 9}","x":"'.encode(), b'"}'
+    return start + b"x" * (size - len(start) - len(end)) + end
+
+
+def _mutant(chance: random.Random, seed: int, partition: int, number: int) -> bytes:
+    """Change a login, or a value of the corpus, in one to four places."""
+    base = record(seed, partition, number).value if chance.random() < _SHARE_OF_LOGINS else chance.choice(corpus())
+    value = bytearray(base or b"{}")
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(value) + 1)
+        until = min(len(value), at + chance.choice((1, 1, 2, 8, 40)))
+        kind = chance.randrange(5)
+        if kind == 0:
+            value[at:until] = b""
+        elif kind == 1:
+            value[at:at] = value[at:until]
+        elif kind == 2:  # noqa: PLR2004  (kinds are told apart by number)
+            value[at:at] = chance.choice(_TRAPS)
+        elif kind == 3:  # noqa: PLR2004
+            value[at : at + 1] = bytes((chance.randrange(256),))
+        else:
+            value[at:at] = (chance.choice(corpus()) or b"")[:200]
+    return bytes(value[: LIMIT // 2])
+
+
+def _holds(value: bytes | None, sent: bytes) -> bool:
+    try:
+        return value is not None and original(value) == sent
+    except (ValueError, KeyError):
+        return False
+
+
+def _is_stub(sent: Sent, output: bytes | None, value: bytes | None) -> bool:
+    told = json.loads(value or b"{}").get("malformed", {})
+    digest = hashlib.sha256(sent.value or b"").hexdigest()
+    right = told.get("size") == len(sent.value or b"") and told.get("sha256") == digest
+    most = len(output) if output is not None else _MOST_GROWTH * len(sent.value or b"")
+    return right and most > _SURELY_FITS

@@ -1,0 +1,65 @@
+"""`pipeline.py` with one bug planted, for the checks to catch: `python -m faults.planted`.
+
+PLANT says which: `early` commits before the flush, with half a second for the records to be on their way; `drop`,
+`double`, `swap` and `byte` do to record number PLANT_AT of those that this worker produces what their names say.
+"""
+
+import os
+import sys
+from typing import Any
+
+from confluent_kafka import Producer
+
+import pipeline
+from runtime import application, clients
+
+PLANT = os.environ.get("PLANT", "")
+PLANT_AT = int(os.environ.get("PLANT_AT", "0"))
+
+_LINGER = 500  # milliseconds
+
+
+class Faulty(Producer):  # type: ignore[misc]
+    """A producer that does it wrong once."""
+
+    _produced = 0
+    _held: tuple[Any, ...] | None = None
+
+    def produce(self, topic: str, value: bytes | None = None, *rest: Any) -> None:  # noqa: ANN401  (as the original's)
+        """Produce, but for the one record."""
+        self._produced += 1
+        record = (topic, value, *rest)
+        if self._produced == PLANT_AT:
+            self._do_wrong(record)
+            return
+        super().produce(*record)
+        if self._held and self._held[3] == record[3]:  # the next one of the same partition
+            super().produce(*self._held)
+            self._held = None
+
+    def _do_wrong(self, record: tuple[Any, ...]) -> None:
+        topic, value, *rest = record
+        if PLANT == "double":
+            super().produce(*record)
+            super().produce(*record)
+        elif PLANT == "byte":
+            changed = value[:-1] + b" " if value else b" "
+            super().produce(topic, changed, *rest)
+        elif PLANT == "swap":
+            self._held = record
+
+    def flush(self, *arguments: Any, **named: Any) -> int:  # noqa: ANN401  (as the original's)
+        """Say that all is there, where the bug is to commit too early."""
+        return 0 if PLANT == "early" else int(super().flush(*arguments, **named))
+
+
+def main() -> int:
+    """Run the pipeline so changed."""
+    application.Producer = Faulty  # type: ignore[attr-defined]
+    if PLANT == "early":
+        clients.PRODUCER["linger.ms"] = _LINGER
+    return pipeline.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

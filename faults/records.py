@@ -1,0 +1,84 @@
+"""The records that the faults' load sends, each told from all others by an id, and what has to become of them.
+
+It knows nothing of the map's code: both the login and its mapped text are written down here.
+"""
+
+import json
+import re
+from base64 import b64decode
+from typing import NamedTuple
+
+MALFORMED_PER_MILLE = 25
+"""Malformed records among a thousand."""
+
+_KEYLESS = 16  # one login in so many has no key
+_DEVICES = ((b"android", b"ANDROID"), (b"iOS", b"IOS"), ("straße".encode(), b"STRASSE"), (b"web 2", b"WEB 2"))
+_LOGIN = b'{"id": "%b", "app_version": "2.3.0", "ip": "10.%d.%d.7", "device_type": "%b", "pad": "%b"}'
+_MALFORMED: tuple[tuple[bytes, bytes | None], ...] = (
+    (b"null_value", None),
+    (b"empty_value", b" \n"),
+    (b"invalid_utf8", b'{"id": "%b", "city": "\xff", "device_type": "ios"}'),
+    (b"invalid_json", b'{"id": "%b", "device_type": "ios",}'),
+    (b"not_an_object", b'["%b", "device_type"]'),
+    (b"missing_device_type", b'{"id": "%b", "deviceType": "ios"}'),
+    (b"duplicate_device_type", b'{"id": "%b", "device_type": "ios", "device_type": "ios"}'),
+    (b"invalid_device_type", b'{"id": "%b", "device_type": 7}'),
+)
+_ID = re.compile(rb"(\d+):(\d+)")
+_OBJECTS = {b"missing_device_type", b"duplicate_device_type", b"invalid_device_type"}
+
+
+class Sent(NamedTuple):
+    """One record of the load; `mapped` is what a login becomes, `reason` why it is malformed."""
+
+    key: bytes | None
+    value: bytes | None
+    mapped: bytes | None
+    reason: bytes | None
+
+
+def record(seed: int, partition: int, number: int, pad: int = 0) -> Sent:
+    """Give the record that has this number in this partition, with so many bytes more; the same one every time."""
+    name = b"%d:%d" % (partition, number)
+    drawn = _mixed(seed << 48 ^ partition << 40 ^ number)
+    if drawn % 1000 < MALFORMED_PER_MILLE:
+        reason, text = _MALFORMED[(drawn >> 16) % len(_MALFORMED)]
+        return Sent(name, text % name if text and b"%b" in text else text, None, reason)
+    device, upper = _DEVICES[(drawn >> 16) % len(_DEVICES)]
+    key = None if (drawn >> 24) % _KEYLESS == 0 else name
+    octets = (drawn >> 32) & 255, (drawn >> 40) & 255
+    login, mapped = (_LOGIN % (name, *octets, text, b"x" * pad) for text in (device, upper))
+    return Sent(key, login, mapped, None)
+
+
+def number_of(partition: int, key: bytes | None, value: bytes | None) -> int | None:
+    """Read a record's number from its key or, where it has none, its value; None where it was not sent here."""
+    found = _ID.search(key if key is not None else value or b"")
+    return int(found[2]) if found and int(found[1]) == partition else None
+
+
+def is_right(sent: Sent, key: bytes | None, value: bytes | None, tag: bytes | None) -> bool:
+    """Whether the output's key, value and `malformed` header (None where it has none) are what `sent` must become."""
+    if key != sent.key or tag != sent.reason:
+        return False
+    if sent.reason is None:
+        return value == sent.mapped
+    if sent.value is None or value is None:
+        return value is sent.value
+    try:
+        told = json.loads(value)["malformed"]
+        if sent.reason in _OBJECTS:
+            return value.startswith(sent.value[:-1]) and told["reason"].encode() == sent.reason
+        raw = b64decode(told["raw_base64"]) if "raw_base64" in told else told["raw"].encode()
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(told["reason"].encode() == sent.reason and raw == sent.value)
+
+
+def _mixed(number: int) -> int:
+    """Spread a number's bits over 64, as splitmix64 does."""
+    mask = (1 << 64) - 1
+    number = (number + 0x9E3779B97F4A7C15) & mask
+    number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9 & mask
+    number = (number ^ number >> 27) * 0x94D049BB133111EB & mask
+    return number ^ number >> 31

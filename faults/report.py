@@ -1,0 +1,142 @@
+"""What a row of faults found, kept as JSON, and the table made of all rows."""
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from faults.idcheck import Counts
+from tools.kafka_files import KAFKA_VERSION
+
+
+class Goal(NamedTuple):
+    """A figure, and the most that it may be."""
+
+    name: str
+    value: float
+    most: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it is."""
+        return self.value <= self.most
+
+
+@dataclass
+class Report:
+    """One run of a row."""
+
+    row: str
+    title: str
+    command: str
+    seed: int
+    faults: dict[str, int] = field(default_factory=dict)
+    ids: Counts = field(default_factory=Counts)
+    audits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    goals: list[Goal] = field(default_factory=list)
+    """What may never be."""
+    times: list[Goal] = field(default_factory=list)
+    """What the machine's load has a part in."""
+    longest_stall: float = 0.0
+    resume_p99: float = 0.0
+    resume_most: float = 0.0
+    exits: dict[str, int] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    about: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def all_goals(self) -> list[Goal]:
+        """All that is to be reached."""
+        return [*self.goals, *self.times]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every goal is met."""
+        return all(goal.met for goal in self.all_goals)
+
+    @property
+    def done(self) -> int:
+        """How many faults there were."""
+        return sum(self.faults.values())
+
+    def lines(self) -> list[str]:
+        """What to print at the end."""
+        counts = ", ".join(f"{name} {value:,}" for name, value in asdict(self.ids).items())
+        kinds = ", ".join(f"{count} x {kind}" for kind, count in self.faults.items()) or "none"
+        found = [
+            f"row {self.row} ({self.title}), seed {self.seed}: {self.done} faults in {self.seconds:.0f} s: {kinds}",
+            f"  by id: {counts}",
+            *(f"  tools.verify, {name}: {found['total']}" for name, found in self.audits.items()),
+            (
+                f"  longest stall {self.longest_stall:.1f} s, resumed within {self.resume_p99:.1f} s at p99, "
+                f"{self.resume_most:.1f} s at most; exits of workers unasked: {self.exits or 'none'}"
+            ),
+            *(f"  {name}: {value:,.2f}" for name, value in self.figures.items()),
+            *(
+                f"  {'met' if goal.met else 'MISSED'}: {goal.name} {goal.value:g} <= {goal.most:g}"
+                for goal in self.all_goals
+            ),
+            *(f"  note: {note}" for note in self.notes),
+        ]
+        return [*found, f"row {self.row}: {'all goals met' if self.ok else 'FAILED'}"]
+
+    def write(self, folder: Path) -> None:
+        """Keep it as row-N.json."""
+        folder.mkdir(parents=True, exist_ok=True)
+        goals = [goal._asdict() | {"met": goal.met} for goal in self.all_goals]
+        shown = {**asdict(self), "ok": self.ok, "goals": goals}
+        del shown["times"]
+        (folder / f"row-{self.row}.json").write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")
+
+
+def about() -> dict[str, str]:
+    """When, and on what, this runs."""
+    packages = ("quixstreams", "confluent-kafka")
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "kafka": KAFKA_VERSION,
+        **{name: version(name) for name in packages},
+    }
+
+
+def table(folder: Path) -> str:
+    """The Markdown table of every row-*.json in the folder."""
+    found = [json.loads(file.read_text()) for file in folder.glob("row-*.json")]
+    found.sort(key=lambda row: (int("".join(filter(str.isdigit, row["row"]))), row["row"]))
+    lines = [
+        (
+            "| row | under load | faults | records | lost | duplicated | reordered | wrong | longest stall, s "
+            "| resumed, s (p99) | failures per fault, 95 % | seed | date | goals |"
+        ),
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found:
+        ids, faults = row["ids"], sum(row["faults"].values())
+        bound = f"< {3 / faults:.1%}" if faults and row["ok"] else ""
+        cells = [
+            *(row["row"], row["title"], faults, f"{ids['checked']:,}", ids["lost"], f"{ids['duplicated']:,}"),
+            *(ids["reordered"], ids["wrong"], f"{row['longest_stall']:.1f}", f"{row['resume_p99']:.1f}", bound),
+            *(row["seed"], row["about"]["date"], "met" if row["ok"] else "**missed**"),
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    lines.append("")
+    lines += [f"- Row {row['row']}: `{row['command']}`; {_details(row)}" for row in found]
+    versions = sorted({", ".join(f"{k} {v}" for k, v in row["about"].items() if k != "date") for row in found})
+    return "\n".join([*lines, "", *(f"Ran on: {text}." for text in versions), ""])
+
+
+def _details(row: dict[str, Any]) -> str:
+    kinds = ", ".join(f"{count} x {kind}" for kind, count in row["faults"].items())
+    exits = ", ".join(f"{count} x {code}" for code, count in row["exits"].items()) or "none"
+    figures = "".join(f"; {name} {value:,.6g}" for name, value in row["figures"].items())
+    missed = "".join(f"; missed: {g['name']} {g['value']:g} > {g['most']:g}" for g in row["goals"] if not g["met"])
+    notes = "".join(f"; {note}" for note in row["notes"])
+    return f"{kinds}; {row['seconds']:.0f} s; exits unasked: {exits}{figures}{missed}{notes}"

@@ -1,0 +1,34 @@
+"""The rows of the programme, by number: what is done to the pipeline, and what has to be reached."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from faults.report import Report
+from faults.rows import brokers, changes, hostile, kills, network, pauses, soak, stops
+from faults.trial import Plan
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its title, how many faults the long form has, the load's rate, and what runs it."""
+
+    title: str
+    count: int
+    rate: float
+    run: Callable[[Plan], Report]
+
+
+ROWS = {
+    "1": Row("exactly-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.exactly_once),
+    "2": Row("at-least-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.at_least_once),
+    "3": Row("three brokers: leader, group and transaction coordinator killed", 30, 1000, brokers.one_of_three),
+    "4": Row("all brokers away for 60 s, for 200 s, absent at start", 3, 1000, brokers.all_away),
+    "5": Row("SIGSTOP a worker for 5, 30, 50, 70 s", 20, 1000, pauses.workers),
+    "6": Row("network: 200 ms, 5 % lost, black hole 10, 60, 180 s, reset", 20, 1000, network.network),
+    "7": Row("workers 1 -> 4 -> 2 -> 1, every 10 s", 100, 1000, stops.scaling),
+    "8": Row("SIGTERM, a third within 5 s of the start", 100, 1000, stops.terminated),
+    "9": Row("hostile values: the corpus, the size limit, mutants", 1_000_000, 5000, hostile.values),
+    "10": Row("soak: memory, files and threads stay flat", 0, 20_000, soak.soak),
+    "11": Row("broker frozen (SIGSTOP) with a backlog", 20, 0, pauses.broker),
+    "12": Row("partitions added, input deleted, disk full, clock stepped by 1 h", 3, 500, changes.changes),
+}

@@ -1,0 +1,118 @@
+"""Rows 3 and 4: brokers that die or go away."""
+
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from faults.report import Goal, Report
+from faults.trial import PATIENCE, SOURCE, TARGET, Plan, Trial
+from tools.broker import Broker
+from tools.cluster import GROUPS, TRANSACTIONS
+
+STALL = 30.0
+"""Seconds that output may stand still when one of three brokers dies, or after all have come back."""
+ABSENT_WITHIN = 35.0
+"""Seconds in which a worker that finds no broker at its start has to say so."""
+AWAY, LONG_AWAY = 60.0, 200.0
+"""Seconds without any broker."""
+
+_WORKERS = 3
+_ABSENT_CODE = 69
+
+
+def one_of_three(plan: Plan) -> Report:
+    """Row 3; a third as many clean restarts on top."""
+    with Trial(plan, nodes=3) as trial:
+        trial.crew.start(_WORKERS)
+        trial.load()
+        trial.follow()
+        trial.flows()
+        for number in range(plan.count):
+            topic, role = ((TARGET, "partition leader"), (GROUPS, "group coordinator"), (TRANSACTIONS, "transaction"))[
+                number % 3
+            ]
+            partition = trial.random.choice(trial.partitions) if topic == TARGET else 0
+            node = trial.cluster.leader(topic, partition)
+            node.kill()
+            trial.fault(f"SIGKILL of the {role.removesuffix(' coordinator')}'s broker")
+            _back(trial, node)
+            trial.say(f"{number + 1}/{plan.count} kills")
+        for number in range(max(1, plan.count // 3)):
+            node = trial.random.choice(trial.cluster.nodes)
+            node.stop(30)
+            trial.fault("clean restart")
+            _back(trial, node)
+            trial.say(f"{number + 1} clean restarts")
+        report = trial.report("3", "three brokers, one at a time killed")
+    report.goals.append(Goal("workers that ended unasked", sum(report.exits.values()), 0))
+    report.times.append(Goal("longest stall, s", report.longest_stall, STALL))
+    return report
+
+
+def _back(trial: Trial, node: Broker) -> None:
+    """Wait until output flows, start the broker again, and wait until it has all that the others have."""
+    assert trial.until(lambda: not trial.reader.check.open_faults, PATIENCE), "output does not flow without it"
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(node.start)
+        assert trial.until(started.done, PATIENCE)
+        started.result()
+    assert trial.until(lambda: _in_sync(trial), PATIENCE), "the broker does not catch up"
+    trial.wait(trial.random.uniform(1.0, 5.0) * trial.plan.pace)
+
+
+def _in_sync(trial: Trial) -> bool:
+    found = trial.admin.list_topics(timeout=10).topics.values()
+    partitions = [partition for topic in found for partition in topic.partitions.values()]
+    return all(len(partition.isrs) == len(trial.cluster.nodes) for partition in partitions)
+
+
+def all_away(plan: Plan) -> Report:
+    """Row 4; `count` times each of the three."""
+    absent, resumed = [], []
+    with Trial(plan) as trial:
+        trial.crew.start(_WORKERS)
+        trial.load()
+        trial.flows()
+        for number in range(plan.count):
+            resumed += [_away(trial, seconds * plan.pace) for seconds in (AWAY, LONG_AWAY)]
+            absent.append(_absent(trial))
+            trial.say(f"{number + 1}/{plan.count} of each, resumed {resumed[-2:]}")
+        report = trial.report("4", "all brokers away for 60 s, for 200 s, absent at start")
+    report.figures |= {"resumed after the brokers came back, s at most": max(resumed)}
+    report.figures |= {"absent at start: ended after, s at most": max(seconds for seconds, _ in absent)}
+    report.goals.append(Goal("absent at start: without one clear line and exit 69", sum(not ok for _, ok in absent), 0))
+    report.goals.append(Goal("exits with 0", report.exits.get("0", 0), 0))
+    report.times.append(Goal("resumed after the brokers came back, s", max(resumed), STALL))
+    report.times.append(Goal("absent at start: ended after, s", max(seconds for seconds, _ in absent), ABSENT_WITHIN))
+    return report
+
+
+def _away(trial: Trial, seconds: float) -> float:
+    """Take all brokers away for a while; the seconds until output flows, once they are back."""
+    trial.cluster.kill()
+    trial.fault(f"no broker for {seconds:g} s", resume=False)
+    trial.wait(seconds)
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(trial.cluster.start)
+        assert trial.until(started.done, PATIENCE)
+        started.result()
+    trial.reader.mark()
+    begin = time.monotonic()
+    assert trial.until(lambda: not trial.reader.check.open_faults, PATIENCE), "output does not flow again"
+    trial.wait(3.0)
+    return time.monotonic() - begin - 3.0
+
+
+def _absent(trial: Trial) -> tuple[float, bool]:
+    """Start a worker where there is no broker; the seconds until it ended, and whether it did so as it has to."""
+    trial.fault("no broker at the start", resume=False)
+    nowhere = {"Quix__Broker__Address": "127.0.0.1:9", "input": SOURCE}
+    (worker,) = trial.crew.start(1, nowhere)
+    worker.expected = True
+    try:
+        code = worker.process.wait(120)
+    except subprocess.TimeoutExpired:
+        return 120.0, False
+    errors = [line for line in worker.log.read_text().splitlines() if "ERROR" in line or "Traceback" in line]
+    clear = len(errors) == 1 and "Quix__Broker__Address" in errors[0]
+    return time.monotonic() - worker.started, code == _ABSENT_CODE and clear

@@ -1,0 +1,162 @@
+"""Row 12: what changes under the pipeline: partitions, the input topic itself, the disk, the clock."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from confluent_kafka.admin import NewPartitions
+
+from faults.idcheck import Counts
+from faults.report import Goal, Report
+from faults.trial import PARTITIONS, PATIENCE, SOURCE, TARGET, Plan, Trial
+
+FOUND_WITHIN = 60.0
+"""Seconds in which a new partition has to be read: workers look for them twice a minute."""
+
+STEP_CLOCK = "FAULTS_STEP_CLOCK"
+"""The variable that allows to step the machine's clock. (libfaketime won't do: the kernel's waits don't follow it.)"""
+
+_UNFIT = 78
+_STEP = 3600  # seconds
+
+
+def changes(plan: Plan) -> Report:
+    """Row 12; `count` times each change."""
+    reports = [change(plan) for _ in range(plan.count) for change in _CHANGES]
+    whole = reports[0]
+    for other in reports[1:]:
+        whole.faults |= {kind: whole.faults.get(kind, 0) + count for kind, count in other.faults.items()}
+        whole.ids = Counts(**{name: value + getattr(other.ids, name) for name, value in asdict(whole.ids).items()})
+        whole.goals += [goal for goal in other.goals if not goal.met]
+        whole.times += [goal for goal in other.times if not goal.met]
+        whole.notes += other.notes
+        whole.figures |= other.figures
+        whole.exits |= {code: whole.exits.get(code, 0) + count for code, count in other.exits.items()}
+        whole.longest_stall = max(whole.longest_stall, other.longest_stall)
+        whole.seconds += other.seconds
+    return whole
+
+
+def _grow(trial: Trial, topic: str, partitions: int) -> None:
+    trial.admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(30)
+
+
+def _partitions_added(plan: Plan) -> Report:
+    """To both topics: read from offset 0. To the input alone: the worker stops with 78, and goes on once mended."""
+    with Trial(plan) as trial:
+        trial.crew.start(2)
+        trial.load()
+        trial.flows()
+        for topic in (TARGET, SOURCE):
+            _grow(trial, topic, PARTITIONS + 1)
+        trial.fault("partition added to both topics", resume=False)
+        trial.reader.add_partition(PARTITIONS)
+        trial.load(partitions=[PARTITIONS], rate=50)
+        begin = time.monotonic()
+        assert trial.until(lambda: trial.reader.check.progress[PARTITIONS], PATIENCE), "it is not read"
+        found = time.monotonic() - begin
+        _grow(trial, SOURCE, PARTITIONS + 2)
+        trial.fault("partition added to the input alone", resume=False)
+        trial.load(partitions=[PARTITIONS + 1], rate=50)
+        assert trial.until(lambda: trial.crew.exits[_UNFIT], PATIENCE), "no worker has stopped"
+        _grow(trial, TARGET, PARTITIONS + 2)
+        trial.reader.add_partition(PARTITIONS + 1)
+        assert trial.until(lambda: trial.reader.check.progress[PARTITIONS + 1], PATIENCE), "it is not read"
+        report = trial.report("12", "changes")
+    report.figures["new partition read after, s"] = found
+    report.times.append(Goal("new partition read after, s", found, FOUND_WITHIN))
+    told = all("partition" in reason for reason in trial.crew.reasons)
+    report.goals.append(Goal("stops that don't name the partition", not told, 0))
+    report.goals.append(Goal("exits other than 78", sum(report.exits.values()) - report.exits.get(str(_UNFIT), 0), 0))
+    return report
+
+
+def _input_deleted(plan: Plan) -> Report:
+    """The worker stops with 78 and says so; what was there before is all in the output."""
+    with Trial(plan) as trial:
+        trial.crew.start()
+        trial.load(count=2000)
+        trial.end_load()
+        assert trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), PATIENCE), "no output"
+        trial.admin.delete_topics([SOURCE])[SOURCE].result(30)
+        trial.fault("input topic deleted", resume=False)
+        assert trial.until(lambda: trial.crew.exits, PATIENCE), "the worker has not stopped"
+        code, reason = next(iter(trial.crew.exits)), trial.crew.reasons[0]
+        trial.plan.audit = False  # there is no input to hold the output against
+        report = trial.report("12", "changes")
+    report.goals.append(
+        Goal(f"exit {code} in place of 78: {reason}"[:90] if code != _UNFIT else "exit 78", code, _UNFIT)
+    )
+    return report
+
+
+def _disk_full(plan: Plan) -> Report:
+    """The temporary folder and the one it runs in hold nothing more: it neither writes nor needs any."""
+    with Trial(plan) as trial, _full_folder(trial.folder / "full") as full:
+        if full is None:
+            return _not_done(trial, "disk full: only root can mount a full folder")
+        trial.crew.start(1, {"TMPDIR": str(full), "HOME": str(full)})
+        trial.load()
+        trial.flows()
+        trial.fault("temporary folder full")
+        trial.wait(10.0)
+        return trial.report("12", "changes")
+
+
+@contextmanager
+def _full_folder(folder: Path) -> Iterator[Path | None]:
+    """A file system of its own with no room left; None where it can't be mounted."""
+    folder.mkdir()
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["/bin/mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=False
+        ).returncode
+    )
+    if not mounted:
+        yield None
+        return
+    try:
+        try:
+            (folder / "filling").write_bytes(bytes(1 << 20))
+        except OSError:
+            yield folder
+    finally:
+        subprocess.run(["/bin/umount", "-l", str(folder)], check=True)
+
+
+def _clock_stepped(plan: Plan) -> Report:
+    """The machine's clock, everybody's here, jumps an hour ahead, and back; only where it was allowed to."""
+    with Trial(plan) as trial:
+        if not os.environ.get(STEP_CLOCK):
+            return _not_done(
+                trial, f"clock stepped: {STEP_CLOCK}=1 allows it, as root, on a machine used for nothing else"
+            )
+        trial.crew.start(2)
+        trial.load()
+        trial.flows()
+        offset = time.time() - time.monotonic()
+        try:
+            for step in (_STEP, 0):
+                time.clock_settime(time.CLOCK_REALTIME, time.monotonic() + offset + step)
+                trial.fault("clock stepped by an hour")
+                trial.wait(10.0)
+                assert trial.until(lambda: not trial.reader.check.open_faults, PATIENCE), "output does not flow"
+        finally:
+            time.clock_settime(time.CLOCK_REALTIME, time.monotonic() + offset)
+        return trial.report("12", "changes")
+
+
+def _not_done(trial: Trial, why: str) -> Report:
+    trial.load(count=1000)
+    trial.crew.start()
+    report = trial.report("12", "changes")
+    report.notes.append(f"not done here: {why}")
+    return report
+
+
+_CHANGES: tuple[Callable[[Plan], Report], ...] = (_partitions_added, _input_deleted, _disk_full, _clock_stepped)

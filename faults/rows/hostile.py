@@ -1,0 +1,33 @@
+"""Row 9: values that try to break it."""
+
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from faults.hostile import LIMIT, hostile, judge
+from faults.idcheck import Judge
+from faults.report import Goal, Report
+from faults.trial import PARTITIONS, PATIENCE, TARGET, Plan, Trial
+
+_WORKERS = 2
+
+
+def values(plan: Plan) -> Report:
+    """Row 9; `count` records."""
+    with Trial(plan) as trial:
+        resource = ConfigResource(ResourceType.TOPIC, TARGET)
+        limit = ConfigEntry("max.message.bytes", str(LIMIT), incremental_operation=AlterConfigOpType.SET)
+        resource.add_incremental_config(limit)
+        trial.admin.incremental_alter_configs([resource])[resource].result(PATIENCE)
+        trial.reader.check.judge = Judge(hostile, lambda sent, _key, value, tag: judge(sent, value, tag))
+        trial.crew.start(_WORKERS)
+        trial.load(count=plan.count, rate=plan.rate, kind="hostile")
+        trial.flows()
+        while trial.reader.check.counts.checked < plan.count // PARTITIONS * PARTITIONS:
+            before = trial.reader.check.counts.checked
+            moved = trial.until(lambda: trial.reader.check.counts.checked > before, PATIENCE)  # noqa: B023
+            assert moved, "it does not go on"
+            trial.wait(5.0)
+            trial.say("hostile values")
+        trial.faults["hostile value"] = plan.count
+        report = trial.report("9", "hostile values")
+    report.goals.append(Goal("workers that ended unasked", sum(report.exits.values()), 0))
+    return report

@@ -1,0 +1,82 @@
+"""Rows 5 and 11: SIGSTOP, for a worker so long that it may lose its partitions, and for the broker with a backlog."""
+
+import signal
+import time
+
+from faults.report import Goal, Report
+from faults.trial import PATIENCE, Plan, Trial
+
+PAUSES = (5.0, 30.0, 50.0, 70.0)
+"""Seconds for which a worker is frozen."""
+MOST_MEMORY = 256.0
+"""MiB that a worker may hold while the broker is frozen."""
+
+_WORKERS = 3
+_FROZEN = (2.0, 10.0, 20.0)  # seconds
+_BACKLOG = 200_000
+_PADS = (0, 1000)  # bytes; the latter compress to a hundredth
+_LOST = 70  # the exit code of a worker that lost its partitions
+
+
+def workers(plan: Plan) -> Report:
+    """Row 5; `count` times each pause."""
+    with Trial(plan) as trial:
+        trial.crew.start(_WORKERS)
+        trial.load()
+        trial.follow()
+        trial.flows()
+        for number in range(1, plan.count + 1):
+            for seconds in PAUSES:
+                _freeze(trial, seconds * plan.pace)
+            trial.say(f"{number}/{plan.count} of each pause")
+        report = trial.report("5", "SIGSTOP a worker for 5, 30, 50, 70 s")
+    wrong_exits = sum(count for code, count in trial.crew.exits.items() if code != _LOST)
+    report.goals.append(Goal("exits for another reason than lost partitions", wrong_exits, 0))
+    return report
+
+
+def _freeze(trial: Trial, seconds: float) -> None:
+    assert trial.until(lambda: len(trial.crew.living()) == _WORKERS, PATIENCE), "the workers did not come up"
+    trial.wait(trial.random.uniform(1.0, 3.0))
+    worker = trial.random.choice(trial.crew.living())
+    worker.send(signal.SIGSTOP)
+    trial.fault(f"SIGSTOP for {seconds:g} s")
+    trial.wait(seconds)
+    worker.send(signal.SIGCONT)
+    trial.wait(1.0)
+    trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
+
+
+def broker(plan: Plan) -> Report:
+    """Row 11: each time a new worker meets a backlog, and the broker freezes while the worker is in the middle."""
+    peaks, resumed = [], []
+    with Trial(plan, properties={"broker.session.timeout.ms": "60000"}) as trial:
+        for number in range(plan.count):
+            trial.load(count=_BACKLOG, rate=0, pad=_PADS[number % len(_PADS)])
+            trial.end_load()
+            before = trial.reader.check.counts.checked
+            trial.crew.start()
+            assert trial.until(lambda: trial.reader.check.counts.checked > before, PATIENCE), "no output"  # noqa: B023
+            frozen = _FROZEN[number % len(_FROZEN)]
+            trial.cluster.nodes[0].pause()
+            trial.fault(f"SIGSTOP of the broker for {frozen:g} s", resume=False)
+            trial.wait(frozen)
+            peaks.append(_peak(trial))
+            trial.cluster.nodes[0].resume()
+            begin = time.monotonic()
+            assert trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), PATIENCE), "it did not go on"
+            resumed.append(time.monotonic() - begin)
+            peaks.append(_peak(trial))
+            trial.crew.stop()
+            trial.say(
+                f"{number + 1}/{plan.count} freezes, peak {max(peaks[-2:]):.0f} MiB, done {resumed[-1]:.1f} s later"
+            )
+        report = trial.report("11", "broker frozen (SIGSTOP) with a backlog")
+    report.figures |= {"peak memory, MiB": max(peaks), "backlog done after the freeze, s at most": max(resumed)}
+    report.goals.append(Goal("peak memory, MiB", max(peaks), MOST_MEMORY))
+    return report
+
+
+def _peak(trial: Trial) -> float:
+    """The most MiB that one of the workers has held so far."""
+    return max((worker.usage().get("peak", 0) for worker in trial.crew.workers), default=0) / (1 << 20)

@@ -1,0 +1,109 @@
+"""Rows 7 and 8: workers that come and go as they are told."""
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+from faults.idcheck import percentile
+from faults.report import Goal, Report
+from faults.trial import NAMELESS, PATIENCE, Plan, Trial
+from faults.workers import Worker
+
+STALL = 15.0
+"""Seconds that output may stand still while workers come and go."""
+STOP_WITHIN = 5.0
+"""Seconds from SIGTERM to the end, at p99."""
+GRACE = 60.0
+"""Seconds from SIGTERM to the end where the broker is away."""
+
+_SIZES = (4, 2, 1)
+_EVERY = 10.0  # seconds
+_EARLY = 5.0  # seconds after the start
+
+
+def scaling(plan: Plan) -> Report:
+    """Row 7; the workers come and go for good, so they have no names to keep."""
+    plan = replace(plan, settings={**NAMELESS, **plan.settings})
+    with Trial(plan) as trial:
+        trial.crew.start()
+        trial.load()
+        trial.follow()
+        trial.flows()
+        for number in range(plan.count):
+            size = _SIZES[number % len(_SIZES)]
+            working = [worker for worker in trial.crew.workers if not worker.expected]
+            trial.crew.start(max(0, size - len(working)))
+            for worker in trial.random.sample(working, max(0, len(working) - size)):
+                trial.crew.ask_to_stop(worker)
+            trial.fault(f"to {size} workers")
+            trial.wait(_EVERY * plan.pace)
+            trial.say(f"{number + 1}/{plan.count} changes")
+        trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
+        report = trial.report("7", "workers 1 -> 4 -> 2 -> 1")
+    _all_ended_well(report, trial.crew.stopped)
+    report.times.append(Goal("longest stall, s", report.longest_stall, STALL))
+    return report
+
+
+def terminated(plan: Plan) -> Report:
+    """Row 8; a tenth as many are stopped with the broker away."""
+    plan = replace(plan, settings={**NAMELESS, **plan.settings})
+    with Trial(plan) as trial:
+        trial.crew.start()
+        trial.load()
+        trial.follow()
+        trial.flows()
+        for number in range(plan.count):
+            (worker,) = trial.crew.start()
+            _stop(trial, worker, early=number % 3 == 0)
+            trial.say(f"{number + 1}/{plan.count} stops, {trial.crew.stopped[-1]}")
+        stopped = trial.crew.stopped.copy()
+        away = [_stop_without_broker(trial) for _ in range(max(1, plan.count // 10))]
+        report = trial.report("8", "SIGTERM, a third within 5 s of the start")
+    seconds = [took for _, took in stopped]
+    report.figures |= {"from SIGTERM to the end, s at most": max(seconds)}
+    _all_ended_well(report, stopped)
+    report.times.append(Goal("from SIGTERM to the end, s at p99", percentile(seconds, 0.99), STOP_WITHIN))
+    report.times.append(Goal("with the broker away, s at most", max(away), GRACE))
+    return report
+
+
+def _all_ended_well(report: Report, stopped: list[tuple[int, float]]) -> None:
+    report.goals.append(Goal("workers that did not end with 0", sum(code != 0 for code, _ in stopped), 0))
+
+
+def _stop(trial: Trial, worker: Worker, *, early: bool) -> None:
+    before = len(trial.crew.stopped)
+    if early:
+        trial.wait(trial.random.uniform(0.0, _EARLY))
+        assert trial.until(lambda: _listens(worker), PATIENCE)  # none can, before its interpreter has started
+    else:
+        assert trial.until(lambda: worker.ready, PATIENCE), worker.last_line()
+        trial.wait(trial.random.uniform(0.0, 3.0))
+    trial.crew.ask_to_stop(worker)
+    trial.fault("SIGTERM early" if early else "SIGTERM")
+    trial.until(lambda: len(trial.crew.stopped) > before, PATIENCE)
+
+
+def _listens(worker: Worker) -> bool:
+    """Whether it heeds SIGTERM."""
+    try:
+        lines = Path(f"/proc/{worker.process.pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return True
+    (caught,) = (int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:"))
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def _stop_without_broker(trial: Trial) -> float:
+    """Stop all workers while the broker is away; the seconds that the slowest took."""
+    trial.flows()
+    before = len(trial.crew.stopped)
+    trial.cluster.kill()
+    for worker in trial.crew.living():
+        trial.crew.ask_to_stop(worker)
+    trial.fault("SIGTERM, broker away", resume=False)
+    trial.crew.stop(2 * GRACE)
+    trial.cluster.start()
+    trial.crew.start()
+    return max(took for _, took in trial.crew.stopped[before:])

@@ -1,0 +1,232 @@
+"""One row's stage: a cluster, two topics, the load, the workers and both checks; what happens there is the row's."""
+
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from faults.audit import Audit
+from faults.idcheck import LOGINS, Counts, IdCheck, percentile
+from faults.reader import Reader
+from faults.records import record
+from faults.report import Goal, Report
+from faults.sending import Sending
+from faults.workers import PIPELINE, Crew
+from tools.cluster import Cluster
+
+SOURCE, TARGET, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
+PARTITIONS = 4
+PATIENCE = 180.0
+"""Seconds after which what is awaited counts as never to come, however slow the machine."""
+
+NAMED = {"INSTANCE_ID": "worker-{slot}"}
+"""Each worker has a name that it keeps, as in a StatefulSet."""
+NAMELESS = {"INSTANCE_ID": ""}
+
+_TICK = 0.05  # seconds
+_ROOM = {"log.retention.ms": "-1", "log.segment.bytes": "268435456"}
+
+
+@dataclass
+class Plan:
+    """What a run is asked for."""
+
+    count: int
+    """Faults."""
+    seed: int
+    rate: float = 1000.0
+    """Records per second of the load."""
+    pace: float = 1.0
+    """The pauses between faults, over the usual ones."""
+    audit: bool = True
+    """Whether tools.verify runs, too."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """The workers' settings beside broker, topics and group."""
+    minutes: float = 0.0
+    say: Callable[[str], None] = lambda text: print(text, flush=True)
+
+
+class Trial:
+    """All that runs for one row; leaving the `with` block ends it and removes what it wrote.
+
+    Args:
+        plan: the run.
+        nodes: of the cluster.
+        properties: Kafka's own settings.
+        command: what a worker is, `pipeline.py` where not given.
+        detour: as of the cluster.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        nodes: int = 1,
+        properties: Mapping[str, str] | None = None,
+        command: Sequence[str] = PIPELINE,
+        detour: tuple[int, int] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.random = random.Random(plan.seed)
+        self.folder = Path(tempfile.mkdtemp(prefix="user-login-faults-"))
+        self.cluster = Cluster(nodes, {**_ROOM, **(properties or {})}, detour)
+        self.partitions = list(range(PARTITIONS))
+        self.sent: dict[int, int] = {}
+        self.faults: dict[str, int] = {}
+        self.begin = time.monotonic()
+        self._command = command
+        self._loads: list[Sending] = []
+        self._follow: Audit | None = None
+        self.crew: Crew
+        self.reader: Reader
+
+    def __enter__(self) -> Self:
+        try:
+            self.cluster.start()
+            self.admin = AdminClient({"bootstrap.servers": self.cluster.address, "log_level": 0})
+            topics = [NewTopic(name, len(self.partitions), -1) for name in (SOURCE, TARGET)]
+            for future in self.admin.create_topics(topics).values():
+                future.result(30)
+            check = IdCheck(self.plan.seed, self.partitions)
+            self.reader = Reader(self.cluster.address, TARGET, self.partitions, check)
+            self.crew = Crew(self.settings(), self.folder, self._command)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sending in self._loads:
+            sending.close()
+        if self._follow:
+            self._follow.close()
+        if hasattr(self, "crew"):
+            self.crew.close()
+        if hasattr(self, "reader"):
+            self.reader.close()
+        self.cluster.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def settings(self) -> dict[str, object]:
+        """The workers' settings, by the names of their variables."""
+        own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP}
+        return {**own, "input": SOURCE, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **NAMED, **self.plan.settings}
+
+    def load(self, *, count: int = 0, partitions: Sequence[int] | None = None, **other: float | str) -> None:
+        """Start to send: to all partitions at the plan's rate, without end, where nothing else is said.
+
+        Args:
+            count: of records; 0 for no end.
+            partitions: where to.
+            other: further options of faults.load.
+        """
+        places = partitions or self.partitions
+        if "pad" in other:
+            self.reader.check.judge = LOGINS._replace(record=partial(record, pad=int(other["pad"])))
+        options = {"rate": self.plan.rate, "count": count, "seed": self.plan.seed, "first": self.sent.get(places[0], 0)}
+        where = {"address": self.cluster.address, "topic": SOURCE}
+        self._loads.append(Sending(places, {**where, **options, **other}, self.folder / f"load-{len(self._loads)}.log"))
+
+    def follow(self) -> None:
+        """Start tools.verify beside it all."""
+        if self.plan.audit:
+            self._follow = Audit(self._audited, self.folder, follow=True)
+
+    def end_load(self) -> None:
+        """Stop sending, and learn what was sent.
+
+        Raises:
+            AssertionError: the load has failed, which says nothing about the pipeline.
+        """
+        for sending in self._loads:
+            self.sent |= sending.end()
+        self._loads.clear()
+
+    def fault(self, kind: str, *, resume: bool = True) -> None:
+        """Count a fault that happens now; by default, the time until output resumes is taken from here."""
+        self.faults[kind] = self.faults.get(kind, 0) + 1
+        if resume:
+            self.reader.mark()
+
+    def wait(self, seconds: float) -> None:
+        """Let it run, minding the workers."""
+        self.until(lambda: False, seconds)
+
+    def until(self, condition: Callable[[], object], timeout: float) -> bool:
+        """Let it run until a condition holds, and say whether it did in time."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            self.crew.mind()
+            time.sleep(_TICK)
+        return True
+
+    def flows(self, timeout: float = PATIENCE) -> None:
+        """Wait until every partition's output flows.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        before = self.reader.check.progress
+        moves = self.until(lambda: all(self.reader.check.progress[n] > before[n] for n in self.partitions), timeout)
+        assert moves, f"no output within {timeout:.0f} s; {[worker.last_line() for worker in self.crew.workers]}"
+
+    def say(self, text: str) -> None:
+        """Print how far it has come."""
+        counts = self.reader.check.counts
+        bad = f"duplicated {counts.duplicated}, reordered {counts.reordered}, wrong {counts.wrong}"
+        exits = dict(self.crew.exits) or "no"
+        self.plan.say(
+            f"{time.monotonic() - self.begin:6.0f} s  {text}; {counts.checked:,} records, {bad}; {exits} exits"
+        )
+
+    def finish(self) -> Counts:
+        """End the load, let the workers process what is left and stop them; the counts by id."""
+        self.end_load()
+        self.until(lambda: not self.reader.check.waiting_for(self.sent), PATIENCE)
+        self.wait(1.0)  # for what may be too many
+        self.crew.stop()
+        return self.reader.check.settle(self.sent)
+
+    def report(self, row: str, title: str) -> Report:
+        """Finish, audit, and put together what every row reports; the row's own goals come on top."""
+        ids = self.finish()
+        report = Report(row, title, "", self.plan.seed, ids=ids)
+        report.faults.update(self.faults)
+        check = self.reader.check
+        report.longest_stall, report.resume_p99 = check.longest_stall, percentile(check.resumed, 0.99)
+        report.resume_most = max(check.resumed, default=0.0)
+        report.exits = {str(code): count for code, count in self.crew.exits.items()}
+        report.notes += check.examples + sorted(set(self.crew.reasons))[:5]
+        report.seconds = time.monotonic() - self.begin
+        self._audit(report)
+        exactly_once = self.crew.environment.get("PROCESSING_GUARANTEE", "exactly-once") == "exactly-once"
+        bad = ["lost", "reordered", "wrong", *(["duplicated"] if exactly_once else [])]
+        report.goals += [Goal(f"{name} by id", getattr(ids, name), 0) for name in bad]
+        for name, found in report.audits.items():
+            total = found["total"]
+            report.goals.append(Goal(f"lost, reordered or wrong ({name})", sum(total[key] for key in bad), 0))
+            report.goals.append(Goal(f"not processed ({name})", total["pending"], 0))
+        report.goals.append(Goal("faults never recovered from", check.open_faults, 0))
+        return report
+
+    @property
+    def _audited(self) -> dict[str, str]:
+        """What tools.verify goes by: the workers' settings, but for the detour that their connection may take."""
+        return self.crew.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
+
+    def _audit(self, report: Report) -> None:
+        if self._follow:
+            report.audits["along"] = self._follow.verdict()
+        if not self.plan.audit:
+            report.notes.append("tools.verify was left out")
+            return
+        report.audits["at the end"] = Audit(self._audited, self.folder, follow=False).verdict()

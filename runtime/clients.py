@@ -1,0 +1,43 @@
+"""How consumer and producer are set up: bounds on memory, and how long a worker may be silent or a commit take."""
+
+import uuid
+
+from runtime.settings import Settings
+
+CONSUMER = {
+    "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
+    "queued.min.messages": 200_000,
+    "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes
+    "heartbeat.interval.ms": 1_000,  # so soon does a worker hear that partitions move
+    "topic.metadata.refresh.interval.ms": 30_000,  # so soon is a new partition read; librdkafka's is five minutes
+    "max.poll.interval.ms": 60_000,  # Quix waits as long for a flush
+}
+PRODUCER = {
+    "compression.type": "lz4",
+    "enable.idempotence": True,  # also at-least-once: what is sent again must not change the order
+    "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
+    "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
+}
+COMMIT_WITHIN = 7.0
+"""Seconds that a commit may take beyond COMMIT_INTERVAL; then the broker aborts the transaction.
+
+Until then, plus up to 10 s in which the broker looks for such ones, a killed worker's holds readers back.
+"""
+NAMED_COMMIT_WITHIN = 30.0
+"""The same with an INSTANCE_ID: a killed worker's next self ends its transaction, so a slow broker may have longer."""
+
+
+def consumer_config(settings: Settings) -> dict[str, object]:
+    """The consumer's; as a static member, a worker that starts again has its former self's partitions back at once."""
+    session = settings.commit_interval + COMMIT_WITHIN + 2.0  # a dead one's transaction times out before its session
+    named = {"group.instance.id": settings.instance_id} if settings.instance_id else {}
+    return {"session.timeout.ms": int(session * 1000), **CONSUMER, **named}
+
+
+def producer_config(settings: Settings) -> dict[str, object]:
+    """The producer's; its transactional id is its own, and begins with the group's name, for access rules by prefix."""
+    within = NAMED_COMMIT_WITHIN if settings.instance_id else COMMIT_WITHIN
+    return PRODUCER | {
+        "transactional.id": f"{settings.consumer_group}-{settings.instance_id or uuid.uuid4()}",
+        "transaction.timeout.ms": int((settings.commit_interval + within) * 1000),
+    }

@@ -1,0 +1,82 @@
+"""The check by id counts what is lost, doubled, out of order or wrong, and how long output stands still."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pytest
+
+from faults.idcheck import IdCheck, percentile
+from faults.records import record
+
+SEED = 7
+FINE = {"checked": 0, "lost": 0, "duplicated": 0, "reordered": 0, "wrong": 0}
+
+CASES: list[tuple[Sequence[int], int, dict[str, int]]] = [
+    ([0, 1, 2, 3], 4, {"checked": 4}),
+    ([], 0, {}),
+    ([0, 1, 2], 4, {"checked": 3, "lost": 1}),
+    ([1, 2, 3], 4, {"checked": 3, "lost": 1}),
+    ([0, 3], 4, {"checked": 2, "lost": 2}),
+    ([], 3, {"lost": 3}),
+    ([0, 1, 1, 2], 3, {"checked": 3, "duplicated": 1}),
+    ([0, 1, 2, 0, 1, 2, 3], 4, {"checked": 4, "duplicated": 3}),
+    ([0, 2, 1, 3], 4, {"checked": 4, "reordered": 1}),
+    ([0, 2, 1, 1], 3, {"checked": 3, "reordered": 1, "duplicated": 1}),
+]
+
+
+def fed(numbers: Sequence[int], spoil: int | None = None) -> IdCheck:
+    """A check that has taken these records of partition 0, one a second; the value of `spoil` is cut."""
+    check = IdCheck(SEED, [0])
+    for second, number in enumerate(numbers):
+        sent = record(SEED, 0, number)
+        value = sent.mapped if sent.reason is None else sent.value
+        value = value[:-1] if number == spoil and value else value
+        check.take(0, sent.key, value, sent.reason, (float(second), float(second)))
+    return check
+
+
+@pytest.mark.parametrize(("numbers", "sent", "counts"), CASES)
+def test_counts(numbers: Sequence[int], sent: int, counts: dict[str, int]) -> None:
+    """Each record is checked, lost, duplicated or reordered as its number says."""
+    assert asdict(fed(numbers).settle({0: sent})) == FINE | counts
+
+
+def test_wrong() -> None:
+    """A value that differs in one byte is wrong; so is one of another partition."""
+    assert asdict(fed(range(5), spoil=3).settle({0: 5})) == FINE | {"checked": 5, "wrong": 1}
+    check = IdCheck(SEED, [0])
+    sent = record(SEED, 1, 0)
+    check.take(0, sent.key, sent.mapped, None, (0.0, 0.0))
+    assert check.counts.wrong == 1
+
+
+def test_waiting_for() -> None:
+    """What lies behind the last record that came is waited for; a gap is not, it is lost."""
+    assert fed([0, 1, 3]).waiting_for({0: 6}) == 2
+
+
+def test_resumed() -> None:
+    """After a fault, output flows again when every partition has given a record that was written after it."""
+    check = IdCheck(SEED, [0, 1])
+    check.mark(10.0)
+    for partition, number, written, arrived in [
+        (0, 0, 9.9, 10.2),
+        (0, 1, 10.1, 11.0),
+        (1, 0, 9.0, 12.0),
+        (1, 1, 12, 14),
+    ]:
+        sent = record(SEED, partition, number)
+        check.take(partition, sent.key, sent.mapped, sent.reason, (written, arrived))
+        assert check.open_faults == (arrived < 14)
+    assert check.resumed == [4.0]
+    assert check.longest_stall == 2.0
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "found"),
+    [([], 0.99, 0.0), ([3.0], 0.99, 3.0), ([1, 2, 3, 4], 0.5, 2), (range(1, 101), 0.99, 99)],
+)
+def test_percentile(values: Sequence[float], share: float, found: float) -> None:
+    """The smallest value that the share does not exceed."""
+    assert percentile(values, share) == found

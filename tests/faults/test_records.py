@@ -1,0 +1,57 @@
+"""The load's records: the same every time, and judged by what the contract makes of them."""
+
+from collections import Counter
+
+import pytest
+
+from faults.hostile import LIMIT, hostile, judge
+from faults.records import Sent, is_right, number_of, record
+from transforms import Malformed, upper_device_type
+
+MANY = 20_000
+
+
+def mapped(sent: Sent) -> tuple[bytes | None, bytes | None]:
+    """What the pipeline makes of a record: value and tag."""
+    result = upper_device_type(sent.value)
+    return (result.value, str(result.reason).encode()) if isinstance(result, Malformed) else (result, None)
+
+
+def test_share() -> None:
+    """About 2.5 % are malformed, in every way; some have no key, and all have their number."""
+    sent = [record(7, 3, number) for number in range(MANY)]
+    reasons = Counter(each.reason for each in sent)
+    assert 0.02 < 1 - reasons[None] / MANY < 0.03
+    assert len(reasons) == 9
+    assert sum(each.key is None for each in sent) > MANY / 30
+    assert [number_of(3, each.key, each.value) for each in sent] == list(range(MANY))
+    assert (
+        sent[:100] == [record(7, 3, number) for number in range(100)] != [record(8, 3, number) for number in range(100)]
+    )
+
+
+def test_right() -> None:
+    """What the map makes of each is right by the load's own account, and nothing else is."""
+    for number in range(MANY):
+        sent = record(7, 0, number)
+        value, tag = mapped(sent)
+        assert is_right(sent, sent.key, value, tag)
+        assert not is_right(sent, b"other", value, tag)
+        assert not is_right(sent, sent.key, value, b"null_value" if tag != b"null_value" else None)
+        assert not is_right(sent, sent.key, b"x", tag)
+
+
+@pytest.mark.parametrize("partition", [0, 1])
+def test_hostile(partition: int) -> None:
+    """What the map makes of each hostile value is right by the second reading, and another value or tag is not."""
+    tags: Counter[bytes | None] = Counter()
+    for number in range(900 * (1 - partition), 900 * (1 - partition) + 3000):
+        sent = hostile(7, partition, number)
+        if len(sent.value or b"") > LIMIT / 2:
+            continue  # too large for the topic, which the map does not know
+        value, tag = mapped(sent)
+        tags[tag] += 1
+        assert judge(sent, value, tag), sent
+        assert not judge(sent, b"x", tag)
+        assert not judge(sent, value, b"not_an_object" if tag != b"not_an_object" else None)
+    assert len(tags) >= 8

@@ -1,0 +1,18 @@
+"""Workers frozen, added, stopped: the short form."""
+
+import pytest
+
+from faults.trial import Plan
+from tests.faults.short import check_short
+
+PLANS = {
+    "5": Plan(1, 105, 400, pace=0.2),
+    "7": Plan(3, 107, 400, pace=0.5),
+    "8": Plan(3, 108, 400),
+}
+
+
+@pytest.mark.parametrize("row", PLANS)
+def test_row(row: str) -> None:
+    """Workers that freeze, come and go lose nothing and double nothing, and end as they should."""
+    check_short(row, PLANS[row])

@@ -8,7 +8,7 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-h
 AUDIT := .venv/.installed-audit
 BENCH := .venv/.installed-bench
 
-.PHONY: install check test test-compose demo audit bench bench-quick faults quix lock
+.PHONY: install check test test-faults test-compose demo audit bench bench-quick faults quix lock
 
 install: $(STAMP)
 
@@ -51,6 +51,9 @@ bench-quick: $(BENCH) ## the same in under 2 minutes, for every day
 quix: ## what Quix Cloud's build needs and can't reach, copied to where it can: after a change of either file
 	cp pipeline.py deploy/quix/pipeline/pipeline.py
 	cp requirements.lock deploy/quix/shared/requirements.lock
+
+test-faults: $(STAMP) ## the short form of the next
+	.venv/bin/python -m pytest -m faults tests/faults
 
 faults: $(STAMP) ## every fault under load, for hours; ROW=1 N=300 SEED=7 for one row, so many faults, the same again
 	.venv/bin/python -m faults $(if $(ROW),--row $(ROW)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(FAULTS)

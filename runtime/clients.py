@@ -18,10 +18,11 @@ PRODUCER = {
     "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
     "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
 }
-COMMIT_WITHIN = 7.0
+COMMIT_WITHIN = 14.0
 """Seconds that a commit may take beyond COMMIT_INTERVAL; then the broker aborts the transaction.
 
-Until then, plus up to 10 s in which the broker looks for such ones, a killed worker's holds readers back.
+Until then, plus up to 10 s in which the broker looks for such ones, a killed worker's holds readers back. But a broker
+that dies is given up after 9 s (broker.session.timeout.ms), and the new leaders must still be in time.
 """
 NAMED_COMMIT_WITHIN = 30.0
 """The same with an INSTANCE_ID: a killed worker's next self ends its transaction, so a slow broker may have longer."""

@@ -4,6 +4,7 @@ Variables, all optional, beside the pipeline's own:
     LOOP: `batches`, or `stock` for Quix's own loop.
     BATCH: the most records in a batch.
     SESSION_TIMEOUT_MS: after how long without a heartbeat the group gives this worker up; it sends twelve meanwhile.
+    COMMIT_WHEN_IDLE: after how many seconds without a record those that are handled are committed.
     MAP: `login`, `context` to write what `message_context()` gives, or `failing` to fail where a value is b"fail".
     SLOW_WHILE: a file; while it is there, each record takes a millisecond more.
     STOP_AT: in this record, counted from 1, it sends itself SIGTERM.
@@ -90,6 +91,7 @@ def main() -> int:
     pipeline.TRANSFORMS = ({"login": login, "context": context, "failing": failing}[os.environ.get("MAP", "login")],)
     pipeline.build = partial(pipeline.build, batched=os.environ.get("LOOP", "batches") != "stock")
     batching.BATCH = int(os.environ.get("BATCH", batching.BATCH))
+    batching.COMMIT_WHEN_IDLE = float(os.environ.get("COMMIT_WHEN_IDLE", batching.COMMIT_WHEN_IDLE))
     if session_timeout := os.environ.get("SESSION_TIMEOUT_MS"):
         clients.CONSUMER |= {
             "session.timeout.ms": int(session_timeout),

@@ -26,6 +26,7 @@ test: $(STAMP) ## everything, against a real Apache Kafka
 	.venv/bin/python -m pytest
 
 test-compose: $(STAMP) ## the image and both set-ups of docker compose, on the Docker engine that is there
+	docker compose build --quiet
 	.venv/bin/python -m pytest tests/compose
 
 demo: $(STAMP) ## logins flowing through a real Apache Kafka and this pipeline

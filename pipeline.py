@@ -19,6 +19,7 @@ from loguru import logger
 
 from runtime.application import Application
 from runtime.command import run_command
+from runtime.errors import Stopped
 from runtime.settings import ENV_FILE, Settings
 from transforms import chain, upper_device_type
 
@@ -44,6 +45,8 @@ def run(settings: Settings) -> None:
     app = build(settings)
     try:
         app.run()
+    except Stopped:
+        raise
     except BaseException:
         logger.warning("failed: {}; what was not committed will be done again at the next start", app.totals)
         raise

@@ -17,7 +17,7 @@ from quixstreams.runtracker import RunTracker
 
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
 from runtime.clients import consumer_config, producer_config
-from runtime.errors import Failed, Stopped
+from runtime.errors import GIVEN_UP, Failed, Stopped
 from runtime.health import Health
 from runtime.output import Output
 from runtime.platform import platform
@@ -181,9 +181,7 @@ class Application(quixstreams.Application):
     def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         """Stop: another worker may have these partitions by now, and the open transaction must not be committed."""
         del consumer, topic_partitions
-        raise Failed(
-            "the group gave this worker's partitions away, as it was not heard of for too long: start it again"
-        )
+        raise Failed(GIVEN_UP)
 
     def _setup_signal_handlers(self) -> None:
         """Leave the signals to runtime.stopping, which has listened since before the imports."""

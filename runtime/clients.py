@@ -36,9 +36,12 @@ def consumer_config(settings: Settings) -> dict[str, object]:
 
 
 def producer_config(settings: Settings) -> dict[str, object]:
-    """The producer's; its transactional id is its own, and begins with the group's name, for access rules by prefix."""
+    """The producer's; its transactional id is its own, and begins with the group's name, for access rules by prefix.
+
+    A colon can't stand in an INSTANCE_ID: so no two workers, of whatever groups, have the same one.
+    """
     within = NAMED_COMMIT_WITHIN if settings.instance_id else COMMIT_WITHIN
     return PRODUCER | {
-        "transactional.id": f"{settings.consumer_group}-{settings.instance_id or uuid.uuid4()}",
+        "transactional.id": f"{settings.consumer_group}:{settings.instance_id or uuid.uuid4()}",
         "transaction.timeout.ms": int((settings.commit_interval + within) * 1000),
     }

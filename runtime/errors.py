@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import httpx
 from confluent_kafka import KafkaError, KafkaException
+from quixstreams.checkpointing.exceptions import CheckpointProducerTimeout
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
 from quixstreams.models.topics.exceptions import CreateTopicFailure, TopicNotFoundError, TopicPermissionError
 from quixstreams.platforms.quix import exceptions as quix
@@ -81,7 +82,15 @@ _UNAVAILABLE = {
     KafkaError._TIMED_OUT,
     KafkaError._MSG_TIMED_OUT,
 }
-_FENCED = {KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID, KafkaError.PRODUCER_FENCED}
+_FENCED = {
+    KafkaError._FENCED,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+}
+_GIVEN_UP = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError._MAX_POLL_EXCEEDED}
+GIVEN_UP = "the group gave this worker's partitions away, as it was not heard of for too long: start it again"
 _UNFIT = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
     KafkaError.ILLEGAL_SASL_STATE: "the broker asks for no SASL there: check BROKER_SECURITY_PROTOCOL",
@@ -142,6 +151,8 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
             f"another worker has taken this one's place, or its commit took too long, so the broker refused it "
             f"({error.str()}): start it again; give each worker an INSTANCE_ID of its own, or none"
         )
+    if code in _GIVEN_UP:
+        return Failed(f"{GIVEN_UP} ({error.str()})")
     if code in _UNAVAILABLE:
         hint = ("", "") if cloud else (" (Quix__Broker__Address)", f"; {START_ONE}")
         return Unavailable(f"no broker answers at {broker}{hint[0]}: {error.str()}{hint[1]}")
@@ -149,11 +160,11 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
 
 
 def _code(error: KafkaError) -> int:
-    """What it is; librdkafka calls all that goes wrong with SASL alike, and has the broker's own words in the text."""
-    inside = (KafkaError.UNSUPPORTED_SASL_MECHANISM, KafkaError.ILLEGAL_SASL_STATE)
-    found = (code for code in inside if KafkaError(code).str() in error.str())
-    code: int = next(found, error.code()) if error.code() == KafkaError._AUTHENTICATION else error.code()
-    return code
+    """What it is; librdkafka calls all that goes wrong with SASL alike, and all that is fatal; its text says more."""
+    if error.code() not in {KafkaError._AUTHENTICATION, KafkaError._FATAL}:
+        return int(error.code())
+    inside = (KafkaError.UNSUPPORTED_SASL_MECHANISM, KafkaError.ILLEGAL_SASL_STATE, KafkaError.FENCED_INSTANCE_ID)
+    return next((code for code in inside if KafkaError(code).str() in error.str()), int(error.code()))
 
 
 def _tls_refused(alert: str, text: str) -> Misconfigured:
@@ -173,6 +184,8 @@ def _known(error: BaseException, broker: str, *, cloud: bool) -> PipelineError |
     if isinstance(error, KafkaBrokerUnavailableError):
         hint = "" if cloud else f" (Quix__Broker__Address); {START_ONE}"
         return Unavailable(f"the broker at {broker} has been away for too long{hint}")
+    if isinstance(error, CheckpointProducerTimeout):
+        return Unavailable(f"the broker at {broker} did not take all records in time: {error}")
     if isinstance(error, TopicNotFoundError):
         return Misconfigured(f"{error}; create it, correct `input` or `output`, or set AUTO_CREATE_TOPICS=true")
     if isinstance(error, TopicPermissionError):

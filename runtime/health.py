@@ -21,7 +21,8 @@ from loguru import logger
 from runtime.errors import Misconfigured
 
 LIVE_WITHIN = 180.0
-"""Seconds; above what a turn may wait for a broker (a flush 60 s, a commit as long) before the pipeline ends itself."""
+"""Seconds; above what a turn may wait for a broker (a flush 60 s, then a commit three times, up to 31 s each, with the
+default COMMIT_INTERVAL) before the pipeline ends itself."""
 
 READY_WITHIN = 15.0
 """Seconds; far above a usual turn, which takes less than one."""

@@ -1,5 +1,6 @@
 """Quix Cloud's API, where it supplies the broker: waits until it answers, and hands it to quixstreams."""
 
+import re
 import time
 import warnings
 
@@ -20,12 +21,14 @@ def platform(settings: BrokerSettings) -> QuixKafkaConfigsBuilder | None:
 
     Raises:
         Unavailable: the API did not answer within ANSWER_WITHIN.
-        Misconfigured: its address is none.
+        Misconfigured: its address is none, or the token can't be one.
         Stopped: a signal asked to stop meanwhile.
     """
     if settings.address is not None or settings.sdk_token is None or settings.portal_api is None:
         return None
     token = settings.sdk_token.get_secret_value()
+    if not re.fullmatch(r"[!-~]+", token):  # httpx would refuse it, and say what it is
+        raise Misconfigured("Quix__Sdk__Token holds a blank, a line's end or what else no token has: copy it again")
     _wait(settings.portal_api, token)  # quixstreams would try for a minute or more, deaf to signals
     for news in ("'quix_config_builder' is not necessary", "Path to state directory"):  # there is no state
         warnings.filterwarnings("ignore", message=news)

@@ -17,7 +17,10 @@ ROOT = Path(__file__).parent.parent.parent
 SCHEMAS = Path(__file__).parent / "schemas"
 QUIX = ROOT / "quix.yaml"
 SETTINGS: dict[str, type[BrokerSettings]] = {"generator": GeneratorSettings, "pipeline": Settings}
-LEFT_OUT = ("BROKER_", "Quix__Broker__", "Quix__Sdk__", "Quix__Portal__", "Quix__Workspace__", "HEALTH_PORT")
+LEFT_OUT = (
+    *("BROKER_", "Quix__Broker__", "Quix__Sdk__", "Quix__Portal__", "Quix__Workspace__"),
+    *("HEALTH_PORT", "INSTANCE_ID"),  # nobody asks there; replicas share their variables
+)
 """How the names of those settings begin that Quix Cloud sets itself, supplies with the broker, or has no use for."""
 
 TOPICS = {"input": "InputTopic", "output": "OutputTopic"}

@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
-from runtime.settings import ADDRESS
+from runtime import clients
+from runtime.settings import ADDRESS, Settings
 from tests.compose.stack import PATIENCE, ROOT, Stack
 from tests.kafka import Kafka, wait_until
 from tests.process import RUNNING, Pipeline
 
 OURS = ["pipeline", "generator"]
-STOP_BOUND = 60
-"""Seconds that the pipeline may take to stop: so long may its last flush wait for a broker."""
+FLUSH: Any = clients.CONSUMER["max.poll.interval.ms"]
+STOP_BOUND = FLUSH / 1000 + 3 * (Settings.model_fields["commit_interval"].default + clients.NAMED_COMMIT_WITHIN)
+"""Seconds that the pipeline may take to stop: a flush, then a commit that is tried three times."""
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,10 @@ def test_scaling_in_the_readme() -> None:
     assert trigger["metadata"]["consumerGroup"] == settings["Quix__Consumer_Group"]
     assert trigger["metadata"]["topic"] == settings["input"]
     assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
+    *_, partitions = re.findall(r"^\| [\d,]+ records/s \| \d+ \| (\d+) \|", README, re.MULTILINE)
+    assert scaled["spec"]["maxReplicaCount"] <= int(partitions)
+    mechanism = settings["BROKER_SASL_MECHANISM"].lower().replace("sha-", "sha").replace("-", "_")
+    assert (trigger["metadata"]["sasl"], trigger["metadata"]["tls"]) == (mechanism, "enable")
     references = authentication["spec"]["secretTargetRef"]
     assert {reference["name"] for reference in references} == {SECRET}
 

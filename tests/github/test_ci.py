@@ -53,7 +53,7 @@ def test_what_runs() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.14"
     assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
-    assert commands("linux") == ["make check", "make test", "make test-compose"]
+    assert commands("linux") == ["make check", "make test", "make audit", "make test-compose"]
     assert commands("macos") == ["make test"]
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {command.split()[1] for job in JOBS for command in commands(job)} <= set(targets)

@@ -17,10 +17,10 @@ from quixstreams.runtracker import RunTracker
 
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
 from runtime.clients import consumer_config, producer_config
+from runtime.cloud import quix_cloud
 from runtime.errors import GIVEN_UP, Failed, Stopped
 from runtime.health import Health
 from runtime.output import Output
-from runtime.platform import platform
 from runtime.progress import Progress
 from runtime.settings import Settings
 from runtime.sink import Sink
@@ -42,7 +42,7 @@ class Application(quixstreams.Application):
         progress = Progress()
         super().__init__(
             broker_address=settings.connection(),
-            quix_config_builder=platform(settings),
+            quix_config_builder=quix_cloud(settings),
             quix_portal_api=settings.portal_api,
             consumer_group=settings.consumer_group,
             auto_offset_reset=settings.auto_offset_reset,

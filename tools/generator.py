@@ -32,10 +32,10 @@ from quixstreams import Application
 from quixstreams.kafka import Producer
 from quixstreams.models import TopicConfig
 
+from runtime.cloud import quix_cloud
 from runtime.command import run_command
 from runtime.errors import START_ONE, Unavailable
 from runtime.health import Health
-from runtime.platform import platform
 from runtime.settings import ADDRESS, BrokerSettings, Unset, named
 from runtime.topics import Broker
 from tools.logins import WELL_FORMED, Record, records
@@ -182,7 +182,7 @@ def run(settings: GeneratorSettings) -> None:
     """
     app = Application(
         settings.connection(),
-        quix_config_builder=platform(settings),
+        quix_config_builder=quix_cloud(settings),
         quix_portal_api=settings.portal_api,
         loglevel=None,
         use_changelog_topics=False,

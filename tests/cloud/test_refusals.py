@@ -27,6 +27,7 @@ class Stop(NamedTuple):
 
 STOPS = {
     "expired token": Stop({"Quix__Sdk__Token": "sdk-rotated"}, 77, ["Quix__Sdk__Token", "rotated", "401"], []),
+    "a line's end in the token": Stop({"Quix__Sdk__Token": f"{TOKEN}\n"}, 78, ["Quix__Sdk__Token", "copy it"], []),
     "unknown environment": Stop({"Quix__Workspace__Id": "nowhere"}, 78, ["Quix__Workspace__Id", "404"], ["Token"]),
     "no address of the API": Stop({"Quix__Portal__Api": ""}, 78, ["Quix__Portal__Api", "Quix__Broker__Address"], []),
     "no URL": Stop({"Quix__Portal__Api": "portal"}, 78, ["Quix__Portal__Api is 'portal'", "https://"], []),

@@ -16,7 +16,7 @@ _ONE_ANSWER, _PAUSE = 5.0, 0.5  # seconds
 _AWAY = {502, 503, 504}
 
 
-def platform(settings: BrokerSettings) -> QuixKafkaConfigsBuilder | None:
+def quix_cloud(settings: BrokerSettings) -> QuixKafkaConfigsBuilder | None:
     """What asks Quix Cloud for broker, group and topics; None where the settings say where the broker is.
 
     Raises:

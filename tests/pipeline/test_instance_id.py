@@ -1,0 +1,62 @@
+"""A worker that keeps its name: it goes on at once, and who takes the name of another stops that one."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kafka import Kafka, Record, wait_until
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines
+
+NOW = int(time.time() * 1000)
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the session's broker."""
+    with Pipelines(kafka.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+def records(begin: int, end: int) -> list[Record]:
+    """Records that tell each other apart."""
+    return [Record(b"k", b'{"device_type": "ios", "n": %d}' % number, [], NOW) for number in range(begin, end)]
+
+
+def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
+    """A worker whose name another one takes ends in 70, with one line that says so; each record is there once."""
+    source, target = lasting_topic(kafka, "named-in"), lasting_topic(kafka, "named-out")
+    first = pipelines.start(source, target, INSTANCE_ID="one")
+    kafka.produce(source, records(0, 100))
+    kafka.read(target, 100)
+    second = pipelines.start(source, target, INSTANCE_ID="one")
+    assert first.wait() == 70
+    assert "Traceback" not in first.log
+    assert "another worker has taken this one's place" in first.lines[-1]
+    assert "INSTANCE_ID" in first.lines[-1]
+    kafka.produce(source, records(100, 200))
+    assert kafka.read(target, 200) == list(map(expected, records(0, 200)))
+    assert second.stop() == 0
+
+
+def test_killed_and_started_again(kafka: Kafka, pipelines: Pipelines) -> None:
+    """Killed and started again under its name, a worker goes on without waiting for its former self's time-outs."""
+    source, target = lasting_topic(kafka, "again-in"), lasting_topic(kafka, "again-out")
+    settings = {"INSTANCE_ID": "one", "COMMIT_INTERVAL": 10}  # so its session would last 26 s, its transaction 40 s
+    first = pipelines.start(source, target, **settings)
+    kafka.produce(source, records(0, 100))
+    kafka.read(target, 100)
+    first.send(signal.SIGKILL)
+    first.wait()
+    kafka.produce(source, records(100, 200))
+    second = pipelines.start(source, target, **settings)
+    second.wait_for(RUNNING)
+    begin = time.monotonic()
+    wait_until(lambda: len(kafka.read(target, 0)) == 200, "the rest")
+    assert time.monotonic() - begin < 20
+    assert kafka.read(target, 200) == list(map(expected, records(0, 200)))
+    assert second.stop() == 0

@@ -10,12 +10,12 @@ import pytest
 
 from runtime import errors, health, progress
 from runtime.settings import ENV_FILE, Settings
-from tools.audit_cases import HISTORY
-from tools.audit_findings import COUNTS, EXAMPLES, Findings
-from tools.audit_gap import WINDOW
-from tools.audit_keys import OPEN
-from tools.audit_report import Report
-from tools.verify import NOT_RIGHT
+from tools.verify.cases import HISTORY
+from tools.verify.command import NOT_RIGHT
+from tools.verify.findings import COUNTS, EXAMPLES, Findings
+from tools.verify.gap import WINDOW
+from tools.verify.keys import OPEN
+from tools.verify.report import Report
 from transforms import Reason
 
 ROOT = Path(__file__).parent.parent
@@ -88,8 +88,9 @@ def test_command(command: str) -> None:
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert set(words[1:]) <= set(targets)
     elif words[0] == ".venv/bin/python":
-        script = words[2].replace(".", "/") + ".py" if words[1] == "-m" else words[1]
-        assert words[1:3] == ["-m", "pytest"] or (ROOT / script).is_file()
+        path = words[2].replace(".", "/") if words[1] == "-m" else words[1].removesuffix(".py")
+        scripts = (ROOT / f"{path}.py", ROOT / path / "__main__.py")
+        assert words[1:3] == ["-m", "pytest"] or any(script.is_file() for script in scripts)
     else:
         check_compose(shlex.split(command))
 
@@ -133,4 +134,4 @@ def test_verify_numbers() -> None:
     for name in {*report, *report["partitions"][0]} - set(COUNTS):
         assert f"`{name}`" in VERIFY
     given = set(re.findall(r"(--[a-z][a-z-]+)", VERIFY))
-    assert given == set(re.findall(r'"(--[a-z-]+)"', (ROOT / "tools/verify.py").read_text()))
+    assert given == set(re.findall(r'"(--[a-z-]+)"', (ROOT / "tools/verify/command.py").read_text()))

@@ -13,9 +13,9 @@ from runtime.settings import Settings
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import lasting_topic
-from tools.audit_findings import COUNTS, FAULTS
-from tools.audit_walk import EVERYTHING, Begin
-from tools.verify import Options, audit
+from tools.verify.command import Options, audit
+from tools.verify.findings import COUNTS, FAULTS
+from tools.verify.walk import EVERYTHING, Begin
 
 COUNT = 40
 SENT = [

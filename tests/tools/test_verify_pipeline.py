@@ -14,7 +14,7 @@ from tests.pipeline.lasting import lasting_topic
 from tests.process import RUNNING, Pipelines
 from tests.tools.test_verify import audited
 from tests.tools.verify_process import Verify
-from tools.audit_findings import COUNTS
+from tools.verify.findings import COUNTS
 
 LIMIT = {"max.message.bytes": "20000"}
 """Some of the cases are larger than that."""

@@ -4,8 +4,8 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.audit_findings import Findings
-from tools.audit_gap import Record, pair_alike, sort_gap
+from tools.verify.findings import Findings
+from tools.verify.gap import Record, pair_alike, sort_gap
 
 HISTORY = 500_000
 """Records, over all partitions, among which a duplicate is looked for."""

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tools.audit import Comparison
-from tools.audit_findings import COUNTS, FAULTS, Findings
-from tools.audit_gap import Record
+from tools.verify.comparison import Comparison
+from tools.verify.findings import COUNTS, FAULTS, Findings
+from tools.verify.gap import Record
 
 COUNT = 300
 FAR = 60

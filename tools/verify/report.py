@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tools.audit_findings import COUNTS, FAULTS, Findings, total
+from tools.verify.findings import COUNTS, FAULTS, Findings, total
 
 _OF_INPUT = {"lost", "reordered"}  # these are named by the input's offsets, the others by the output's
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tools.audit_cases import HISTORY, History
-from tools.audit_findings import Findings
-from tools.audit_gap import Record
+from tools.verify.cases import HISTORY, History
+from tools.verify.findings import Findings
+from tools.verify.gap import Record
 
 OPEN = 1_000_000
 """Records that may wait on each side: the input is read no further ahead, and the oldest output is given up."""

@@ -10,7 +10,6 @@ if __name__ == "__main__":
     stop_request.listen()  # before the slow imports
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -22,10 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
-from tools.audit_keys_walk import KeyWalk
-from tools.audit_report import Report
-from tools.audit_topics import Topics
-from tools.audit_walk import EVERYTHING, Begin, PartitionWalk, Walk
+from tools.verify.keys_walk import KeyWalk
+from tools.verify.report import Report
+from tools.verify.topics import Topics
+from tools.verify.walk import EVERYTHING, Begin, PartitionWalk, Walk
 
 NOT_RIGHT = 1
 """The exit code where the output is not what it should be."""
@@ -141,7 +140,3 @@ def main() -> int:
     for report in reports:
         print(report.as_json() if options.as_json else report, flush=True)
     return exit_code or (0 if reports and reports[0].ok else NOT_RIGHT)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,7 +9,7 @@ from runtime.headers import headers_of
 from runtime.output import Output
 from runtime.topics import TopicFacts
 from runtime.totals import Totals
-from tools.audit_gap import Record
+from tools.verify.gap import Record
 from transforms import Malformed, chain
 
 

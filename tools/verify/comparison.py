@@ -1,16 +1,16 @@
 """Holds one output partition against its input partition, record by record, whatever happened to them; pure.
 
 Records come in batches, in the order of their topic, from both sides; what is equal goes at once. Where they differ,
-the nearest place is looked for at which both go on alike (tools/audit_gap.py), within WINDOW records; the stretch
-before it is judged (tools/audit_cases.py). Offsets are names only: markers and aborted transactions take some, too.
+the nearest place is looked for at which both go on alike (gap.py), within WINDOW records; the stretch
+before it is judged (cases.py). Offsets are names only: markers and aborted transactions take some, too.
 """
 
 from collections.abc import Sequence
 from itertools import takewhile
 
-from tools.audit_cases import HISTORY, Ledger
-from tools.audit_findings import Findings
-from tools.audit_gap import WINDOW, Record, alike, find_anchor, pair_alike
+from tools.verify.cases import HISTORY, Ledger
+from tools.verify.findings import Findings
+from tools.verify.gap import WINDOW, Record, alike, find_anchor, pair_alike
 
 _NEAR = 40  # an output is looked for that much further on among the inputs than outputs are left
 

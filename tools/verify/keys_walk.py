@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from confluent_kafka import Message
 
-from tools.audit_findings import Findings
-from tools.audit_keys import OPEN, KeyedComparison
-from tools.audit_records import Expectation
-from tools.audit_topics import Reader, Topics
-from tools.audit_walk import Begin, first_input, heed_signals, numbered
+from tools.verify.findings import Findings
+from tools.verify.keys import OPEN, KeyedComparison
+from tools.verify.records import Expectation
+from tools.verify.topics import Reader, Topics
+from tools.verify.walk import Begin, first_input, heed_signals, numbered
 
 _CHUNK = 50_000  # records of one partition that are read before it is the next one's turn
 

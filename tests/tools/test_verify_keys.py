@@ -3,10 +3,10 @@
 import pytest
 
 from tests.pipeline.test_partitions import murmur2
-from tests.tools.test_audit import counts
-from tools.audit_findings import total
-from tools.audit_gap import Record
-from tools.audit_keys import KeyedComparison, target_of
+from tests.tools.test_verify_comparison import counts
+from tools.verify.findings import total
+from tools.verify.gap import Record
+from tools.verify.keys import KeyedComparison, target_of
 
 PARTITIONS = 5
 KEYS = [b"", b"0", b"12345678", b"\xff\x00\x80", *(b"key-%d" % number for number in range(20))]

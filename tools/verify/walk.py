@@ -9,12 +9,12 @@ from confluent_kafka import Message
 from runtime.errors import Failed
 from runtime.settings import Settings
 from runtime.stopping import stop_request
-from tools.audit import Comparison
-from tools.audit_cases import HISTORY
-from tools.audit_findings import Findings
-from tools.audit_gap import WINDOW, Record
-from tools.audit_records import Expectation
-from tools.audit_topics import Reader, Topics
+from tools.verify.cases import HISTORY
+from tools.verify.comparison import Comparison
+from tools.verify.findings import Findings
+from tools.verify.gap import WINDOW, Record
+from tools.verify.records import Expectation
+from tools.verify.topics import Reader, Topics
 
 _LEAST_HISTORY = 10_000  # records of each partition, however many there are
 

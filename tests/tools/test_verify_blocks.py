@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.tools.test_audit import compare, counts, record
-from tools.audit import Comparison
-from tools.audit_gap import WINDOW, Record, out_of_order
+from tests.tools.test_verify_comparison import compare, counts, record
+from tools.verify.comparison import Comparison
+from tools.verify.gap import WINDOW, Record, out_of_order
 
 MANY = [record(number) for number in range(36_000)]
 FOREIGN = [Record(b"?", b"foreign %d" % number, 10 * number, None) for number in range(30_000)]

@@ -40,7 +40,7 @@ class Plan:
     long_records: int
 
 
-FULL = Plan(3, 7, 20_000, 2.5, 12.0, everything=True, long_records=10_000_000)
+FULL = Plan(3, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
 QUICK = Plan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
 
 

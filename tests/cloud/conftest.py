@@ -32,7 +32,7 @@ RIGHTS = [
     (USER, TOPIC, f"{WORKSPACE}-", PREFIX, ALL),
     *((NARROW, TOPIC, f"{WORKSPACE}-", PREFIX, operation) for operation in (READ, WRITE, DESCRIBE)),
     *((user, EACH_GROUP, f"{WORKSPACE}-{GROUP}", EXACT, ALL) for user in (USER, NARROW)),
-    *((user, TRANSACTION, f"{WORKSPACE}-{GROUP}-", PREFIX, ALL) for user in (USER, NARROW)),
+    *((user, TRANSACTION, f"{WORKSPACE}-{GROUP}", PREFIX, ALL) for user in (USER, NARROW)),
 ]
 """What the workspace's users may do on the broker: nothing outside of what begins with the workspace's id."""
 

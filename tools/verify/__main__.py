@@ -1,5 +1,10 @@
 """`python -m tools.verify`."""
 
+from runtime.stopping import stop_request
+
+if __name__ == "__main__":
+    stop_request.listen()  # before the slow imports
+
 import sys
 
 from tools.verify.command import main

@@ -4,11 +4,6 @@ The map is pure and order is kept, so each output partition must be the map of i
 of pipeline.py. Exit codes are those of runtime/errors.py, and 1 where anything is lost, duplicated, reordered or wrong.
 """
 
-from runtime.stopping import stop_request
-
-if __name__ == "__main__":
-    stop_request.listen()  # before the slow imports
-
 import argparse
 import time
 from collections.abc import Sequence
@@ -21,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
+from runtime.stopping import stop_request
 from tools.verify.keys_walk import KeyWalk
 from tools.verify.report import Report
 from tools.verify.topics import Topics

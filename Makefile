@@ -43,7 +43,7 @@ $(BENCH): $(STAMP) requirements-bench.lock
 	.venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-bench.lock
 	@touch $@
 
-bench: $(BENCH) ## this pipeline beside its peers, about half an hour; writes benchmarks/results
+bench: $(BENCH) ## this pipeline beside its peers, some 25 minutes; writes benchmarks/results
 	.venv/bin/python -m benchmarks
 
 bench-quick: $(BENCH) ## the same in under 2 minutes, for every day

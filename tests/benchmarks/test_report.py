@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import write
 from benchmarks.charts import charts
 from benchmarks.experiments import flatness, rotated
 from benchmarks.goals import goals
 from benchmarks.latency import percentile
 from benchmarks.peers import BARE, OURS, STOCK, STOCK_AT_LEAST_ONCE
-from benchmarks.report import markdown
+from benchmarks.report import markdown, throughput_table
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 
 
@@ -127,3 +128,19 @@ def test_order_rotates() -> None:
     rounds = [rotated("abcdefg", number) for number in (1, 2, 3)]
     assert [sorted(order) for order in rounds] == [list("abcdefg")] * 3
     assert len({order[0] for order in rounds}) == 3
+
+
+ROOT = Path(__file__).parents[2]
+KEPT = ROOT / "benchmarks" / "results"
+
+
+def test_what_is_kept(tmp_path: Path) -> None:
+    """The report and the charts in the repository are those of the results beside them; the README has their tables."""
+    results = Results.read(KEPT / "results.json")
+    write(results, tmp_path)
+    for made in tmp_path.iterdir():
+        assert (KEPT / made.name).read_text() == made.read_text(), made.name
+    readme = (ROOT / "README.md").read_text()
+    assert throughput_table(results) in readme
+    for chart in charts(results):
+        assert chart.startswith(("sizes", "long")) or f"benchmarks/results/{chart}" in readme

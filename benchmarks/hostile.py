@@ -17,6 +17,10 @@ _TRIES = 2
 SHAPES: dict[str, tuple[bytes, bytes, bytes]] = {
     "brackets": (b"", b"[", b""),
     "braces": (b"", b'{"a":', b""),
+    "quoted brackets": (b'{"device_type":"a","x":[', b'"]",', b'"["]}'),
+    "quoted brackets, cut off": (b'{"device_type":"a","x":[', b'"["[', b""),
+    "objects": (b'{"device_type":"a","x":[', b'{"a":1},', b"1]}"),
+    "quotes and brackets": (b'{"device_type":"a","x":' + b"[" * 129, b'"\\', b""),
     "empty arrays": (b"[", b"[],", b"1]"),
     "empty arrays, cut off": (b"[", b"[],", b""),
     "arrays 100 deep": (b"[", b"[" * 100 + b"]" * 100 + b",", b"1]"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import accumulate
 
 import msgspec
 from msgspec import UNSET
@@ -62,11 +63,19 @@ _spells_letters = re.compile(rb"\\u00[567]").search
 _SPACINGS = (b'"device_type": "%b"', b'"device_type":"%b"')
 _CHANGES_KEPT, _LENGTH_KEPT = 1000, 100  # bounds the memory, whatever comes in
 _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
+_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # linear, as it can't fail
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{[}]"))
+_STEPS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}  # how much deeper each leads
 
 
 def _is_shallow(value: bytes) -> bool:
-    """Whether there are too few brackets for the nesting to exceed the limit."""
-    return value.count(b"{") + value.count(b"[") <= NESTING_LIMIT
+    """Whether this value, if it is JSON, is nested no deeper than the limit."""
+    # Removing few brackets is many times quicker than counting them: it jumps from one to the next.
+    without = len(value.replace(b"{", b"", NESTING_LIMIT + 1)) + len(value.replace(b"[", b"", NESTING_LIMIT + 1))
+    if 2 * len(value) - without <= NESTING_LIMIT:
+        return True  # too few brackets to nest so deep
+    brackets = _strings.sub(b"", value).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) <= NESTING_LIMIT
 
 
 def _learn(text: str) -> tuple[bytes, bytes, bytes, bytes]:

@@ -91,6 +91,8 @@ USUAL = {
     "already in upper case": json.dumps({**LOGIN, "device_type": "IOS"}),
     "with nested values": json.dumps({"x": [{"a": [1.5, None, True]}] * 20, **LOGIN}),
     "long": json.dumps({"x": "a" * 10_000, **LOGIN}),
+    "many objects": json.dumps({"x": [{"a": "}[", "b": [1]}] * 200, **LOGIN}),
+    "many brackets in a text": json.dumps({"x": "[{" * 200, **LOGIN}),
 }
 
 
@@ -101,6 +103,22 @@ def test_short_cut(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transforms.login.exact", None)
 
     assert upper_device_type(text.encode()) == expected
+
+
+VALUES = [
+    *(value for value, _ in OUTPUTS),
+    *(value for _, value in FIRST_REASONS),
+    b'{"device_type": "ios", "x": %b}' % (b"[" * (NESTING_LIMIT - 1) + b"]" * (NESTING_LIMIT - 1)),
+    b'{"device_type": "ios", "x": %b}' % (b"[" * NESTING_LIMIT + b"]" * NESTING_LIMIT),
+    b'{"device_type": "ios", "x": %b}' % (rb'["]]\"",' * NESTING_LIMIT + b"1" + b"]" * NESTING_LIMIT),
+    b'{"device_type": "ios", "x": %b}' % (b'["\\\\",' * NESTING_LIMIT + b"1" + b"]" * NESTING_LIMIT),
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_same_as_exact(value: bytes | None) -> None:
+    """The short cut gives what the exact path gives, up to the limit on nesting and past it."""
+    assert upper_device_type(value) == exact(value)
 
 
 def test_many_device_types() -> None:
@@ -124,14 +142,6 @@ def test_same_text_spelled_otherwise() -> None:
     for _ in range(2):
         assert {value: upper_device_type(value) for value in spellings} == spellings
         assert {value: upper_device_type(value) for value in reversed(spellings)} == spellings
-
-
-VALUES = [
-    *(value for value, _ in OUTPUTS),
-    *(value for _, value in FIRST_REASONS),
-    b'{"device_type": "ios", "x": %b}' % (b"[" * (NESTING_LIMIT - 1) + b"]" * (NESTING_LIMIT - 1)),
-    b'{"device_type": "ios", "x": %b}' % (b"[" * NESTING_LIMIT + b"]" * NESTING_LIMIT),
-]
 
 
 @pytest.mark.parametrize("value", VALUES)

@@ -12,7 +12,7 @@ import transforms
 PACKAGE = Path(transforms.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ALLOWED = {
-    *("__future__", "base64", "collections.abc", "enum", "functools", "hashlib", "json", "re", "typing"),
+    *("__future__", "base64", "collections.abc", "enum", "functools", "hashlib", "itertools", "json", "re", "typing"),
     "msgspec",
 }
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}

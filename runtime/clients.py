@@ -8,6 +8,7 @@ CONSUMER = {
     "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
     "queued.min.messages": 200_000,
     "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes
+    "fetch.message.max.bytes": 262_144,  # of a partition, compressed: it may unpack to a hundred times as much
     "heartbeat.interval.ms": 1_000,  # so soon does a worker hear that partitions move
     "topic.metadata.refresh.interval.ms": 30_000,  # so soon is a new partition read; librdkafka's is five minutes
     "max.poll.interval.ms": 60_000,  # Quix waits as long for a flush
@@ -17,6 +18,9 @@ PRODUCER = {
     "enable.idempotence": True,  # also at-least-once: what is sent again must not change the order
     "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
     "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
+    # Where the group's coordinator dies in the middle of a commit, librdkafka looks for its successor only once some
+    # connection changes its state (issue 5511 of it): so one that idles is closed.
+    "connections.max.idle.ms": 5_000,
 }
 COMMIT_WITHIN = 14.0
 """Seconds that a commit may take beyond COMMIT_INTERVAL; then the broker aborts the transaction.

@@ -37,6 +37,15 @@ _READER = {
     "queued.max.messages.kbytes": 16_384,  # bounds the memory
 }
 _IDLE_WAIT = 0.05  # seconds
+# A partition is changing its leader; librdkafka calls none of these retriable.
+_BETWEEN_LEADERS = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+}
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 _Answer = TypeVar("_Answer")
 
@@ -124,12 +133,18 @@ class Topics:
         """Raise what waiting does not mend."""
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  (a public code)
             raise Failed(f"records were deleted (retention) before they could be read: start again; {error.str()}")
-        if not error.retriable() and not isinstance(explain_kafka(error, self._address), Unavailable):
+        if not passes(error, self._address):
             raise KafkaException(error)
 
     def away(self) -> Unavailable:
         """The error to stop with where a broker has been away for too long."""
         return Unavailable(f"the broker at {self._address} has been away for too long (Quix__Broker__Address)")
+
+
+def passes(error: KafkaError, address: str) -> bool:
+    """Whether waiting mends it."""
+    known = error.retriable() or error.code() in _BETWEEN_LEADERS
+    return known or isinstance(explain_kafka(error, address), Unavailable)
 
 
 class Reader:

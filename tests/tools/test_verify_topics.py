@@ -1,0 +1,24 @@
+"""Which of the broker's errors the audit waits for to pass; without Kafka."""
+
+import pytest
+from confluent_kafka import KafkaError
+
+from tools.verify.topics import passes
+
+PASSES = {
+    KafkaError.FENCED_LEADER_EPOCH: True,
+    KafkaError.NOT_LEADER_FOR_PARTITION: True,
+    KafkaError.LEADER_NOT_AVAILABLE: True,
+    KafkaError._TRANSPORT: True,
+    KafkaError._TIMED_OUT: True,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: False,
+    KafkaError.SASL_AUTHENTICATION_FAILED: False,
+    KafkaError.UNKNOWN_TOPIC_OR_PART: False,
+    KafkaError._SSL: False,
+}
+
+
+@pytest.mark.parametrize("code", PASSES)
+def test_passes(code: int) -> None:
+    """A new leader or a broker that is away is waited for; a refusal and a topic that is gone are not."""
+    assert passes(KafkaError(code), "127.0.0.1:9092") is PASSES[code]

@@ -18,7 +18,7 @@ from runtime.handshake import examine
 from runtime.settings import Settings
 from runtime.stopping import stop_request
 
-ANSWER_WITHIN = 28.0
+ANSWER_WITHIN = 25.0
 """Seconds that a broker has to answer at start; with the imports, no broker is reported within 35 s."""
 
 _LIBRDKAFKA_NAME = re.compile(r"\b(?:sasl|ssl)\.[a-z.]+[a-z]")

@@ -18,6 +18,7 @@ from quixstreams.runtracker import RunTracker
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
 from runtime.clients import consumer_config, producer_config
 from runtime.cloud import quix_cloud
+from runtime.commits import patient
 from runtime.errors import GIVEN_UP, Failed, Stopped
 from runtime.health import Health
 from runtime.output import Output
@@ -59,6 +60,7 @@ class Application(quixstreams.Application):
             use_changelog_topics=False,
             processing_guarantee=settings.processing_guarantee,
         )
+        self._consumer.commit = patient(self._consumer.commit)  # type: ignore[method-assign]
         self.totals = Totals()
         self.health = Health(progress.problems)
         self._settings = settings

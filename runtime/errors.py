@@ -22,6 +22,8 @@ from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
 from quixstreams.models.topics.exceptions import CreateTopicFailure, TopicNotFoundError, TopicPermissionError
 from quixstreams.platforms.quix import exceptions as quix
 
+from runtime.commits import COORDINATOR_AWAY
+
 START_ONE = "to start one here: `make demo` or `docker compose up`"
 
 
@@ -153,6 +155,8 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
         )
     if code in _GIVEN_UP:
         return Failed(f"{GIVEN_UP} ({error.str()})")
+    if code in COORDINATOR_AWAY:
+        return Unavailable(f"the brokers at {broker} have no coordinator for the consumer group: {error.str()}")
     if code in _UNAVAILABLE:
         hint = ("", "") if cloud else (" (Quix__Broker__Address)", f"; {START_ONE}")
         return Unavailable(f"no broker answers at {broker}{hint[0]}: {error.str()}{hint[1]}")

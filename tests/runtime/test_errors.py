@@ -96,6 +96,7 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._FENCED), Failed, ["another worker", "INSTANCE_ID"]),
     (kafka(KafkaError.FENCED_INSTANCE_ID), Failed, ["another worker", "INSTANCE_ID"]),
     (kafka(KafkaError._STATE), Unexpected, ["KafkaException", "_STATE"]),
+    (kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS), Unavailable, ["no coordinator", ADDRESS]),
     (CheckpointProducerTimeout("flush"), Unavailable, ["did not take all records in time", "flush"]),
     (kafka(KafkaError.INVALID_PRODUCER_EPOCH), Failed, ["another worker", "start it again"]),
     (

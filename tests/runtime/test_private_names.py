@@ -66,6 +66,7 @@ CALLS: list[tuple[Callable[..., Any], str, str]] = [
     (quixstreams.Application._run_dataframe, r"run_tracker\.set_as_running\(\)", "_RunTracker.set_as_running"),
     (quixstreams.Application._run_dataframe, r"dataframe_registry\.compose_all\(", "Sink.connect"),
     (Checkpoint.expired, r"0 < self\._commit_every <= self\._total_offsets_processed", "Batches._store_offsets"),
+    (Checkpoint.commit, r"self\._consumer\.commit\(offsets=offsets, asynchronous=False\)", "Application.__init__"),
     (BaseCheckpoint.__init__, r"self\._created_at = time\.monotonic\(\)", "Batches._await_last_transaction"),
     (Checkpoint.store_offset, r"self\._total_offsets_processed \+= 1", "Batches._store_offsets"),
     (InternalProducer.flush, r"self\._raise_for_error\(\)", "Application.open_topics: failed deliveries are raised"),

@@ -1,0 +1,81 @@
+"""Commits that wait for the group's coordinator, with a stand-in for the consumer's; tests/faults has real ones."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from runtime import commits
+from runtime.commits import patient
+
+AWAY, REFUSED = KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION
+
+
+class Place(NamedTuple):
+    """A partition's answer."""
+
+    error: KafkaError | None
+
+
+def answers(*codes: int | None, raised: bool) -> tuple[Callable[..., Any], list[dict[str, object]]]:
+    """A `commit` that gives one answer after the other, and the list of its calls' arguments."""
+    calls: list[dict[str, object]] = []
+
+    def commit(**arguments: object) -> list[Place]:
+        code = codes[min(len(calls), len(codes) - 1)]
+        calls.append(arguments)
+        error = None if code is None else KafkaError(code)
+        if error and raised:
+            raise KafkaException(error)
+        return [Place(None), Place(error)]
+
+    return commit, calls
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits long."""
+    monkeypatch.setattr(commits, "_COMMIT_AGAIN_AFTER", 0.001)
+
+
+@pytest.mark.parametrize("raised", [True, False])
+@pytest.mark.parametrize("code", sorted(commits.COORDINATOR_AWAY))
+def test_again(code: int, *, raised: bool) -> None:
+    """What only means that the coordinator moves is tried again, with the same offsets, until it is done."""
+    commit, calls = answers(code, code, None, raised=raised)
+
+    assert patient(commit)(offsets=[1], asynchronous=False) == [Place(None), Place(None)]
+    assert calls == [{"offsets": [1], "asynchronous": False}] * 3
+
+
+def test_refused() -> None:
+    """What waiting does not mend is passed on at once, raised or in the answer."""
+    commit, calls = answers(REFUSED, raised=True)
+    with pytest.raises(KafkaException, match="generation"):
+        patient(commit)()
+    assert len(calls) == 1
+
+    commit, calls = answers(REFUSED, raised=False)
+    (_, place) = patient(commit)() or []
+    assert place.error.code() == REFUSED
+    assert len(calls) == 1
+
+
+def test_asynchronous() -> None:
+    """A commit that gives no answer is done."""
+    assert patient(lambda **_: None)(asynchronous=True) is None
+
+
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After COMMIT_AGAIN_WITHIN the last answer counts."""
+    monkeypatch.setattr(commits, "COMMIT_AGAIN_WITHIN", 0.05)
+    commit, calls = answers(AWAY, raised=True)
+    with pytest.raises(KafkaException, match="oordinator"):
+        patient(commit)()
+    assert len(calls) > 1
+
+    commit, calls = answers(AWAY, raised=False)
+    (_, place) = patient(commit)() or []
+    assert place.error.code() == AWAY
+    assert len(calls) > 1

@@ -53,8 +53,8 @@ quix: ## what Quix Cloud's build needs and can't reach, copied to where it can: 
 	cp pipeline.py deploy/quix/pipeline/pipeline.py
 	cp requirements.lock deploy/quix/shared/requirements.lock
 
-test-faults: $(STAMP) ## of these, the short form of the next and the tests of it
-	.venv/bin/python -m pytest tests/faults
+test-faults: $(STAMP) ## the short form of the next
+	.venv/bin/python -m pytest -m faults tests/faults
 
 faults: $(STAMP) ## every fault under load, for hours; ROW=1 N=300 SEED=7 for one row, so many faults, the same again
 	.venv/bin/python -m faults $(if $(ROW),--row $(ROW)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(FAULTS)

@@ -4,12 +4,14 @@ tests/runtime/test_private_names.py fails, and says where to look, when those na
 """
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 import quixstreams
 from confluent_kafka import KafkaException, Producer, TopicPartition
+from loguru import logger
 from quixstreams.context import set_message_context
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
@@ -19,7 +21,7 @@ from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
 from runtime.clients import consumer_config, producer_config
 from runtime.cloud import quix_cloud
 from runtime.commits import patient
-from runtime.errors import GIVEN_UP, Failed, Stopped
+from runtime.errors import GIVEN_UP, Failed, Stopped, Unavailable
 from runtime.health import Health
 from runtime.output import Output
 from runtime.progress import Progress
@@ -28,6 +30,9 @@ from runtime.sink import Sink
 from runtime.stopping import stop_request
 from runtime.topics import open_topics
 from runtime.totals import Totals
+
+STOP_WITHIN = 55.0
+"""Seconds that a stop may take where the broker is away."""
 
 
 class Application(quixstreams.Application):
@@ -115,6 +120,7 @@ class Application(quixstreams.Application):
         if not self._state_manager.stores:
             self._state_manager._state_dir = None  # a stateless application needs no folder, which may be read-only
         stop_request.on_request = self.stop
+        stop_request.enforce(STOP_WITHIN, _give_up)
         try:
             with self.health.served(self._settings.health_port):
                 collected: list[dict[str, Any]] = super().run(*args, **kwargs)
@@ -212,6 +218,16 @@ class _RunTracker(RunTracker):
         super().set_as_running()
         if stop_request.requested:
             self.stop()
+
+
+def _give_up() -> None:
+    """End the process: what is not committed is done again at the next start."""
+    error = Unavailable(
+        f"asked to stop, but no broker answers, after {STOP_WITHIN:.0f} s; what is not committed "
+        "will be done again at the next start"
+    )
+    logger.error("{}", error)
+    os._exit(error.exit_code)
 
 
 def _never_suppress(*_: object) -> bool:

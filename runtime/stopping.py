@@ -1,8 +1,13 @@
-"""Remembers that SIGINT or SIGTERM asked to stop, from before the slow imports on; Quix forgets an early one."""
+"""Remembers that SIGINT or SIGTERM asked to stop, from before the slow imports on, and sees that it is done."""
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
@@ -13,9 +18,26 @@ class StopRequest:
         self.on_request: Callable[[], None] = lambda: None
 
     def listen(self) -> None:
-        """Take over SIGINT and SIGTERM."""
-        signal.signal(signal.SIGINT, self._handle)
-        signal.signal(signal.SIGTERM, self._handle)
+        """Take over SIGINT and SIGTERM; Quix forgets an early one."""
+        for number in _SIGNALS:
+            signal.signal(number, self._handle)
+
+    def enforce(self, within: float, give_up: Callable[[], object]) -> None:
+        """Call `give_up`, in a thread of its own, where the process still runs so many seconds after the request.
+
+        librdkafka waits for good, in places, for a broker that is away (issue 5456 of it), and as long as the main
+        thread is inside it no handler in Python runs: so the signal is read where the interpreter leaves it.
+        """
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        threading.Thread(target=self._enforce, args=(reader, within, give_up), daemon=True).start()
+
+    def _enforce(self, reader: int, within: float, give_up: Callable[[], object]) -> None:
+        while not self.requested and os.read(reader, 1)[0] not in _SIGNALS:
+            pass
+        time.sleep(within)
+        give_up()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:

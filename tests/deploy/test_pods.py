@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from runtime import clients
-from runtime.settings import Settings
+from runtime.application import STOP_WITHIN
 from tests.deploy.conftest import ROOT, Rendered
 
 CONSUMER: dict[str, Any] = clients.CONSUMER
@@ -29,10 +29,8 @@ def test_time_to_start(overlay: Rendered) -> None:
 
 
 def test_time_to_stop(overlay: Rendered) -> None:
-    """The grace period is above what a stop can take: a flush, then a commit that is tried three times."""
-    flush = CONSUMER["max.poll.interval.ms"] / 1000  # Quix's flush time-out
-    commit = 3 * (Settings.model_fields["commit_interval"].default + clients.NAMED_COMMIT_WITHIN)
-    assert overlay.pod["terminationGracePeriodSeconds"] > flush + commit
+    """The grace period is above what a stop can take."""
+    assert overlay.pod["terminationGracePeriodSeconds"] > STOP_WITHIN + 10
 
 
 def test_restricted(overlay: Rendered) -> None:

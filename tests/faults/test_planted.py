@@ -6,6 +6,8 @@ import pytest
 
 from faults.trial import PATIENCE, Plan, Trial
 
+pytestmark = pytest.mark.faults
+
 PLANTED = ("-m", "faults.planted")
 
 

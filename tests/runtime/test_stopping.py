@@ -2,12 +2,18 @@
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from runtime.application import _RunTracker
 from runtime.stopping import StopRequest, stop_request
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -49,3 +55,43 @@ def test_early_request_counts(monkeypatch: pytest.MonkeyPatch, *, requested: boo
     tracker = _RunTracker()  # type: ignore[no-untyped-call]  # Quix's, without types
     tracker.set_as_running()
     assert tracker.running is not requested
+
+
+BLOCKED = """
+import ctypes, os, sys
+from runtime.stopping import stop_request
+stop_request.listen()
+stop_request.enforce(0.1, lambda: os._exit(69))
+lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+library.pthread_mutex_lock(lock)
+print("blocked", flush=True)
+library.pthread_mutex_lock(lock)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_enforced(number: int) -> None:
+    """A process that hangs inside C, where no handler in Python runs, is ended after the time that a stop may take."""
+    with subprocess.Popen(
+        [sys.executable, "-c", BLOCKED], cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"blocked\n"
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(30) == 69
+
+
+def test_enforced_after_early_request() -> None:
+    """A request that came before `enforce` counts, too; without one, nothing happens."""
+    done = threading.Event()
+    before = signal.set_wakeup_fd(-1)
+    try:
+        stop = StopRequest()
+        stop.enforce(0.0, done.set)
+        assert not done.wait(0.2)
+        stop.requested = True
+        stop.enforce(0.0, done.set)
+        assert done.wait(10)
+    finally:
+        signal.set_wakeup_fd(before)

@@ -5,16 +5,13 @@ from typing import Any
 
 import pytest
 
-from runtime import clients
-from runtime.settings import ADDRESS, Settings
+from runtime.application import STOP_WITHIN
+from runtime.settings import ADDRESS
 from tests.compose.stack import PATIENCE, ROOT, Stack
 from tests.kafka import Kafka, wait_until
 from tests.process import RUNNING, Pipeline
 
 OURS = ["pipeline", "generator"]
-FLUSH: Any = clients.CONSUMER["max.poll.interval.ms"]
-STOP_BOUND = FLUSH / 1000 + 3 * (Settings.model_fields["commit_interval"].default + clients.NAMED_COMMIT_WITHIN)
-"""Seconds that the pipeline may take to stop: a flush, then a commit that is tried three times."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +57,7 @@ def test_hardened(container: dict[str, Any]) -> None:
     assert host["Init"]
     assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (512 * 1024**2, 10**9, 64)
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
-    assert container["Config"]["StopTimeout"] > STOP_BOUND
+    assert container["Config"]["StopTimeout"] > STOP_WITHIN + 10
     assert not host["PortBindings"]
     assert not container["Mounts"]
 

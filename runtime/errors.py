@@ -156,7 +156,9 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
     if code in _GIVEN_UP:
         return Failed(f"{GIVEN_UP} ({error.str()})")
     if code in COORDINATOR_AWAY:
-        return Unavailable(f"the brokers at {broker} have no coordinator for the consumer group: {error.str()}")
+        return Unavailable(
+            f"the brokers at {broker} have no coordinator for the consumer group, or are too slow: {error.str()}"
+        )
     if code in _UNAVAILABLE:
         hint = ("", "") if cloud else (" (Quix__Broker__Address)", f"; {START_ONE}")
         return Unavailable(f"no broker answers at {broker}{hint[0]}: {error.str()}{hint[1]}")

@@ -167,11 +167,15 @@ def test_stop_in_the_middle(kafka: Kafka, workers: Pipelines) -> None:
 def test_rebalance_in_the_middle(kafka: Kafka, workers: Pipelines, slow: Path) -> None:
     """A second worker joins in a backlog, shares it and leaves on SIGTERM: nothing is lost, doubled or out of order."""
     records = numbered(20_000)
-    side = Side(kafka, workers, "rebalance", records, PARTITIONS)
+    side = Side(kafka, workers, "rebalance", records[:10_000], PARTITIONS)
     first = side.start(BATCH=BATCH, SLOW_WHILE=slow, LOG_LEVEL="DEBUG")
     for worker in first.values():
         worker.wait_for("Rebalancing: assigning")
-    second = side.start(BATCH=BATCH, SLOW_WHILE=slow, STOP_AT=random.Random("rebalance").randrange(1, 1_000))
+    stop_at = random.Random("rebalance").randrange(1, 1_000)
+    second = side.start(BATCH=BATCH, SLOW_WHILE=slow, STOP_AT=stop_at, LOG_LEVEL="DEBUG")
+    for worker in second.values():
+        worker.wait_for("Assigning topic partition")
+    kafka.produce(side.source, records[10_000:])  # its share, however long it took to join
     assert {worker.wait() for worker in second.values()} == {0}
     slow.unlink()
     outputs = side.read(len(records))

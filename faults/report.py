@@ -7,10 +7,13 @@ import time
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 from faults.idcheck import Counts
 from tools.kafka_files import KAFKA_VERSION
+
+_NOTE = 160  # characters of a note in the table; the results have all of it
 
 
 class Goal(NamedTuple):
@@ -120,10 +123,11 @@ def table(folder: Path) -> str:
     ]
     for row in found:
         ids, faults = row["ids"], sum(row["faults"].values())
-        bound = f"< {3 / faults:.1%}" if faults and row["ok"] else ""
+        bound = f"< {300 / faults:.2g} %" if faults and row["ok"] else ""
+        resumed = f"{row['resume_p99']:.1f}" if row["resume_p99"] else ""
         cells = [
-            *(row["row"], row["title"], faults, f"{ids['checked']:,}", ids["lost"], f"{ids['duplicated']:,}"),
-            *(ids["reordered"], ids["wrong"], f"{row['longest_stall']:.1f}", f"{row['resume_p99']:.1f}", bound),
+            *(row["row"], row["title"], f"{faults:,}", f"{ids['checked']:,}", ids["lost"], f"{ids['duplicated']:,}"),
+            *(ids["reordered"], ids["wrong"], f"{row['longest_stall']:.1f}", resumed, bound),
             *(row["seed"], row["about"]["date"], "met" if row["ok"] else "**missed**"),
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
@@ -138,5 +142,5 @@ def _details(row: dict[str, Any]) -> str:
     exits = ", ".join(f"{count} x {code}" for code, count in row["exits"].items()) or "none"
     figures = "".join(f"; {name} {value:,.6g}" for name, value in row["figures"].items())
     missed = "".join(f"; missed: {g['name']} {g['value']:g} > {g['most']:g}" for g in row["goals"] if not g["met"])
-    notes = "".join(f"; {note}" for note in row["notes"])
+    notes = "".join(f"; {shorten(note, _NOTE, placeholder=' …')}" for note in row["notes"])
     return f"{kinds}; {row['seconds']:.0f} s; exits unasked: {exits}{figures}{missed}{notes}"

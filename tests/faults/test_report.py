@@ -27,7 +27,7 @@ def test_table(tmp_path: Path) -> None:
     assert [line.split(" | ")[0] for line in lines] == ["| 2", "| 10"]
     assert "**missed**" in lines[0]
     assert "%" not in lines[0]
-    assert "< 30.0%" in lines[1]
+    assert "< 30 %" in lines[1]
     assert "missed: lost by id 1 > 0" in table(tmp_path)
     assert "make faults ROW=10" in table(tmp_path)
 

@@ -97,7 +97,8 @@ class Batches:
 
     def _rewind(self, messages: list[Message]) -> None:
         """Read on from the committed offsets: partitions moved while these records were taken, which may be old."""
-        first = {message.partition(): message.offset() for message in reversed(messages)}
+        records = [message for message in messages if message.error() is None]  # an error will come again
+        first = {record.partition(): record.offset() for record in reversed(records)}
         positions: list[TopicPartition] = self._consumer.committed(self._consumer.assignment(), timeout=30)
         for position in positions:
             if position.error is not None:

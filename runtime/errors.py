@@ -99,6 +99,8 @@ _UNFIT = {
     KafkaError._UNKNOWN_TOPIC: "a topic is gone: check `input` and `output`",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition is gone: check `input` and `output`",
     KafkaError._UNKNOWN_PARTITION: "the output topic lacks a partition: give it as many as the input has",
+    KafkaError._AUTO_OFFSET_RESET: "the group has no offset for a partition, or its records are gone, and "
+    "AUTO_OFFSET_RESET is error: set its offset with kafka-consumer-groups --reset-offsets, or AUTO_OFFSET_RESET",
     KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
     "message.timestamp.after.max.ms",
 }

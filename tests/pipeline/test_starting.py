@@ -33,6 +33,9 @@ STOPS = {
         {"output": "partly-compacted"}, 78, ["'partly-compacted'", "cleanup.policy=compact,delete"]
     ),
     "wrong number": Stop({"COMMIT_EVERY": "0"}, 78, ["COMMIT_EVERY is '0'", "from 1 to 1000000"]),
+    "no offset": Stop(
+        {"AUTO_OFFSET_RESET": "error", "output": "kept"}, 78, ["AUTO_OFFSET_RESET is error", "--reset-offsets"]
+    ),
     "half of TLS": Stop({"BROKER_SECURITY_PROTOCOL": "sasl_ssl"}, 78, ["BROKER_"]),
 }
 
@@ -68,7 +71,12 @@ def pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module", autouse=True)
 def stopped(kafka: Kafka, pipelines: Pipelines) -> dict[str, Pipeline]:
     """A pipeline for each of the stops, all at once."""
-    for name, policy in (("there", "delete"), ("compacted", "compact"), ("partly-compacted", "compact,delete")):
+    for name, policy in (
+        ("there", "delete"),
+        ("kept", "delete"),
+        ("compacted", "compact"),
+        ("partly-compacted", "compact,delete"),
+    ):
         lasting_topic(kafka, name, config={"cleanup.policy": policy})
     return {name: pipelines.start("there", "compacted", **stop.settings) for name, stop in STOPS.items()}
 

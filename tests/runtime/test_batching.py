@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
 from runtime.batching import BATCH, BETWEEN_TRANSACTIONS, COMMIT_WHEN_IDLE, IDLE_WAIT, Batches
 
@@ -16,7 +16,7 @@ class FakeMessage:
     def __init__(self, partition: int, offset: int) -> None:
         self.place = (partition, offset)
 
-    def error(self) -> None:
+    def error(self) -> KafkaError | None:
         return None
 
     def topic(self) -> str:
@@ -25,7 +25,7 @@ class FakeMessage:
     def partition(self) -> int:
         return self.place[0]
 
-    def offset(self) -> int:
+    def offset(self) -> int | None:
         return self.place[1]
 
     def value(self) -> bytes:
@@ -38,6 +38,16 @@ class FakeMessage:
         return 1, 5
 
     def headers(self) -> None:
+        return None
+
+
+class FakeFailure(FakeMessage):
+    """An error in the place of a record."""
+
+    def error(self) -> KafkaError:
+        return KafkaError(KafkaError._AUTO_OFFSET_RESET)
+
+    def offset(self) -> None:
         return None
 
 
@@ -132,6 +142,15 @@ def test_rebalance_while_taking(committed: dict[int, int], assigned: dict[int, i
     consumer.on_consume = lambda: setattr(taking, "rebalanced", True)
     assert taking.take() == []
     assert consumer.assigned == assigned
+
+
+def test_rebalance_while_taking_an_error() -> None:
+    """An error in a record's place, which has no offset, does not get in the way of reading again."""
+    consumer = FakeConsumer([FakeFailure(2, 0), *MESSAGES], {0: NONE, 2: NONE})
+    taking = batches(consumer)
+    consumer.on_consume = lambda: setattr(taking, "rebalanced", True)
+    assert taking.take() == []
+    assert consumer.assigned == {0: 5, 2: NONE}
 
 
 def test_rebalance_without_records() -> None:

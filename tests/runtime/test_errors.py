@@ -78,6 +78,11 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._UNKNOWN_TOPIC), Misconfigured, ["`input`", "`output`"]),
     (kafka(KafkaError.UNKNOWN_TOPIC_OR_PART), Misconfigured, ["`input`", "`output`"]),
     (kafka(KafkaError._UNKNOWN_PARTITION), Misconfigured, ["partition"]),
+    (
+        KafkaConsumerException(KafkaError(KafkaError._AUTO_OFFSET_RESET)),
+        Misconfigured,
+        ["AUTO_OFFSET_RESET", "--reset-offsets"],
+    ),
     (kafka(KafkaError.INVALID_TIMESTAMP), Misconfigured, ["message.timestamp.after.max.ms"]),
     (TopicNotFoundError("x not found"), Misconfigured, ["x not found", "`input`", "AUTO_CREATE_TOPICS=true"]),
     (CreateTopicFailure("topic x: invalid"), Misconfigured, ["topic x", "AUTO_CREATE_TOPICS"]),

@@ -24,9 +24,9 @@ Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
-def named(name: str, default: object, allowed: str) -> Any:  # noqa: ANN401  (as pydantic's Field)
-    """Declare a setting: the variable it is read from, its default, and what it may be, in words."""
-    return Field(default=default, validation_alias=name, description=allowed)
+def named(name: str, default: object, allowed: str, purpose: str = "") -> Any:  # noqa: ANN401  (as pydantic's Field)
+    """Declare a setting: the variable it is read from, its default, and, in words, what it may be and what for."""
+    return Field(default=default, validation_alias=name, description=allowed, title=purpose)
 
 
 class BrokerSettings(BaseModel):
@@ -34,28 +34,44 @@ class BrokerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    address: Text = named(ADDRESS, "localhost:29092", "host:port[,host:port...]")
-    sdk_token: Secret = named(TOKEN, None, "set by Quix Cloud, which then supplies the address")
-    portal_api: Text = named(PORTAL, None, "set by Quix Cloud: the URL of its API")
-    workspace_id: Text = named("Quix__Workspace__Id", None, "set by Quix Cloud: its name for the environment")
+    address: Text = named(
+        ADDRESS,
+        "localhost:29092",
+        "host:port[,host:port...]",
+        "where the brokers are; one is enough to find the others",
+    )
+    sdk_token: Secret = named(
+        TOKEN, None, "set by Quix Cloud", "the platform then supplies the brokers and their credentials"
+    )
+    portal_api: Text = named(PORTAL, None, "set by Quix Cloud", "the URL of its API")
+    workspace_id: Text = named("Quix__Workspace__Id", None, "set by Quix Cloud", "its name for the environment")
     security_protocol: Annotated[Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] | None, Unset, Lower] = (
-        named("BROKER_SECURITY_PROTOCOL", None, "plaintext, ssl, sasl_plaintext or sasl_ssl")
+        named(
+            "BROKER_SECURITY_PROTOCOL",
+            None,
+            "plaintext, ssl, sasl_plaintext or sasl_ssl",
+            "whether to use TLS (ssl) and a login (sasl)",
+        )
     )
     sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, Unset, Upper] = named(
-        "BROKER_SASL_MECHANISM", None, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+        "BROKER_SASL_MECHANISM", None, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", "how to log in"
     )
-    sasl_username: Text = named("BROKER_SASL_USERNAME", None, "text")
-    sasl_password: Secret = named("BROKER_SASL_PASSWORD", None, "text")
-    ssl_ca_location: Text = named("BROKER_SSL_CA_LOCATION", None, "a file in PEM format")
-    ssl_certificate_location: Text = named("BROKER_SSL_CERTIFICATE_LOCATION", None, "a file in PEM format")
-    ssl_key_location: Text = named("BROKER_SSL_KEY_LOCATION", None, "a file in PEM format")
-    ssl_key_password: Secret = named("BROKER_SSL_KEY_PASSWORD", None, "text")
+    sasl_username: Text = named("BROKER_SASL_USERNAME", None, "text", "who logs in")
+    sasl_password: Secret = named("BROKER_SASL_PASSWORD", None, "text", "with which password")
+    ssl_ca_location: Text = named("BROKER_SSL_CA_LOCATION", None, "a file in PEM format", "the authorities to trust")
+    ssl_certificate_location: Text = named(
+        "BROKER_SSL_CERTIFICATE_LOCATION", None, "a file in PEM format", "the client's certificate, for mutual TLS"
+    )
+    ssl_key_location: Text = named("BROKER_SSL_KEY_LOCATION", None, "a file in PEM format", "its private key")
+    ssl_key_password: Secret = named("BROKER_SSL_KEY_PASSWORD", None, "text", "the password of that key, if it has one")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = named(
-        "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"
+        "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG adds stack traces and each checkpoint"
     )
-    log_format: Annotated[Literal["text", "json"], Lower] = named("LOG_FORMAT", "text", "text or json")
+    log_format: Annotated[Literal["text", "json"], Lower] = named(
+        "LOG_FORMAT", "text", "text or json", "lines for people, or one JSON object a line"
+    )
     health_port: Annotated[int, Field(ge=0, le=65_535)] = named(
-        "HEALTH_PORT", 0, "a port for /live and /ready, from 1 to 65535, or 0 for none"
+        "HEALTH_PORT", 0, "a port from 1 to 65535, or 0 for none", "where /live and /ready answer, on all interfaces"
     )
 
     @classmethod
@@ -138,25 +154,41 @@ class BrokerSettings(BaseModel):
 class Settings(BrokerSettings):
     """All settings of the pipeline."""
 
-    consumer_group: Name = named("Quix__Consumer_Group", "user-login-pipeline", "text")
-    instance_id: Annotated[Instance | None, Unset] = named(
-        "INSTANCE_ID", None, "a name that this worker keeps and no other of its group has"
+    consumer_group: Name = named(
+        "Quix__Consumer_Group",
+        "user-login-pipeline",
+        "text",
+        "workers with the same one share the partitions and their offsets",
     )
-    input: Topic = named("input", "user-login", "a topic's name")
-    output: Topic = named("output", "processed-user-login", "another topic's name")
+    instance_id: Annotated[Instance | None, Unset] = named(
+        "INSTANCE_ID",
+        None,
+        "a name that this worker keeps and no other of its group has",
+        "a restart goes on without a rebalance",
+    )
+    input: Topic = named("input", "user-login", "a topic's name", "what is read")
+    output: Topic = named("output", "processed-user-login", "another topic's name", "what is written")
     processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = named(
-        "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once"
+        "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once", "see Guarantees"
     )
     commit_every: Annotated[int, Field(ge=1, le=1_000_000)] = named(
-        "COMMIT_EVERY", 10, "a whole number of records from 1 to 1000000"
+        "COMMIT_EVERY", 10, "a whole number of records from 1 to 1000000", "commit after so many, while not behind"
     )
     commit_interval: Annotated[float, Field(ge=0.01, le=10)] = named(
-        "COMMIT_INTERVAL", 1.0, "a number of seconds from 0.01 to 10"
+        "COMMIT_INTERVAL", 1.0, "a number of seconds from 0.01 to 10", "commit at the latest after this time"
     )
     auto_offset_reset: Annotated[Literal["earliest", "latest", "error"], Lower] = named(
-        "AUTO_OFFSET_RESET", "earliest", "earliest, latest or error"
+        "AUTO_OFFSET_RESET",
+        "earliest",
+        "earliest, latest or error",
+        "where to begin without a committed offset: at the oldest record, at the newest (skips the others), or nowhere",
     )
-    auto_create_topics: bool = named("AUTO_CREATE_TOPICS", default=False, allowed="true or false")
+    auto_create_topics: bool = named(
+        "AUTO_CREATE_TOPICS",
+        default=False,
+        allowed="true or false",
+        purpose="make missing topics, or stop where one is missing",
+    )
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Self:

@@ -33,12 +33,12 @@ def table(heading: str, page: str = README) -> list[list[str]]:
 
 
 def test_settings() -> None:
-    """The table of settings lists each setting with its default and what it may be, in the class's order."""
+    """The table of settings lists each setting: its default, what it may be and what it is for, in the class's order."""
     expected = []
     for field in Settings.model_fields.values():
         default = field.default
         shown = "none" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-        expected.append([f"`{field.validation_alias}`", shown, field.description])
+        expected.append([f"`{field.validation_alias}`", shown, field.description, field.title])
     assert table("## Settings") == expected
 
 

@@ -50,7 +50,7 @@ def run(row: str, arguments: argparse.Namespace) -> Report:
     rate = ROWS[row].rate if arguments.rate is None else arguments.rate
     settings = dict(pair.split("=", 1) for pair in arguments.set)
     print(f"row {row}: {ROWS[row].title}; {count} faults, seed {seed}", flush=True)
-    plan = Plan(count, seed, rate, arguments.pace, not arguments.no_verify, settings, arguments.minutes)
+    plan = Plan(count, seed, rate, arguments.pace, not arguments.no_verify, settings, arguments.minutes, ROWS[row].jvm)
     report = ROWS[row].run(plan)
     report.command = f"make faults ROW={row} N={count} SEED={seed}"
     report.title = ROWS[row].title

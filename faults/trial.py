@@ -20,6 +20,7 @@ from faults.report import Goal, Report
 from faults.sending import Sending
 from faults.workers import PIPELINE, Crew
 from tools.cluster import Cluster
+from tools.kafka_node import QUICK_START
 
 SOURCE, TARGET, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
 PARTITIONS = 4
@@ -50,6 +51,8 @@ class Plan:
     settings: Mapping[str, object] = field(default_factory=dict)
     """The workers' settings beside broker, topics and group."""
     minutes: float = 0.0
+    jvm: Sequence[str] = QUICK_START
+    """The brokers' options."""
     say: Callable[[str], None] = lambda text: print(text, flush=True)
 
 
@@ -76,7 +79,7 @@ class Trial:
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.folder = Path(tempfile.mkdtemp(prefix="user-login-faults-"))
-        self.cluster = Cluster(nodes, {**_ROOM, **(properties or {})}, detour)
+        self.cluster = Cluster(nodes, {**_ROOM, **(properties or {})}, detour, plan.jvm)
         self.partitions = list(range(PARTITIONS))
         self.sent: dict[int, int] = {}
         self.faults: dict[str, int] = {}

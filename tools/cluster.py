@@ -4,7 +4,7 @@ with Cluster(3) as cluster:
     cluster.leader("user-login", 0).kill()
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Self
@@ -12,7 +12,7 @@ from typing import Self
 from confluent_kafka.admin import AdminClient
 
 from tools.broker import Broker, BrokerError
-from tools.kafka_node import HOST, Member, Ports, choose_ports, new_cluster_id
+from tools.kafka_node import HOST, QUICK_START, Member, Ports, choose_ports, new_cluster_id
 
 GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"
 """The topics whose leaders coordinate; each has one partition here, so that one node coordinates all of them."""
@@ -35,10 +35,15 @@ class Cluster:
         size: how many nodes.
         properties: Kafka's own settings, over those that suit a small cluster.
         detour: makes the first node listen on the one port and tell whoever connects there that it is at the other.
+        jvm: each node's options.
     """
 
     def __init__(
-        self, size: int = 3, properties: Mapping[str, str] | None = None, detour: tuple[int, int] | None = None
+        self,
+        size: int = 3,
+        properties: Mapping[str, str] | None = None,
+        detour: tuple[int, int] | None = None,
+        jvm: Sequence[str] = QUICK_START,
     ) -> None:
         ports = [choose_ports(None) for _ in range(size)]
         voters = ",".join(f"{number}@{HOST}:{port.controller}" for number, port in enumerate(ports, 1))
@@ -56,7 +61,7 @@ class Cluster:
             **(properties or {}),
         }
         self.nodes = [
-            Broker(properties={**common, "node.id": str(number)}, member=Member(port, cluster))
+            Broker(properties={**common, "node.id": str(number)}, jvm=jvm, member=Member(port, cluster))
             for number, port in enumerate(ports, 1)
         ]
         self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)

@@ -1,27 +1,31 @@
 """The rows of the programme, by number: what is done to the pipeline, and what has to be reached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from faults.report import Report
 from faults.rows import brokers, changes, hostile, kills, network, pauses, soak, stops
 from faults.trial import Plan
+from tools.kafka_node import QUICK_START, STEADY
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its title, how many faults the long form has, the load's rate, and what runs it."""
+    """One row: its title, how many faults the long form has, the load's rate, what runs it, and the brokers' options."""
 
     title: str
     count: int
     rate: float
     run: Callable[[Plan], Report]
+    jvm: Sequence[str] = STEADY
 
 
 ROWS = {
     "1": Row("exactly-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.exactly_once),
     "2": Row("at-least-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.at_least_once),
-    "3": Row("three brokers: leader, group and transaction coordinator killed", 30, 1000, brokers.one_of_three),
+    "3": Row(
+        "three brokers: leader, group and transaction coordinator killed", 30, 1000, brokers.one_of_three, QUICK_START
+    ),
     "4": Row("all brokers away for 60 s, for 200 s, absent at start", 3, 1000, brokers.all_away),
     "5": Row("SIGSTOP a worker for 5, 30, 50, 70 s", 20, 1000, pauses.workers),
     "6": Row("network: 200 ms, 5 % lost, black hole 10, 60, 180 s, reset", 20, 1000, network.network),

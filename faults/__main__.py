@@ -10,8 +10,9 @@ import signal
 import sys
 from pathlib import Path
 
-from faults.report import Report, about
+from faults.report import Goal, Report, about
 from faults.rows import ROWS
+from faults.rows.soak import MINUTES
 from faults.table import write_table
 from faults.trial import Plan
 from tools.broker import train
@@ -51,14 +52,31 @@ def run(row: str, arguments: argparse.Namespace) -> Report:
     settings = dict(pair.split("=", 1) for pair in arguments.set)
     print(f"row {row}: {ROWS[row].title}; {count} faults, seed {seed}", flush=True)
     plan = Plan(count, seed, rate, arguments.pace, not arguments.no_verify, settings, arguments.minutes, ROWS[row].jvm)
-    report = ROWS[row].run(plan)
-    report.command = f"make faults ROW={row} N={count} SEED={seed}"
+    try:
+        report = ROWS[row].run(plan)
+    except Exception as error:  # noqa: BLE001  (a row that could not go on has failed, and the next ones are to be run)
+        report = Report(row, "", "", seed, goals=[Goal(f"went on to its end: {type(error).__name__}: {error}", 1, 0)])
+    report.command = f"make faults ROW={row} N={count} SEED={seed}{_more(arguments)}"
     report.title = ROWS[row].title
     report.about = about()
     print("\n".join(report.lines()), flush=True)
-    report.write(arguments.results)
-    write_table(arguments.results)
+    is_full = count >= ROWS[row].count and arguments.pace >= 1 and plan.audit and not 0 < plan.minutes < MINUTES
+    if is_full or arguments.results != RESULTS:
+        report.write(arguments.results)
+        write_table(arguments.results)
+    else:
+        print(f"not kept: {RESULTS} is for rows that were run in full", flush=True)
     return report
+
+
+def _more(arguments: argparse.Namespace) -> str:
+    """The options that change what a row does, as `make faults` takes them."""
+    given = [f"--rate {arguments.rate:g}"] if arguments.rate is not None else []
+    given += [f"--pace {arguments.pace:g}"] if arguments.pace != 1 else []
+    given += [f"--minutes {arguments.minutes:g}"] if arguments.minutes else []
+    given += [f"--set {' '.join(arguments.set)}"] if arguments.set else []
+    given += ["--no-verify"] if arguments.no_verify else []
+    return f' FAULTS="{" ".join(given)}"' if given else ""
 
 
 if __name__ == "__main__":

@@ -19,15 +19,15 @@ class AuditFailed(Exception):
 
 
 class Audit:
-    """One run of tools.verify; with `follow` it goes on until `verdict` is asked for."""
+    """One run of tools.verify with these options; with `--follow` it goes on until `verdict` is asked for."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path, *, follow: bool) -> None:
-        self._follow = follow
-        self._errors = folder / f"verify-{'follow' if follow else 'final'}.log"
+    def __init__(self, environment: Mapping[str, str], folder: Path, *options: str) -> None:
+        self._follow = "--follow" in options
+        self._errors = folder / f"verify-{'follow' if self._follow else 'final'}.log"
         self._lines = self._errors.with_suffix(".json")
         with self._errors.open("wb") as errors, self._lines.open("wb") as lines:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tools.verify", "--json", *(["--follow"] if follow else [])],
+                [sys.executable, "-m", "tools.verify", "--json", *options],
                 env=environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

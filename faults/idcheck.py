@@ -3,6 +3,7 @@
 Numbers rise by one in each partition, so one number and the set of those passed over say what has come.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -67,15 +68,18 @@ class IdCheck:
         self._seed = seed
         self._partitions = {number: _Partition() for number in partitions}
         self._faults: list[_Fault] = []
+        self._marks: list[float] = []
+        self.unexplained = 0
+        """Duplicates of records that no fault came between: written after the last one, or back before it."""
 
     def add_partition(self, number: int) -> None:
         """Expect records of a partition that is new."""
         self._partitions[number] = _Partition()
 
-    def mark(self, now: float, partitions: Iterable[int] | None = None) -> None:
-        """Note a fault (or its end, where that is what to resume from); seconds since the epoch."""
-        waiting = set(self._partitions if partitions is None else partitions)
-        self._faults.append(_Fault(now, waiting))
+    def mark(self, now: float) -> None:
+        """Note a fault (or its end, where that is what to resume from); seconds since the epoch, never going back."""
+        self._faults.append(_Fault(now, set(self._partitions)))
+        self._marks.append(now)
 
     def take(
         self, partition: int, key: bytes | None, value: bytes | None, tag: bytes | None, times: tuple[float, float]
@@ -95,7 +99,10 @@ class IdCheck:
         sent = self.judge.record(self._seed, partition, number)
         if not self.judge.is_right(sent, key, value, tag):
             self._bad("wrong", partition, f"number {number}")
+        before = self.counts.duplicated
         self._place(state, partition, number)
+        if self.counts.duplicated > before and bisect_left(self._marks, written) == bisect_right(self._marks, arrived):
+            self.unexplained += 1
 
     def settle(self, sent: Mapping[int, int]) -> Counts:
         """Give the counts when all has been read: what was sent and has not come is lost."""

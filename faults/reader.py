@@ -47,10 +47,10 @@ class Reader:
             raise self._failure
         return self._check
 
-    def mark(self, partitions: Iterable[int] | None = None) -> None:
+    def mark(self) -> None:
         """Note a fault that happens now."""
         with self._lock:
-            self._check.mark(time.time(), partitions)
+            self._check.mark(time.time())
 
     def add_partition(self, number: int) -> None:
         """Read a new partition, too."""

@@ -12,7 +12,7 @@ from typing import Self
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from faults.audit import Audit
+from faults.audit import Audit, AuditFailed
 from faults.idcheck import LOGINS, Counts, IdCheck, percentile
 from faults.reader import Reader
 from faults.records import record
@@ -53,6 +53,8 @@ class Plan:
     minutes: float = 0.0
     jvm: Sequence[str] = QUICK_START
     """The brokers' options."""
+    last: int = 0
+    """How many records of each partition tools.verify checks at the end; 0 for all."""
     say: Callable[[str], None] = lambda text: print(text, flush=True)
 
 
@@ -140,7 +142,7 @@ class Trial:
     def follow(self) -> None:
         """Start tools.verify beside it all."""
         if self.plan.audit:
-            self._follow = Audit(self._audited, self.folder, follow=True)
+            self._follow = Audit(self._audited, self.folder, "--follow")
 
     def end_load(self) -> None:
         """Stop sending, and learn what was sent.
@@ -195,8 +197,8 @@ class Trial:
         """End the load, let the workers process what is left and stop them; the counts by id."""
         self.end_load()
         self.until(lambda: not self.reader.check.waiting_for(self.sent), PATIENCE)
-        self.wait(1.0)  # for what may be too many
         self.crew.stop()
+        self.wait(1.0)  # for what may be too many
         return self.reader.check.settle(self.sent)
 
     def report(self, row: str, title: str) -> Report:
@@ -216,8 +218,14 @@ class Trial:
         report.goals += [Goal(f"{name} by id", getattr(ids, name), 0) for name in bad]
         for name, found in report.audits.items():
             total = found["total"]
-            report.goals.append(Goal(f"lost, reordered or wrong ({name})", sum(total[key] for key in bad), 0))
+            report.goals.append(Goal(f"{', '.join(bad)} ({name})", sum(total[key] for key in bad), 0))
             report.goals.append(Goal(f"not processed ({name})", total["pending"], 0))
+            if exactly_once:
+                report.goals.append(Goal(f"not found right ({name})", not found["ok"], 0))
+            if not self.plan.last:
+                unseen = abs(total["checked"] - ids.checked) + total["skipped"]
+                report.goals.append(Goal(f"not checked ({name})", unseen, 0))
+        report.goals.append(Goal("duplicated without a fault", check.unexplained, 0))
         report.goals.append(Goal("faults never recovered from", check.open_faults, 0))
         return report
 
@@ -227,9 +235,13 @@ class Trial:
         return self.crew.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
 
     def _audit(self, report: Report) -> None:
-        if self._follow:
-            report.audits["along"] = self._follow.verdict()
         if not self.plan.audit:
             report.notes.append("tools.verify was left out")
             return
-        report.audits["at the end"] = Audit(self._audited, self.folder, follow=False).verdict()
+        try:
+            if self._follow:
+                report.audits["along"] = self._follow.verdict()
+            options = ("--last", str(self.plan.last)) if self.plan.last else ()
+            report.audits["at the end"] = Audit(self._audited, self.folder, *options).verdict()
+        except AuditFailed as error:
+            report.goals.append(Goal(str(error), 1, 0))

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count as count_from
 from pathlib import Path
 
@@ -23,8 +24,12 @@ _RESTART_AFTER = 1.0  # seconds: what a supervisor waits for after an exit
 class Worker:
     """One process of the pipeline, logging into a file; `slot` is its place among those that run."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path, number: int) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], log: Path, number: int, folder: Path
+    ) -> None:
         self.log = log
+        self.again: Callable[[], object]
+        """Starts another one like it."""
         self.number = number
         self.slot = 0
         self.started = time.monotonic()
@@ -34,7 +39,7 @@ class Worker:
             self.process = subprocess.Popen(
                 [sys.executable, *command],
                 env=environment,
-                cwd=log.parent,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -101,7 +106,7 @@ class Crew:
         self._command = command
         self._folder = folder
         self._count = 0
-        self._again: list[float] = []
+        self._again: list[tuple[float, Callable[[], object]]] = []
         self._asked: dict[int, float] = {}
         self.stopped: list[tuple[int, float]] = []
         """Exit code, and seconds from SIGTERM on, of each that was asked to stop."""
@@ -112,8 +117,8 @@ class Crew:
         self._asked[worker.number] = time.monotonic()
         worker.send(signal.SIGTERM)
 
-    def start(self, count: int = 1, other: Mapping[str, str] | None = None) -> list[Worker]:
-        """Start so many more, with these other settings."""
+    def start(self, count: int = 1, other: Mapping[str, str] | None = None, folder: Path | None = None) -> list[Worker]:
+        """Start so many more, with these other settings, in this folder."""
         begun = []
         for _ in range(count):
             self._count += 1
@@ -121,7 +126,9 @@ class Crew:
             slot = next(slot for slot in count_from(1) if slot not in taken)
             given = {**self.environment, **(other or {})}
             settings = {name: text.replace("{slot}", str(slot)) for name, text in given.items()}
-            worker = Worker(self._command, settings, self._folder / f"worker-{self._count}.log", self._count)
+            log = self._folder / f"worker-{self._count}.log"
+            worker = Worker(self._command, settings, log, self._count, folder or self._folder)
+            worker.again = partial(self.start, 1, other, folder)
             worker.slot = slot
             self.workers.append(worker)
             begun.append(worker)
@@ -134,12 +141,13 @@ class Crew:
             if not worker.expected:
                 self.exits[worker.process.returncode] += 1
                 self.reasons.append(f"worker {worker.number}: {worker.last_line()}")
-                self._again.append(time.monotonic() + _RESTART_AFTER)
+                self._again.append((time.monotonic() + _RESTART_AFTER, worker.again))
             if begin := self._asked.pop(worker.number, None):
                 self.stopped.append((worker.process.returncode, time.monotonic() - begin))
-        due = [moment for moment in self._again if moment <= time.monotonic()]
+        due = [again for moment, again in self._again if moment <= time.monotonic()]
         self._again = self._again[len(due) :]
-        self.start(len(due))
+        for again in due:
+            again()
 
     def living(self, which: Callable[[Worker], bool] = lambda worker: worker.ready) -> list[Worker]:
         """Those that run and are as asked for; the default is that they take records."""

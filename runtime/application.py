@@ -18,10 +18,10 @@ from quixstreams.models import Topic
 from quixstreams.runtracker import RunTracker
 
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
-from runtime.clients import consumer_config, producer_config
+from runtime.clients import PRODUCER_QUEUE, consumer_config, producer_config
 from runtime.cloud import quix_cloud
 from runtime.commits import patient
-from runtime.errors import GIVEN_UP, Failed, Stopped, Unavailable
+from runtime.errors import GIVEN_UP, Failed, PipelineError, Stopped, Unavailable, explain
 from runtime.health import Health
 from runtime.output import Output
 from runtime.progress import Progress
@@ -93,6 +93,8 @@ class Application(quixstreams.Application):
         )
         self._producer._producer._producer_config |= {
             "message.max.bytes": max(1_000, min(target.max_message_bytes, 1_000_000_000)),  # librdkafka's range
+            # one record has to have room, however large it may be
+            "queue.buffering.max.kbytes": max(PRODUCER_QUEUE, min(2 * target.max_message_bytes // 1024, 2_147_483_647)),
             "batch.size": min(target.max_message_bytes, 1_000_000),
             "on_delivery": self._producer._on_delivery,
             "delivery.report.only.error": True,
@@ -119,8 +121,8 @@ class Application(quixstreams.Application):
         """Run until asked to stop; what is in hand by then is finished and committed."""
         if not self._state_manager.stores:
             self._state_manager._state_dir = None  # a stateless application needs no folder, which may be read-only
-        stop_request.on_request = self.stop
-        stop_request.enforce(STOP_WITHIN, _give_up)
+        stop_request.on_request = self._run_tracker.stop  # Quix's `stop` takes a lock, which a second signal must not
+        stop_request.enforce(STOP_WITHIN, self._give_up)
         try:
             with self.health.served(self._settings.health_port):
                 collected: list[dict[str, Any]] = super().run(*args, **kwargs)
@@ -143,6 +145,7 @@ class Application(quixstreams.Application):
             super()._run_dataframe(sink)
         except Exception as error:
             self._failure = error
+            stop_request.hurry()
             raise
 
     def _start_producer(self) -> Producer:
@@ -194,6 +197,15 @@ class Application(quixstreams.Application):
     def _setup_signal_handlers(self) -> None:
         """Leave the signals to runtime.stopping, which has listened since before the imports."""
 
+    def _give_up(self) -> None:
+        """End the process: what is not committed is done again at the next start."""
+        error: PipelineError = Unavailable("asked to stop, but no broker answers")
+        if self._failure is not None:
+            error = explain(self._failure, self._settings.broker, cloud=self._settings.address is None)
+        rest = "what is not committed will be done again at the next start"
+        logger.error("{}; ended by force after {:.0f} s; {}", error, STOP_WITHIN, rest)
+        os._exit(error.exit_code)
+
     def _remember(self, value: bytes | None) -> None:
         self._batches.in_hand = SingleRecord(value)
         self.totals.records += 1
@@ -218,16 +230,6 @@ class _RunTracker(RunTracker):
         super().set_as_running()
         if stop_request.requested:
             self.stop()
-
-
-def _give_up() -> None:
-    """End the process: what is not committed is done again at the next start."""
-    error = Unavailable(
-        f"asked to stop, but no broker answers, after {STOP_WITHIN:.0f} s; what is not committed "
-        "will be done again at the next start"
-    )
-    logger.error("{}", error)
-    os._exit(error.exit_code)
 
 
 def _never_suppress(*_: object) -> bool:

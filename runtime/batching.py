@@ -50,11 +50,18 @@ class Batches:
         """The record that the dataframe is being run over."""
 
     def take(self) -> list[Message]:
-        """Take what has arrived, at most BATCH records; wait a moment for one where nothing has."""
+        """Take what has arrived, at most BATCH records; wait a moment for one where nothing has.
+
+        Raises:
+            KafkaConsumerException: partitions moved, and the consumer reports an error, which it may do only once.
+        """
         self.rebalanced = False
         self._await_last_transaction()
         messages: list[Message] = self._consumer.consume(BATCH, 0) or self._wait_for_one()
         if messages and self.rebalanced:
+            for message in messages:
+                if message.error() is not None:
+                    raise_for_msg_error(message)
             self._rewind(messages)
             return []
         return messages
@@ -97,8 +104,7 @@ class Batches:
 
     def _rewind(self, messages: list[Message]) -> None:
         """Read on from the committed offsets: partitions moved while these records were taken, which may be old."""
-        records = [message for message in messages if message.error() is None]  # an error will come again
-        first = {record.partition(): record.offset() for record in reversed(records)}
+        first = {message.partition(): message.offset() for message in reversed(messages)}
         positions: list[TopicPartition] = self._consumer.committed(self._consumer.assignment(), timeout=30)
         for position in positions:
             if position.error is not None:

@@ -4,10 +4,11 @@ import uuid
 
 from runtime.settings import Settings
 
+PRODUCER_QUEUE = 65_536  # KiB: bounds the memory that a slow broker takes
 CONSUMER = {
     "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
-    "queued.min.messages": 200_000,
-    "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes
+    "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes; keys and headers don't count
+    "queued.min.messages": 20_000,  # bounds it where those are long
     "fetch.message.max.bytes": 262_144,  # of a partition, compressed: it may unpack to a hundred times as much
     "heartbeat.interval.ms": 1_000,  # so soon does a worker hear that partitions move
     "topic.metadata.refresh.interval.ms": 30_000,  # so soon is a new partition read; librdkafka's is five minutes
@@ -17,7 +18,6 @@ PRODUCER = {
     "compression.type": "lz4",
     "enable.idempotence": True,  # also at-least-once: what is sent again must not change the order
     "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
-    "queue.buffering.max.kbytes": 65_536,  # bounds the memory that a slow broker takes
     # Where the group's coordinator dies in the middle of a commit, librdkafka looks for its successor only once some
     # connection changes its state (issue 5511 of it): so one that idles is closed.
     "connections.max.idle.ms": 5_000,

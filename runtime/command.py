@@ -22,7 +22,7 @@ def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], No
     try:
         settings = load()
         cloud = settings.address is None
-        broker = settings.address or "the address that Quix Cloud supplied"
+        broker = settings.broker
         logs.configure(settings.log_level, settings.log_format)
         logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in settings.effective().items()))
         run(settings)

@@ -19,7 +19,12 @@ import httpx
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.checkpointing.exceptions import CheckpointProducerTimeout
 from quixstreams.kafka.exceptions import KafkaBrokerUnavailableError
-from quixstreams.models.topics.exceptions import CreateTopicFailure, TopicNotFoundError, TopicPermissionError
+from quixstreams.models.topics.exceptions import (
+    CreateTopicFailure,
+    CreateTopicTimeout,
+    TopicNotFoundError,
+    TopicPermissionError,
+)
 from quixstreams.platforms.quix import exceptions as quix
 
 from runtime.commits import COORDINATOR_AWAY
@@ -101,6 +106,11 @@ _UNFIT = {
     KafkaError._UNKNOWN_PARTITION: "the output topic lacks a partition: give it as many as the input has",
     KafkaError._AUTO_OFFSET_RESET: "the group has no offset for a partition, or its records are gone, and "
     "AUTO_OFFSET_RESET is error: set its offset with kafka-consumer-groups --reset-offsets, or AUTO_OFFSET_RESET",
+    KafkaError.INVALID_GROUP_ID: "the broker does not take the group's name: check Quix__Consumer_Group",
+    KafkaError.INVALID_SESSION_TIMEOUT: "the broker allows no session of COMMIT_INTERVAL and 16 s: check its "
+    "group.min.session.timeout.ms, group.max.session.timeout.ms",
+    KafkaError.INVALID_TRANSACTION_TIMEOUT: "the broker allows no transaction of COMMIT_INTERVAL and 14 s (30 s with "
+    "an INSTANCE_ID): check its transaction.max.timeout.ms",
     KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
     "message.timestamp.after.max.ms",
 }
@@ -198,12 +208,20 @@ def _known(error: BaseException, broker: str, *, cloud: bool) -> PipelineError |
         return Misconfigured(f"{error}; create it, correct `input` or `output`, or set AUTO_CREATE_TOPICS=true")
     if isinstance(error, TopicPermissionError):
         return Refused(f"the broker at {broker} refused {_REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]}: {error}")
-    if isinstance(error, CreateTopicFailure):  # Quix keeps only the text of what the broker answered
-        return (Refused if "credentials" in str(error) else Misconfigured)(f"{error} (AUTO_CREATE_TOPICS)")
+    if isinstance(error, (CreateTopicFailure, CreateTopicTimeout)):
+        return _topic_not_made(error)
     if isinstance(error, (quix.QuixApiRequestFailure, httpx.TransportError, *_CLOUD)):
         return _from_cloud(error)
     kafka_error = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
     return explain_kafka(kafka_error, broker, cloud=cloud) if isinstance(kafka_error, KafkaError) else None
+
+
+def _topic_not_made(error: Exception) -> PipelineError:
+    """The error to stop with where AUTO_CREATE_TOPICS failed; Quix keeps only the text of what the broker answered."""
+    text = str(error)
+    if isinstance(error, CreateTopicTimeout) or any(word in text.lower() for word in ("timed out", "controller")):
+        return Unavailable(f"the broker did not get a topic ready, start again: {text} (AUTO_CREATE_TOPICS)")
+    return (Refused if "credentials" in text else Misconfigured)(f"{text} (AUTO_CREATE_TOPICS)")
 
 
 def _from_cloud(error: Exception) -> PipelineError:

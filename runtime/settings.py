@@ -91,6 +91,11 @@ class BrokerSettings(BaseModel):
         except ValidationError as error:
             raise Misconfigured("; ".join(cls._lines(error))) from None
 
+    @property
+    def broker(self) -> str:
+        """Where the broker is, in a message's words."""
+        return self.address or "the address that Quix Cloud supplied"
+
     def connection(self) -> ConnectionConfig | None:
         """Quix's description of the connection; None where Quix Cloud supplies it."""
         if self.address is None:

@@ -61,9 +61,8 @@ class Sink(UpdateWithMetadataFunction):
 
     def _produce_later(self, error: Exception, *record: Any) -> None:  # noqa: ANN401  (what produce takes)
         """Produce once there is room in the queue, or once the output topic has the partition."""
-        waits_for_partition = isinstance(error, KafkaException)
-        deadline = time.monotonic() + (METADATA_WAIT if waits_for_partition else ROOM_WAIT)
-        while time.monotonic() < deadline:
+        since = time.monotonic()
+        while time.monotonic() < since + (METADATA_WAIT if isinstance(error, KafkaException) else ROOM_WAIT):
             if isinstance(error, KafkaException):
                 if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
                     raise error
@@ -73,10 +72,11 @@ class Sink(UpdateWithMetadataFunction):
             try:
                 self._producer.produce(*record)
             except (BufferError, KafkaException) as again:
+                since = since if type(again) is type(error) else time.monotonic()
                 error = again
             else:
                 return
-        if waits_for_partition:
+        if isinstance(error, KafkaException):
             raise Misconfigured(
                 f"the input topic has a partition {record[3]} that the output topic {self._topic!r} lacks: "
                 "give both the same number of partitions"

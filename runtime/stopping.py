@@ -16,6 +16,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.requested = False
         self.on_request: Callable[[], None] = lambda: None
+        self._writer: int | None = None
 
     def listen(self) -> None:
         """Take over SIGINT and SIGTERM; Quix forgets an early one."""
@@ -25,13 +26,20 @@ class StopRequest:
     def enforce(self, within: float, give_up: Callable[[], object]) -> None:
         """Call `give_up`, in a thread of its own, where the process still runs so many seconds after the request.
 
+        `hurry` counts as one.
+
         librdkafka waits for good, in places, for a broker that is away (issue 5456 of it), and as long as the main
         thread is inside it no handler in Python runs: so the signal is read where the interpreter leaves it.
         """
-        reader, writer = os.pipe()
-        os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         threading.Thread(target=self._enforce, args=(reader, within, give_up), daemon=True).start()
+
+    def hurry(self) -> None:
+        """Begin to count: the process is on its way out by itself, and may wait for a broker for good, too."""
+        if self._writer is not None:
+            os.write(self._writer, bytes([signal.SIGTERM]))
 
     def _enforce(self, reader: int, within: float, give_up: Callable[[], object]) -> None:
         while not self.requested and os.read(reader, 1)[0] not in _SIGNALS:

@@ -33,7 +33,7 @@ def table(heading: str, page: str = README) -> list[list[str]]:
 
 
 def test_settings() -> None:
-    """The table of settings lists each setting: its default, what it may be and what it is for, in the class's order."""
+    """The table lists each setting, its default, what it may be and what it is for, in the class's order."""
     expected = []
     for field in Settings.model_fields.values():
         default = field.default

@@ -22,6 +22,7 @@ class Row:
 
 ROWS = {
     "1": Row("exactly-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.exactly_once),
+    "1b": Row("the same without an INSTANCE_ID, SIGKILL one every 20-40 s", 60, 1000, kills.nameless),
     "2": Row("at-least-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.at_least_once),
     "3": Row(
         "three brokers: leader, group and transaction coordinator killed", 30, 1000, brokers.one_of_three, QUICK_START

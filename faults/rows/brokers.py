@@ -2,7 +2,9 @@
 
 import subprocess
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from faults.report import Goal, Report
 from faults.trial import PATIENCE, SOURCE, TARGET, Plan, Trial
@@ -17,6 +19,7 @@ AWAY, LONG_AWAY = 60.0, 200.0
 """Seconds without any broker."""
 
 _WORKERS = 3
+_STOP_WITHIN = 30.0  # seconds for a broker to stop cleanly
 _ABSENT_CODE = 69
 
 
@@ -39,8 +42,11 @@ def one_of_three(plan: Plan) -> Report:
             trial.say(f"{number + 1}/{plan.count} kills")
         for number in range(max(1, plan.count // 3)):
             node = trial.random.choice(trial.cluster.nodes)
-            node.stop(30)
             trial.fault("clean restart")
+            begin = time.monotonic()
+            _meanwhile(trial, partial(node.stop, _STOP_WITHIN))
+            assert time.monotonic() - begin < _STOP_WITHIN, "the broker did not stop by itself"
+            trial.reader.mark()
             _back(trial, node)
             trial.say(f"{number + 1} clean restarts")
         report = trial.report("3", "three brokers, one at a time killed")
@@ -52,12 +58,17 @@ def one_of_three(plan: Plan) -> Report:
 def _back(trial: Trial, node: Broker) -> None:
     """Wait until output flows, start the broker again, and wait until it has all that the others have."""
     assert trial.until(lambda: not trial.reader.check.open_faults, PATIENCE), "output does not flow without it"
-    with ThreadPoolExecutor(1) as pool:
-        started = pool.submit(node.start)
-        assert trial.until(started.done, PATIENCE)
-        started.result()
+    _meanwhile(trial, node.start)
     assert trial.until(lambda: _in_sync(trial), PATIENCE), "the broker does not catch up"
     trial.wait(trial.random.uniform(1.0, 5.0) * trial.plan.pace)
+
+
+def _meanwhile(trial: Trial, action: Callable[[], None]) -> None:
+    """Do something that takes a while, minding the workers."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(action)
+        assert trial.until(done.done, PATIENCE)
+        done.result()
 
 
 def _in_sync(trial: Trial) -> bool:
@@ -92,10 +103,7 @@ def _away(trial: Trial, seconds: float) -> float:
     trial.cluster.kill()
     trial.fault(f"no broker for {seconds:g} s", resume=False)
     trial.wait(seconds)
-    with ThreadPoolExecutor(1) as pool:
-        started = pool.submit(trial.cluster.start)
-        assert trial.until(started.done, PATIENCE)
-        started.result()
+    _meanwhile(trial, trial.cluster.start)
     trial.reader.mark()
     begin = time.monotonic()
     assert trial.until(lambda: not trial.reader.check.open_faults, PATIENCE), "output does not flow again"

@@ -1,15 +1,19 @@
-"""Rows 1 and 2: of three workers, one after the other is killed."""
+"""Rows 1, 1b and 2: of three workers, one after the other is killed."""
 
 from dataclasses import replace
 
 from faults.report import Goal, Report
-from faults.trial import PATIENCE, Plan, Trial
+from faults.trial import NAMELESS, PATIENCE, Plan, Trial
 
 WORKERS = 3
 RESUME_WITHIN = 15.0
 """Seconds after a kill in which output has to flow on from every partition, at p99."""
 
+NAMELESS_RESUME_WITHIN = 30.0
+"""The same without an INSTANCE_ID: the group gives a killed worker up after 17 s, the broker it, too, after 25 s."""
+
 _PAUSES = (2.0, 15.0)  # seconds between two kills
+_LONG_PAUSES = (20.0, 40.0)
 _FULL_COUNT, _FULL_RECORDS = 300, 3_000_000
 _INTERVAL, _BATCH = 1.0, 10_000  # COMMIT_INTERVAL's default in seconds; the most records taken at once
 
@@ -17,20 +21,29 @@ _INTERVAL, _BATCH = 1.0, 10_000  # COMMIT_INTERVAL's default in seconds; the mos
 def exactly_once(plan: Plan) -> Report:
     """Row 1."""
     report = _kill(plan, "1", "exactly-once")
+    if plan.count >= _FULL_COUNT:
+        report.goals.append(Goal("records short of 3 million", max(0, _FULL_RECORDS - report.ids.checked), 0))
     report.times.append(Goal("resume, s at p99", report.resume_p99, RESUME_WITHIN))
+    return report
+
+
+def nameless(plan: Plan) -> Report:
+    """Row 1b: no worker has an INSTANCE_ID, so that the others have to take over, which takes longer."""
+    report = _kill(replace(plan, settings={**plan.settings, **NAMELESS}), "1b", "exactly-once", _LONG_PAUSES)
+    report.times.append(Goal("resume, s at p99", report.resume_p99, NAMELESS_RESUME_WITHIN))
     return report
 
 
 def at_least_once(plan: Plan) -> Report:
     """Row 2."""
     report = _kill(plan, "2", "at-least-once")
-    most = report.done * (plan.rate * _INTERVAL + _BATCH)
+    most = report.done * (plan.rate * float(str(plan.settings.get("COMMIT_INTERVAL", _INTERVAL))) + _BATCH)
     report.figures["duplicates per kill"] = report.ids.duplicated / max(1, report.done)
     report.goals.append(Goal("duplicated: an interval's records and a batch per kill", report.ids.duplicated, most))
     return report
 
 
-def _kill(plan: Plan, row: str, guarantee: str) -> Report:
+def _kill(plan: Plan, row: str, guarantee: str, pauses: tuple[float, float] = _PAUSES) -> Report:
     plan = replace(plan, settings={**plan.settings, "PROCESSING_GUARANTEE": guarantee})
     with Trial(plan) as trial:
         trial.crew.start(WORKERS)
@@ -38,7 +51,7 @@ def _kill(plan: Plan, row: str, guarantee: str) -> Report:
         trial.follow()
         trial.flows()
         for number in range(1, plan.count + 1):
-            trial.wait(trial.random.uniform(*_PAUSES) * plan.pace)
+            trial.wait(trial.random.uniform(*pauses) * plan.pace)
             assert trial.until(trial.crew.living, PATIENCE), "no worker came up"
             trial.random.choice(trial.crew.living()).kill()
             trial.fault("SIGKILL")
@@ -46,6 +59,5 @@ def _kill(plan: Plan, row: str, guarantee: str) -> Report:
             trial.say(f"{number}/{plan.count} kills")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
         report = trial.report(row, f"{guarantee}, {WORKERS} workers, SIGKILL one at random")
-    if plan.count >= _FULL_COUNT:
-        report.goals.append(Goal("records short of 3 million", max(0, _FULL_RECORDS - report.ids.checked), 0))
+    report.goals.append(Goal("workers that ended unasked", sum(report.exits.values()), 0))
     return report

@@ -1,7 +1,7 @@
 """Row 10: hours without a fault, in which nothing may grow."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ _SHORT = {
     "log.segment.bytes": "67108864",
     "log.retention.check.interval.ms": "10000",
 }
+_RETENTION_CHECKED = 15.0  # seconds
+_AUDITED = 250_000  # records of each partition, the last ones
 
 
 class Slope(NamedTuple):
@@ -65,19 +67,20 @@ def soak(plan: Plan) -> Report:
     """Row 10, `minutes` long."""
     seconds = 60 * (plan.minutes or MINUTES)
     samples = Samples()
-    with Trial(plan, properties=_SHORT) as trial:
+    with Trial(replace(plan, last=_AUDITED), properties=_SHORT) as trial:
         (worker,) = trial.crew.start()
         trial.load()
         trial.flows()
         begin = time.monotonic()
         while (now := time.monotonic() - begin) < seconds and worker.running:
-            if now > seconds * _WARM_UP:
-                samples.add(now, worker.usage())
+            if now > seconds * _WARM_UP and (usage := worker.usage()):
+                samples.add(now, usage)
             trial.wait(_EVERY)
             if len(samples.at) % 30 == 1:
                 trial.say(f"{samples.memory[-1]:.1f} MiB")
         trial.end_load()
         caught_up = trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), PATIENCE)
+        trial.wait(_RETENTION_CHECKED)  # for what has to go
         report = trial.report("10", f"soak, {seconds / 60:g} minutes")
     growth = slope(samples.at, samples.memory)
     report.figures |= {"MiB at the end": samples.memory[-1], "records/s": report.ids.checked / seconds}

@@ -1,6 +1,7 @@
 """Rows 7 and 8: workers that come and go as they are told."""
 
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ STOP_WITHIN = 5.0
 GRACE = 60.0
 """Seconds from SIGTERM to the end where the broker is away."""
 
+_UNAVAILABLE = 69
 _SIZES = (4, 2, 1)
 _EVERY = 10.0  # seconds
 _EARLY = 5.0  # seconds after the start
@@ -32,17 +34,26 @@ def scaling(plan: Plan) -> Report:
         for number in range(plan.count):
             size = _SIZES[number % len(_SIZES)]
             working = [worker for worker in trial.crew.workers if not worker.expected]
-            trial.crew.start(max(0, size - len(working)))
-            for worker in trial.random.sample(working, max(0, len(working) - size)):
+            until = time.monotonic() + _EVERY * plan.pace
+            coming = trial.crew.start(max(0, size - len(working)))
+            going = trial.random.sample(working, max(0, len(working) - size))
+            for worker in going:
                 trial.crew.ask_to_stop(worker)
+            trial.until(lambda: _changed(coming, going), PATIENCE)  # noqa: B023
             trial.fault(f"to {size} workers")
-            trial.wait(_EVERY * plan.pace)
+            trial.wait(until - time.monotonic())
             trial.say(f"{number + 1}/{plan.count} changes")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
         report = trial.report("7", "workers 1 -> 4 -> 2 -> 1")
     _all_ended_well(report, trial.crew.stopped)
+    report.goals.append(Goal("workers that ended unasked", sum(report.exits.values()), 0))
     report.times.append(Goal("longest stall, s", report.longest_stall, STALL))
     return report
+
+
+def _changed(coming: list[Worker], going: list[Worker]) -> bool:
+    """Whether those that come are there, and those that go have gone."""
+    return all(worker.ready for worker in coming) and not any(worker.running for worker in going)
 
 
 def terminated(plan: Plan) -> Report:
@@ -57,14 +68,17 @@ def terminated(plan: Plan) -> Report:
             (worker,) = trial.crew.start()
             _stop(trial, worker, early=number % 3 == 0)
             trial.say(f"{number + 1}/{plan.count} stops, {trial.crew.stopped[-1]}")
-        stopped = trial.crew.stopped.copy()
-        away = [_stop_without_broker(trial) for _ in range(max(1, plan.count // 10))]
+        stopped, unasked = trial.crew.stopped.copy(), trial.crew.exits.total()
+        away = [end for _ in range(max(1, plan.count // 10)) for end in _stop_without_broker(trial)]
         report = trial.report("8", "SIGTERM, a third within 5 s of the start")
     seconds = [took for _, took in stopped]
     report.figures |= {"from SIGTERM to the end, s at most": max(seconds)}
     _all_ended_well(report, stopped)
+    report.goals.append(Goal("workers that ended unasked, while the broker was there", unasked, 0))
+    odd = sum(code not in {0, _UNAVAILABLE} for code, _ in away)
+    report.goals.append(Goal("with the broker away, ended with neither 0 nor 69", odd, 0))
     report.times.append(Goal("from SIGTERM to the end, s at p99", percentile(seconds, 0.99), STOP_WITHIN))
-    report.times.append(Goal("with the broker away, s at most", max(away), GRACE))
+    report.times.append(Goal("with the broker away, s at most", max(took for _, took in away), GRACE))
     return report
 
 
@@ -81,8 +95,8 @@ def _stop(trial: Trial, worker: Worker, *, early: bool) -> None:
         assert trial.until(lambda: worker.ready, PATIENCE), worker.last_line()
         trial.wait(trial.random.uniform(0.0, 3.0))
     trial.crew.ask_to_stop(worker)
-    trial.fault("SIGTERM early" if early else "SIGTERM")
     trial.until(lambda: len(trial.crew.stopped) > before, PATIENCE)
+    trial.fault("SIGTERM early" if early else "SIGTERM")
 
 
 def _listens(worker: Worker) -> bool:
@@ -95,15 +109,14 @@ def _listens(worker: Worker) -> bool:
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
-def _stop_without_broker(trial: Trial) -> float:
-    """Stop all workers while the broker is away; the seconds that the slowest took."""
+def _stop_without_broker(trial: Trial) -> list[tuple[int, float]]:
+    """Stop all workers while the broker is away; exit code, and seconds that it took, of each."""
     trial.flows()
     before = len(trial.crew.stopped)
     trial.cluster.kill()
-    for worker in trial.crew.living():
-        trial.crew.ask_to_stop(worker)
     trial.fault("SIGTERM, broker away", resume=False)
     trial.crew.stop(2 * GRACE)
+    ended = trial.crew.stopped[before:]
     trial.cluster.start()
     trial.crew.start()
-    return max(took for _, took in trial.crew.stopped[before:])
+    return ended

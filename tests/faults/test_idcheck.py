@@ -80,3 +80,19 @@ def test_resumed() -> None:
 def test_percentile(values: Sequence[float], share: float, found: float) -> None:
     """The smallest value that the share does not exceed."""
     assert percentile(values, share) == found
+
+
+@pytest.mark.parametrize(
+    ("marks", "unexplained"),
+    [([], 1), ([2.5], 0), ([0.5], 1), ([3.5], 1), ([0.5, 2.5, 3.5], 0), ([1.0], 0), ([3.0], 0)],
+)
+def test_unexplained(marks: Sequence[float], unexplained: int) -> None:
+    """A record that comes again is explained by a fault between its writing and its coming, and by no other."""
+    check = IdCheck(SEED, [0])
+    for moment in marks:
+        check.mark(moment)
+    for number, written, arrived in [(0, 1.0, 1.1), (1, 2.0, 2.1), (0, 1.0, 3.0)]:
+        sent = record(SEED, 0, number)
+        check.take(0, sent.key, sent.mapped, sent.reason, (written, arrived))
+    assert check.counts.duplicated == 1
+    assert check.unexplained == unexplained

@@ -21,6 +21,7 @@ NAMES = {
     "three alike": ([b"\xe9", b"\xe9", b"\xe9"], [r"\xe9", r"\xe9", r"\xe9"]),
     "a surrogate": ([b"\xed\xa0\x80"], [r"\xed\xa0\x80"]),
     "a forged tag": ([b"malformed", b"malformed\xff", b"malformed"], [r"malformed\xff"]),
+    "a NUL byte": ([b"a\x00b", b"c"], ["a", "c"]),
     "none": ([], []),
 }
 CASES = [(value, *names) for names in NAMES.values() for value in (LOGIN, b"[", None)]

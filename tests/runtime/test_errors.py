@@ -9,7 +9,12 @@ from quixstreams.kafka.exceptions import (
     KafkaConsumerException,
     KafkaProducerDeliveryError,
 )
-from quixstreams.models.topics.exceptions import CreateTopicFailure, TopicNotFoundError, TopicPermissionError
+from quixstreams.models.topics.exceptions import (
+    CreateTopicFailure,
+    CreateTopicTimeout,
+    TopicNotFoundError,
+    TopicPermissionError,
+)
 from quixstreams.platforms.quix.exceptions import (
     MultipleWorkspaces,
     QuixApiRequestFailure,
@@ -60,6 +65,12 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     ),
     (TopicPermissionError("DescribeConfigs on x"), Refused, [ADDRESS, "DescribeConfigs on x"]),
     (CreateTopicFailure("topic x: credentials"), Refused, ["AUTO_CREATE_TOPICS"]),
+    (CreateTopicFailure("topic x: Local: Timed out"), Unavailable, ["AUTO_CREATE_TOPICS", "Timed out"]),
+    (CreateTopicFailure("x: Broker: Not controller for cluster"), Unavailable, ["AUTO_CREATE_TOPICS"]),
+    (CreateTopicTimeout("x"), Unavailable, ["AUTO_CREATE_TOPICS"]),
+    (kafka(KafkaError.INVALID_GROUP_ID), Misconfigured, ["Quix__Consumer_Group"]),
+    (kafka(KafkaError.INVALID_SESSION_TIMEOUT), Misconfigured, ["group.max.session.timeout.ms"]),
+    (kafka(KafkaError.INVALID_TRANSACTION_TIMEOUT), Misconfigured, ["transaction.max.timeout.ms"]),
     (quix_api(401), Refused, ["Quix__Sdk__Token", "401"]),
     (quix_api(403), Refused, ["Quix__Sdk__Token", "403"]),
     (kafka(KafkaError._SSL), Misconfigured, ["BROKER_SSL_CA_LOCATION"]),

@@ -83,15 +83,19 @@ def test_enforced(number: int) -> None:
 
 
 def test_enforced_after_early_request() -> None:
-    """A request that came before `enforce` counts, too; without one, nothing happens."""
-    done = threading.Event()
+    """A request that came before `enforce` counts, too, and so does `hurry`; without either, nothing happens."""
+    early, hurried = threading.Event(), threading.Event()
     before = signal.set_wakeup_fd(-1)
     try:
-        stop = StopRequest()
-        stop.enforce(0.0, done.set)
-        assert not done.wait(0.2)
+        stop, other = StopRequest(), StopRequest()
+        stop.enforce(0.0, early.set)
+        other.enforce(0.0, hurried.set)
+        assert not early.wait(0.2)
         stop.requested = True
-        stop.enforce(0.0, done.set)
-        assert done.wait(10)
+        stop.enforce(0.0, early.set)
+        assert early.wait(10)
+        assert not hurried.is_set()
+        other.hurry()
+        assert hurried.wait(10)
     finally:
         signal.set_wakeup_fd(before)

@@ -11,7 +11,7 @@ from tools.kafka_node import QUICK_START, STEADY
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its title, how many faults the long form has, the load's rate, what runs it, and the brokers' options."""
+    """One row: its title, how many faults it has in full, the load's rate, what runs it, and the brokers' options."""
 
     title: str
     count: int

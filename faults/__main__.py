@@ -51,7 +51,10 @@ def run(row: str, arguments: argparse.Namespace) -> Report:
     rate = ROWS[row].rate if arguments.rate is None else arguments.rate
     settings = dict(pair.split("=", 1) for pair in arguments.set)
     print(f"row {row}: {ROWS[row].title}; {count} faults, seed {seed}", flush=True)
-    plan = Plan(count, seed, rate, arguments.pace, not arguments.no_verify, settings, arguments.minutes, ROWS[row].jvm)
+    plan = Plan(
+        count, seed, rate, ROWS[row].every, arguments.pace, not arguments.no_verify, settings, arguments.minutes
+    )
+    plan.jvm = ROWS[row].jvm
     try:
         report = ROWS[row].run(plan)
     except Exception as error:  # noqa: BLE001  (a row that could not go on has failed, and the next ones are to be run)

@@ -16,7 +16,6 @@ from confluent_kafka import KafkaError, Message, Producer
 from faults.hostile import hostile
 from faults.records import record
 
-_TICK = 0.01  # seconds
 _CATCH_UP = 0.5  # seconds: what a hold-up left undone beyond that is not made up for
 _PRODUCER = {
     "enable.idempotence": True,
@@ -54,7 +53,8 @@ class Load:
             for index in range(done, min(allowed, count) if count else allowed):
                 self._send(self._arguments.partitions[index % len(self._arguments.partitions)])
                 done += 1
-            self._producer.poll(_TICK if rate else 0)
+            self._producer.poll(0)
+            time.sleep(self._arguments.every if rate else 0)
         while self._producer.flush(1.0) and not self.error:
             pass
 
@@ -86,6 +86,7 @@ def main() -> int:
     parser.add_argument("--topic", required=True)
     parser.add_argument("--partitions", type=int, nargs="+", required=True)
     parser.add_argument("--rate", type=float, default=0.0, help="records per second; 0 for as fast as it goes")
+    parser.add_argument("--every", type=float, default=0.01, help="seconds from one burst to the next")
     parser.add_argument("--count", type=int, default=0, help="0 for no end")
     parser.add_argument("--kind", choices=("logins", "hostile"), default="logins")
     parser.add_argument("--pad", type=int, default=0, help="bytes that each login is longer")

@@ -4,6 +4,7 @@ import random
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,6 +45,8 @@ class Plan:
     seed: int
     rate: float = 1000.0
     """Records per second of the load."""
+    every: float = 0.01
+    """Seconds from one burst of the load to the next: each is a commit, which costs more than its records."""
     pace: float = 1.0
     """The pauses between faults, over the usual ones."""
     audit: bool = True
@@ -135,7 +138,13 @@ class Trial:
         places = partitions or self.partitions
         if "pad" in other:
             self.reader.check.judge = LOGINS._replace(record=partial(record, pad=int(other["pad"])))
-        options = {"rate": self.plan.rate, "count": count, "seed": self.plan.seed, "first": self.sent.get(places[0], 0)}
+        options = {
+            "rate": self.plan.rate,
+            "every": self.plan.every,
+            "count": count,
+            "seed": self.plan.seed,
+            "first": self.sent.get(places[0], 0),
+        }
         where = {"address": self.cluster.address, "topic": SOURCE}
         self._loads.append(Sending(places, {**where, **options, **other}, self.folder / f"load-{len(self._loads)}.log"))
 
@@ -210,7 +219,8 @@ class Trial:
         report.longest_stall, report.resume_p99 = check.longest_stall, percentile(check.resumed, 0.99)
         report.resume_most = max(check.resumed, default=0.0)
         report.exits = {str(code): count for code, count in self.crew.exits.items()}
-        report.notes += check.examples + sorted(set(self.crew.reasons))[:5]
+        reasons = Counter(self.crew.reasons).most_common(5)
+        report.notes += check.examples + [f"{count} x {reason}" for reason, count in reasons]
         report.seconds = time.monotonic() - self.begin
         self._audit(report)
         exactly_once = self.crew.environment.get("PROCESSING_GUARANTEE", "exactly-once") == "exactly-once"

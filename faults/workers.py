@@ -103,6 +103,7 @@ class Crew:
         self.exits: Counter[int] = Counter()
         """Exit codes of those that ended unasked."""
         self.reasons: list[str] = []
+        """What they said last."""
         self._command = command
         self._folder = folder
         self._count = 0
@@ -140,7 +141,7 @@ class Crew:
             self.workers.remove(worker)
             if not worker.expected:
                 self.exits[worker.process.returncode] += 1
-                self.reasons.append(f"worker {worker.number}: {worker.last_line()}")
+                self.reasons.append(worker.last_line().rpartition(" | ")[2])
                 self._again.append((time.monotonic() + _RESTART_AFTER, worker.again))
             if begin := self._asked.pop(worker.number, None):
                 self.stopped.append((worker.process.returncode, time.monotonic() - begin))

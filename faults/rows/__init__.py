@@ -11,13 +11,14 @@ from tools.kafka_node import QUICK_START, STEADY
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its title, how many faults it has in full, the load's rate, what runs it, and the brokers' options."""
+    """One row: its title, how many faults it has in full, what runs it, and the plan's rate, options and bursts."""
 
     title: str
     count: int
     rate: float
     run: Callable[[Plan], Report]
     jvm: Sequence[str] = STEADY
+    every: float = 0.01
 
 
 ROWS = {
@@ -27,13 +28,13 @@ ROWS = {
     "3": Row(
         "three brokers: leader, group and transaction coordinator killed", 30, 1000, brokers.one_of_three, QUICK_START
     ),
-    "4": Row("all brokers away for 60 s, for 200 s, absent at start", 3, 1000, brokers.all_away),
-    "5": Row("SIGSTOP a worker for 5, 30, 50, 70 s", 20, 1000, pauses.workers),
-    "6": Row("network: 200 ms, 5 % lost, black hole 10, 60, 180 s, reset", 20, 1000, network.network),
+    "4": Row("all brokers away for 60 s, for 200 s, absent at start", 3, 1000, brokers.all_away, every=0.1),
+    "5": Row("SIGSTOP a worker for 5, 30, 50, 70 s", 20, 1000, pauses.workers, every=0.1),
+    "6": Row("network: 200 ms, 5 % lost, black hole 10, 60, 180 s, reset", 20, 1000, network.network, every=0.1),
     "7": Row("workers 1 -> 4 -> 2 -> 1, every 10 s", 100, 1000, stops.scaling),
     "8": Row("SIGTERM, a third within 5 s of the start", 100, 1000, stops.terminated),
     "9": Row("hostile values: the corpus, the size limit, mutants", 1_000_000, 5000, hostile.values),
     "10": Row("soak: memory, files and threads stay flat", 0, 20_000, soak.soak),
     "11": Row("broker frozen (SIGSTOP) with a backlog", 20, 0, pauses.broker),
-    "12": Row("partitions added, input deleted, disk full, clock stepped by 1 h", 3, 500, changes.changes),
+    "12": Row("partitions added, input deleted, disk full, clock stepped by 1 h", 3, 500, changes.changes, every=0.1),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from faults.trial import PATIENCE, Plan, Trial
 
-pytestmark = pytest.mark.planted
+pytestmark = pytest.mark.faults
 
 PLANTED = ("-m", "faults.planted")
 

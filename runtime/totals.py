@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from loguru import logger
 
@@ -51,9 +51,11 @@ class Totals:
             if all_of_them or now - self._warned.get(reason, -WARN_EVERY) >= WARN_EVERY:
                 del self._pending[reason]
                 self._warned[reason] = now
-                logger.warning(
-                    "{} malformed since the last such line: {}, for example partition {} offset {}",
-                    *(pending.count, reason, pending.partition, pending.offset),
+                logger.warning(  # by name, so that a line of JSON has them as members
+                    "{count} malformed since the last such line: {reason}, "
+                    "for example partition {partition} offset {offset}",
+                    reason=reason,
+                    **asdict(pending),
                 )
 
     def __str__(self) -> str:

@@ -8,6 +8,8 @@ import pytest
 from loguru import logger
 
 from runtime import logs
+from runtime.totals import Totals
+from transforms import Reason
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -80,3 +82,16 @@ def test_warnings(capsys: pytest.CaptureFixture[str]) -> None:
         logging.captureWarnings(capture=True)
         warnings.warn("mind this", stacklevel=1)
     assert "mind this" in capsys.readouterr().err
+
+
+def test_malformed_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning of malformed records has its figures as members of their own, for an alert to go by."""
+    logs.configure("INFO", "json")
+    totals = Totals()
+    for offset in (4, 5):
+        totals.count(Reason.INVALID_JSON, 3, offset)
+    totals.warn()
+    line = json.loads(capsys.readouterr().err)
+    wanted = {"reason": "invalid_json", "count": 2, "partition": 3, "offset": 5}
+    assert {name: line.get(name) for name in wanted} == wanted
+    assert line["message"].startswith("2 malformed since the last such line: invalid_json, ")

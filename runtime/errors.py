@@ -87,7 +87,10 @@ _UNAVAILABLE = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._RESOLVE,
     KafkaError._TIMED_OUT,
-    KafkaError._MSG_TIMED_OUT,
+}
+_TOO_SLOW = {
+    **dict.fromkeys(COORDINATOR_AWAY, "have no coordinator for the consumer group, or are too slow"),
+    KafkaError._MSG_TIMED_OUT: "are away or too slow, or this process stood still for too long",
 }
 _FENCED = {
     KafkaError._FENCED,
@@ -167,10 +170,8 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
         )
     if code in _GIVEN_UP:
         return Failed(f"{GIVEN_UP} ({error.str()})")
-    if code in COORDINATOR_AWAY:
-        return Unavailable(
-            f"the brokers at {broker} have no coordinator for the consumer group, or are too slow: {error.str()}"
-        )
+    if code in _TOO_SLOW:
+        return Unavailable(f"the brokers at {broker} {_TOO_SLOW[code]}: {error.str()}")
     if code in _UNAVAILABLE:
         hint = ("", "") if cloud else (" (Quix__Broker__Address)", f"; {START_ONE}")
         return Unavailable(f"no broker answers at {broker}{hint[0]}: {error.str()}{hint[1]}")

@@ -48,7 +48,7 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, "make demo"]),
     (kafka(KafkaError._RESOLVE), Unavailable, [ADDRESS, "make demo"]),
     (kafka(KafkaError._TIMED_OUT), Unavailable, [ADDRESS, "make demo"]),
-    (kafka(KafkaError._MSG_TIMED_OUT), Unavailable, [ADDRESS, "make demo"]),
+    (kafka(KafkaError._MSG_TIMED_OUT), Unavailable, [ADDRESS, "too slow", "stood still"]),
     (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "away for too long", "make demo"]),
     (httpx.ConnectError("no route"), Unavailable, ["Quix Cloud", "Quix__Portal__Api"]),
     (kafka(KafkaError._AUTHENTICATION), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),

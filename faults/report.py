@@ -142,5 +142,5 @@ def _details(row: dict[str, Any]) -> str:
     exits = ", ".join(f"{count} x {code}" for code, count in row["exits"].items()) or "none"
     figures = "".join(f"; {name} {value:,.6g}" for name, value in row["figures"].items())
     missed = "".join(f"; missed: {g['name']} {g['value']:g} > {g['most']:g}" for g in row["goals"] if not g["met"])
-    notes = "".join(f"; {shorten(note, _NOTE, placeholder=' …')}" for note in row["notes"])
+    notes = "".join(f"; {shorten(note, _NOTE, placeholder=' …')}" for note in row["notes"][:5])
     return f"{kinds}; {row['seconds']:.0f} s; exits unasked: {exits}{figures}{missed}{notes}"

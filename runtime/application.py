@@ -144,8 +144,10 @@ class Application(quixstreams.Application):
         try:
             super()._run_dataframe(sink)
         except Exception as error:
-            self._failure = error
+            self._failure = cause(error, self._failure)
             stop_request.hurry()
+            if self._failure is not error:
+                raise self._failure from error
             raise
 
     def _start_producer(self) -> Producer:
@@ -192,7 +194,8 @@ class Application(quixstreams.Application):
     def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         """Stop: another worker may have these partitions by now, and the open transaction must not be committed."""
         del consumer, topic_partitions
-        raise Failed(GIVEN_UP)
+        self._failure = Failed(GIVEN_UP)
+        raise self._failure
 
     def _setup_signal_handlers(self) -> None:
         """Leave the signals to runtime.stopping, which has listened since before the imports."""
@@ -230,6 +233,11 @@ class _RunTracker(RunTracker):
         super().set_as_running()
         if stop_request.requested:
             self.stop()
+
+
+def cause(error: Exception, told: Exception | None) -> Exception:
+    """What stopped it: confluent-kafka may lose what a callback of ours raised, and raises a SystemError instead."""
+    return told if told is not None and isinstance(error, SystemError) else error
 
 
 def _never_suppress(*_: object) -> bool:

@@ -20,7 +20,8 @@ from quixstreams.processing import ProcessingContext
 from quixstreams.runtracker import RunTracker
 from quixstreams.state import StateStoreManager
 
-from runtime.application import Application
+from runtime.application import Application, cause
+from runtime.errors import GIVEN_UP, Failed
 from runtime.settings import Settings
 
 LOOK = "quixstreams has changed: compare its source with what {} relies on, then move the pin in pyproject.toml"
@@ -114,3 +115,16 @@ def test_pinned() -> None:
     project = (Path(__file__).parent.parent.parent / "pyproject.toml").read_text()
     major, minor, _ = quixstreams.__version__.split(".")
     assert f'"quixstreams>={major}.{minor},<{major}.{int(minor) + 1}"' in project
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "is_told"),
+    [
+        (SystemError("returned NULL without setting an exception"), Failed(GIVEN_UP), True),
+        (SystemError("returned NULL without setting an exception"), None, False),
+        (RuntimeError("another"), Failed(GIVEN_UP), False),
+    ],
+)
+def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bool) -> None:
+    """Where confluent-kafka has lost what a callback of ours raised, that is still what is told; nothing else is."""
+    assert cause(error, told) is (told if is_told else error)

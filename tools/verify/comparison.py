@@ -100,10 +100,9 @@ class Comparison:
         return found
 
     def _advance(self) -> None:
-        while self._outputs and (self._inputs or self.covered):
+        self._take_equal()
+        while self._outputs and (self._inputs or self.covered) and self._resolve():
             self._take_equal()
-            if not self._outputs or not self._resolve():
-                break
 
     def _take_equal(self) -> None:
         """Let go of what is equal on both sides: here nearly every record passes."""

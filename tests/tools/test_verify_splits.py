@@ -1,0 +1,93 @@
+"""The verdict on histories with many equal records, in whatever batches and visits they come; without Kafka."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.tools.test_verify_comparison import counts
+from tools.verify.comparison import Comparison
+from tools.verify.findings import Findings
+from tools.verify.gap import Record
+
+TOMBSTONE = (("malformed", b"null_value"),)
+KINDS = [
+    Record(None, None, None, TOMBSTONE),
+    Record(b"k", None, None, TOMBSTONE),
+    Record(b"k", b"a", None, None),
+    Record(b"k", b"b", None, None),
+]
+SAME = KINDS[0]._replace(timestamp=1)
+
+Steps = list[tuple[str, int]]
+"""Which side comes next, and how many records of it at most."""
+
+
+class Visit(NamedTuple):
+    """How far each side reaches when it is read, and in which steps it is."""
+
+    inputs: int
+    outputs: int
+    steps: Steps
+
+
+kinds = st.integers(1, len(KINDS)).flatmap(lambda count: st.sampled_from(KINDS[:count]))
+runs = st.lists(st.tuples(kinds, st.sampled_from([1, 1, 2, 3, 9, 15])), min_size=1, max_size=12)
+some_steps = st.lists(st.tuples(st.sampled_from(["input", "output"]), st.integers(1, 12)), max_size=30)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Record]:
+    """Inputs, runs of equal ones, some to a millisecond."""
+    records = [kind for kind, length in draw(runs) for _ in range(length)]
+    each = draw(st.sampled_from([1, 2, 5, 20, 1_000]))
+    return [one._replace(timestamp=1_000 + at // each) for at, one in enumerate(records)]
+
+
+@st.composite
+def followed(draw: st.DrawFn) -> tuple[list[Record], list[Visit]]:
+    """Inputs, and visits at each of which the output may be behind."""
+    inputs = draw(histories())
+    visits = [Visit(0, 0, [])]
+    for end in [*sorted(draw(st.lists(st.integers(0, len(inputs)), max_size=3))), len(inputs)]:
+        visits.append(Visit(end, draw(st.integers(visits[-1].outputs, end)), draw(some_steps)))
+    return inputs, visits
+
+
+def feed(inputs: Sequence[Record], outputs: Sequence[Record], visits: Sequence[Visit]) -> Findings:
+    """Hand both sides to a comparison, as the walk does: it says when all inputs of a visit have been read."""
+    comparison = Comparison()
+    input_at = output_at = 0
+    for visit in visits:
+        comparison.covered = input_at == visit.inputs
+        for side, most in chain(visit.steps, [("input", len(inputs)), ("output", len(outputs))]):
+            if side == "output":
+                batch = range(output_at, min(output_at + most, visit.outputs))
+                output_at += len(batch)
+                comparison.add_outputs(batch, [outputs[at] for at in batch])
+            elif input_at < visit.inputs:
+                batch = range(input_at, min(input_at + most, visit.inputs))
+                input_at += len(batch)
+                comparison.add_inputs(batch, [inputs[at] for at in batch])
+                comparison.covered = input_at == visit.inputs
+    comparison.end()
+    return comparison.findings()
+
+
+@given(followed())
+@example(([SAME] * 10, [Visit(10, 10, [("input", 4), ("output", 10)])]))
+def test_right(history: tuple[list[Record], list[Visit]]) -> None:
+    """An output that is right as far as it goes is called that, however few of its inputs are there at a time."""
+    inputs, visits = history
+    done = visits[-1].outputs
+    assert feed(inputs, inputs, visits).counts == counts(checked=done, pending=len(inputs) - done)
+
+
+def test_many_at_a_time() -> None:
+    """Twenty equal tombstones in each millisecond, in batches of all sizes as they arrive, are right."""
+    inputs = [SAME._replace(timestamp=1 + at // 20) for at in range(20_000)]
+    steps = [(side, 1 + at * 37 % 911) for at, side in enumerate(["output", "input"] * 40)]
+    found = feed(inputs, inputs, [Visit(len(inputs), len(inputs), steps)])
+    assert found.counts == counts(checked=len(inputs))

@@ -104,6 +104,15 @@ def test_compacted() -> None:
     assert not found.ok
 
 
+def test_compacted_begin() -> None:
+    """Of a compacted input, the first output may lack its input though the next one is like it."""
+    comparison = Comparison(compacted=True)
+    comparison.add_inputs(range(1, 10), [SAME] * 9)
+    comparison.add_outputs(range(10), [SAME._replace(value=b"earlier"), *[SAME] * 9])
+    comparison.end()
+    assert comparison.findings().counts == counts(checked=9, skipped=1)
+
+
 def test_bounded() -> None:
     """However different the sides are, no more than some windows' worth of records wait."""
     comparison = Comparison()

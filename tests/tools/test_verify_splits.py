@@ -56,6 +56,26 @@ def followed(draw: st.DrawFn) -> tuple[list[Record], list[Visit]]:
     return inputs, visits
 
 
+@st.composite
+def faulty(draw: st.DrawFn) -> tuple[list[Record], list[Record]]:
+    """Inputs and outputs that were right but for one fault, which may make no difference among equal ones."""
+    inputs = draw(histories())
+    outputs = inputs[: draw(st.integers(1, len(inputs)))]
+    at, other = draw(st.tuples(*[st.integers(0, len(outputs) - 1)] * 2))
+    fault = draw(st.sampled_from(["lost", "duplicated", "late", "swapped", "wrong"]))
+    if fault == "lost":
+        del outputs[at]
+    elif fault == "duplicated":
+        outputs.insert(max(at, other) + 1, outputs[at])
+    elif fault == "late":
+        outputs.insert(other, outputs.pop(at))
+    elif fault == "swapped":
+        outputs[at], outputs[other] = outputs[other], outputs[at]
+    else:
+        outputs[at] = outputs[at]._replace(value=b"c")
+    return inputs, outputs
+
+
 def feed(inputs: Sequence[Record], outputs: Sequence[Record], visits: Sequence[Visit]) -> Findings:
     """Hand both sides to a comparison, as the walk does: it says when all inputs of a visit have been read."""
     comparison = Comparison()
@@ -83,6 +103,16 @@ def test_right(history: tuple[list[Record], list[Visit]]) -> None:
     inputs, visits = history
     done = visits[-1].outputs
     assert feed(inputs, inputs, visits).counts == counts(checked=done, pending=len(inputs) - done)
+
+
+@given(faulty(), st.tuples(some_steps, some_steps))
+@example(([SAME] * 9, [SAME._replace(value=b"c"), *[SAME] * 8]), ([], []))
+def test_fault(history: tuple[list[Record], list[Record]], steps: tuple[Steps, Steps]) -> None:
+    """A lost, repeated, moved, swapped or changed record is not called right, unless all goes on as if it were not."""
+    inputs, outputs = history
+    right = outputs == inputs[: len(outputs)]
+    verdicts = [feed(inputs, outputs, [Visit(len(inputs), len(outputs), each)]).ok for each in steps]
+    assert verdicts == [right, right]
 
 
 def test_many_at_a_time() -> None:

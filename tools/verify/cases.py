@@ -140,7 +140,7 @@ class Ledger:
         Args:
             inputs: what was expected.
             outputs: what was found.
-            begun: whether a record has been found in its place before; outputs in front of the first one are skipped.
+            begun: whether the pipeline is known to have written the outputs; those of before it began are skipped.
             may_pair: whether an output may be what became of an input that it only resembles.
             unmatched: so many outputs may be there whose inputs are gone.
         """

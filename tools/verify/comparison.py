@@ -192,7 +192,7 @@ class Comparison:
 
     def _close_gap(self, inputs: int, outputs: int) -> None:
         """Judge these first records of each side."""
-        unmatched = self._gone(inputs)
+        unmatched, begun = self._gone(inputs), self._has_begun(outputs)
         expected, found = self._inputs.take(inputs), self._outputs.take(outputs)
         if not self._aligned and self._skips_inputs:
             equal = {record for _, record in found}
@@ -201,10 +201,18 @@ class Comparison:
             self._skipped_inputs -= len(expected)
         if not self._aligned:
             self._latest_skipped = max([self._latest_skipped, *(record.timestamp or 0 for _, record in found)])
-        if self._ledger.judge(expected, found, begun=self._aligned, may_pair=self._may_pair(), unmatched=unmatched):
+        if self._ledger.judge(expected, found, begun=begun, may_pair=self._may_pair(), unmatched=unmatched):
             self._aligned = True
         if expected:
             self._last_offset = expected[-1][0]
+
+    def _has_begun(self, outputs: int) -> bool:
+        """Whether the pipeline wrote these outputs: one was found before, or is like the first input, at its time."""
+        if self._aligned or self._cut or self._compacted or not self._inputs:
+            return self._aligned
+        first, found = self._inputs.records[0], self._outputs.records[:outputs]
+        same_time = (one for one in found if one.timestamp == first.timestamp is not None)
+        return any(one != first and alike(one, first) for one in same_time)
 
     def _may_pair(self) -> bool:
         """Whether an output may be wrong: the first ones may belong to inputs that are gone."""

@@ -98,7 +98,8 @@ class KeyWalk:
         for number, at in self._input_at.items():
             self._inputs.begin(number, at, self._input_ends[number])
             messages: list[Message] = []
-            while not messages and not self._inputs.done and not heed_signals(follow=self._follow):
+            while not messages and not self._inputs.done:
+                heed_signals(follow=self._follow)
                 messages = self._inputs.read()
             earliest += [message.timestamp()[1] for message in messages]
         if earliest and min(earliest) > 0 and self._expectation.has_times:

@@ -151,7 +151,7 @@ class PartitionWalk:
         inputs, outputs, comparison = self._inputs, self._outputs, partition.comparison
         inputs.begin(number, partition.input_at, partition.input_end)
         if partition.output_at is None:
-            partition.output_at = self._first_output(number, partition, advance)
+            partition.output_at = self._first_output(number, partition, advance, final=final)
         outputs.begin(number, partition.output_at or 0, partition.output_end if partition.output_at is not None else 0)
         comparison.covered, comparison.ending = inputs.done, final
         while not outputs.done or (not inputs.done and _wants_input(comparison)):
@@ -166,13 +166,15 @@ class PartitionWalk:
         partition.input_at = inputs.at
         partition.output_at = outputs.at if partition.output_at is not None else None
 
-    def _first_output(self, number: int, partition: _Partition, advance: Callable[[int], None]) -> int | None:
+    def _first_output(
+        self, number: int, partition: _Partition, advance: Callable[[int], None], *, final: bool
+    ) -> int | None:
         """Where the output begins to belong to what is left of the input: timestamps are kept.
 
-        None where no input is left yet.
+        None where no input is left yet, or a signal asked to stop and this is not the final step.
         """
         messages: list[Message] = []
-        while not messages and not self._inputs.done and not heed_signals(follow=self._follow):
+        while not messages and not self._inputs.done and (not heed_signals(follow=self._follow) or final):
             messages = self._inputs.read()
         if not messages:
             return None

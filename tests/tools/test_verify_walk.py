@@ -159,3 +159,12 @@ def test_stopped_at_once(monkeypatch: pytest.MonkeyPatch, name: str, kept: tuple
     assert found(walk(inputs(gone), right, begin)) == ({"checked": 100}, True)
     right[1].records[-3] = right[1].records[-3]._replace(content=b"?")
     assert found(walk(inputs(gone), right, begin)) == ({"checked": 99, "wrong": 1}, False)
+
+
+@pytest.mark.parametrize(
+    ("gone", "left", "ok"),
+    [((200, 200), (200, 200), True), ((200, 0), (200, 0), True), ((200, 200), (200, 199), False)],
+)
+def test_all_expired(gone: tuple[int, ...], left: tuple[int, ...], *, ok: bool) -> None:
+    """A partition of which nothing is left on either side is right; outputs without any input can't be aligned."""
+    assert found(walk(inputs(gone), outputs(left, 2)))[1] is ok

@@ -61,6 +61,7 @@ class _Partition:
     begin: int
     input_at: int
     output_at: int | None
+    output_begin: int
     input_end: int = 0
     output_end: int = 0
     unread: int = 0
@@ -119,7 +120,7 @@ class PartitionWalk:
         found = partition.comparison.findings()
         found.counts["pending"] += partition.unread + partition.input_end - partition.input_at
         all_expired = partition.begin == partition.input_end > 0 and self._begin == EVERYTHING
-        found.cannot_align |= all_expired and partition.output_end > 0
+        found.cannot_align |= all_expired and partition.output_end > partition.output_begin
         return found
 
     def _look(self) -> None:
@@ -142,7 +143,8 @@ class PartitionWalk:
                     skips_inputs=self._began_later or output_begin > 0,
                     compacted=self._compacted,
                 )
-                self._partitions[number] = _Partition(comparison, begin, begin, None if begin > 0 else output_begin)
+                output_at = None if begin > 0 else output_begin
+                self._partitions[number] = _Partition(comparison, begin, begin, output_at, output_begin)
         for number, partition in self._partitions.items():
             partition.input_end, partition.output_end = input_ends[number], output_ends.get(number, 0)
 

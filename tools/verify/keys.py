@@ -5,47 +5,35 @@ are matched by the digest of all that is compared (64 bits, with a secret key), 
 of a record is its digest and its place, until it is matched; at most OPEN of them wait on each side. Pure.
 """
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from tools.verify.cases import HISTORY, History
 from tools.verify.findings import Findings
 from tools.verify.gap import Record
+from tools.verify.waiting import Open, Waiting
 
 OPEN = 1_000_000
 """Records that may wait on each side: the input is read no further ahead, and the oldest output is given up."""
 
-_BUCKETS = 4096  # keys of one input and one output partition that share a bucket are held to be in order, too
-
-
-class _Open(NamedTuple):
-    """A record on one side only."""
-
-    partition: int
-    offset: int
-    key: int | None
-    target: int | None
-    """The output partition that its key calls for."""
-    timeless: int | None
-    """The digest without the timestamp; only of outputs, and of inputs whose timestamp, 0, becomes another."""
+_PLACES = 131_072  # of the last record by its key; keys that share both partitions and one of these are in order, too
 
 
 class KeyedComparison:
     """Compares two topics by the records' keys.
 
     Args:
-        partitions: of the output topic.
+        sources: how many partitions the input topic has.
+        partitions: how many the output topic has.
         compacted: whether outputs may lack their inputs.
     """
 
-    def __init__(self, partitions: int, *, compacted: bool = False) -> None:
+    def __init__(self, sources: int, partitions: int, *, compacted: bool = False) -> None:
         self._partitions, self._compacted = partitions, compacted
-        self._missing: dict[int, deque[_Open]] = {}
-        self._extra: dict[int, deque[_Open]] = {}
+        self._places = max(1, _PLACES // (sources * partitions))
+        self._missing, self._extra = Waiting(), Waiting()
         self._waiting_in: Counter[int] = Counter()
-        self._waiting_out = 0
         self._history = History(HISTORY)
         self._findings: defaultdict[int, Findings] = defaultdict(Findings)
         self._last: dict[tuple[int, int], int] = {}
@@ -55,7 +43,7 @@ class KeyedComparison:
     @property
     def waiting(self) -> tuple[int, int]:
         """How many inputs and outputs wait for their other side."""
-        return self._waiting_in.total(), self._waiting_out
+        return self._missing.count, self._extra.count
 
     def waiting_of(self, partition: int) -> int:
         """How many inputs of a partition wait."""
@@ -67,12 +55,11 @@ class KeyedComparison:
             digest = hash(record)
             key = None if record.key is None else hash(record.key)
             target = None if record.key is None else target_of(record.key, self._partitions)
-            one = _Open(partition, offset, key, target, None if record.timestamp else _timeless(record))
-            if other := _pop(self._extra, digest):
-                self._waiting_out -= 1
+            one = Open(partition, offset, key, target, None if record.timestamp else _timeless(record))
+            if other := self._extra.pop(digest):
                 self._match(one, other, digest)
             else:
-                self._missing.setdefault(digest, deque()).append(one)
+                self._missing.add(digest, one)
                 self._waiting_in[partition] += 1
 
     def add_outputs(self, partition: int, offsets: Sequence[int], records: Sequence[Record]) -> None:
@@ -80,30 +67,31 @@ class KeyedComparison:
         for offset, record in zip(offsets, records, strict=True):
             digest = hash(record)
             key = None if record.key is None else hash(record.key)
-            one = _Open(partition, offset, key, None, _timeless(record))
-            if other := _pop(self._missing, digest):
+            one = Open(partition, offset, key, None, _timeless(record))
+            if other := self._missing.pop(digest):
                 self._waiting_in[other.partition] -= 1
                 self._match(other, one, digest)
             else:
-                self._extra.setdefault(digest, deque()).append(one)
-                self._waiting_out += 1
-                self._give_up_oldest()
+                self._extra.add(digest, one)
+        if self._extra.count > OPEN:
+            for digest, one in self._extra.oldest(self._extra.count - OPEN):
+                self._findings[one.partition].add(self._kind(one, digest), one.offset)
 
     def findings(self) -> dict[int, Findings]:
         """What was found: what concerns inputs by the input's partition, what concerns outputs by the output's."""
         found = defaultdict(Findings, {number: one.copy() for number, one in self._findings.items()})
-        missing = sorted(one for waiting in self._missing.values() for one in waiting)
+        missing = sorted((one for _, one in self._missing), key=lambda one: (one.partition, one.offset))
         without_time: Counter[int | None] = Counter(one.timeless for one in missing if one.timeless is not None)
         wrong: Counter[int | None] = Counter()
         timed: Counter[int | None] = Counter()
-        for digest, extras in self._extra.items():
-            for extra in extras:
-                if timed[extra.timeless] < without_time[extra.timeless]:
-                    timed[extra.timeless] += 1
-                    continue
-                kind = self._kind(extra, digest)
-                found[extra.partition].add(kind, extra.offset)
-                wrong[extra.key] += kind == "wrong"
+        for digest, extra in self._extra:
+            if timed[extra.timeless] < without_time[extra.timeless]:
+                timed[extra.timeless] += 1
+                continue
+            kind = self._kind(extra, digest)
+            found[extra.partition].add(kind, extra.offset)
+            if kind == "wrong":
+                wrong[extra.key] += 1
         for one in missing:
             counts = found[one.partition].counts
             if one.timeless is not None and timed[one.timeless]:
@@ -120,7 +108,7 @@ class KeyedComparison:
             findings.examples = {fault: sorted(offsets) for fault, offsets in findings.examples.items()}
         return dict(found)
 
-    def _match(self, one: _Open, found: _Open, digest: int) -> None:
+    def _match(self, one: Open, found: Open, digest: int) -> None:
         """Count an input whose output was found."""
         self._history.add({digest})
         pair = (one.partition, found.partition)
@@ -133,51 +121,32 @@ class KeyedComparison:
         else:
             self._findings[one.partition].counts["checked"] += 1
 
-    def _is_overtaken(self, one: _Open, found: _Open) -> bool:
+    def _is_overtaken(self, one: Open, found: Open) -> bool:
         """Whether a record of this key is on the other side of it in the output than in the input."""
         assert one.key is not None
-        place = (one.partition, found.partition, one.key % _BUCKETS)
+        place = (one.partition, found.partition, one.key % self._places)
         before = self._last_of_key.get(place)
         if before is None or one.offset > before[0]:
             self._last_of_key[place] = (one.offset, found.offset)
         return before is not None and (one.offset > before[0]) != (found.offset > before[1])
 
-    def _is_lost(self, one: _Open) -> bool:
+    def _is_lost(self, one: Open) -> bool:
         """Whether the output of a later input of the same partition was found where this one's should be."""
         if one.target is not None:
             return self._last.get((one.partition, one.target), -1) > one.offset
         found = [offset for (partition, _), offset in self._last.items() if partition == one.partition]
         return min(found, default=-1) > one.offset
 
-    def _kind(self, extra: _Open, digest: int) -> str:
+    def _kind(self, extra: Open, digest: int) -> str:
         """What an output is whose input was not found."""
         if digest in self._history:
             return "duplicated"
         is_first = extra.offset < self._first_found.get(extra.partition, extra.offset + 1)
         return "skipped" if is_first or self._compacted else "wrong"
 
-    def _give_up_oldest(self) -> None:
-        if self._waiting_out > OPEN:
-            digest = next(iter(self._extra))
-            extra = _pop(self._extra, digest)
-            assert extra is not None
-            self._waiting_out -= 1
-            self._findings[extra.partition].add(self._kind(extra, digest), extra.offset)
-
 
 def _timeless(record: Record) -> int:
     return hash((record.key, record.value, record.headers))
-
-
-def _pop(waiting: dict[int, deque[_Open]], digest: int) -> _Open | None:
-    """Take out the first record of this digest, if there is one."""
-    found = waiting.get(digest)
-    if not found:
-        return None
-    one = found.popleft()
-    if not found:
-        del waiting[digest]
-    return one
 
 
 @lru_cache(maxsize=65_536)

@@ -21,7 +21,7 @@ class KeyWalk:
         self._expectation = Expectation(topics.target)
         self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)
         compacted = "compact" in topics.source.config.get("cleanup.policy", "")
-        self._comparison = KeyedComparison(topics.target.partitions, compacted=compacted)
+        self._comparison = KeyedComparison(topics.source.partitions, topics.target.partitions, compacted=compacted)
         self._unread: dict[int, int] = {}
         self._look()
         begins = topics.begins(topics.source, self._input_ends)

@@ -98,7 +98,7 @@ def test_memory() -> None:
 def test_waiting() -> None:
     """Of equal records that wait, the first goes first; the oldest are the first that came."""
     waiting = Waiting()
-    ones = [Open(0, offset, None, None, None) for offset in range(6)]
+    ones = [Open(0, offset, None, None, None, None) for offset in range(6)]
     for digest, one in zip([7, 8, 7, 7, 9], ones, strict=False):
         waiting.add(digest, one)
     assert [waiting.pop(7), waiting.pop(7)] == [ones[0], ones[2]]

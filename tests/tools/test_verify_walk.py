@@ -1,7 +1,7 @@
 """Which records the walks read and where they begin, on two topics that a stand-in holds in memory; without Kafka."""
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, cast
 
 import pytest
 from confluent_kafka import Message
@@ -9,7 +9,9 @@ from confluent_kafka import Message
 from runtime.settings import Settings
 from runtime.stopping import stop_request
 from runtime.topics import TopicFacts
+from tools.verify import keys, keys_walk
 from tools.verify.findings import total
+from tools.verify.gap import Record
 from tools.verify.keys import target_of
 from tools.verify.keys_walk import KeyWalk
 from tools.verify.topics import Reader, Topics
@@ -19,26 +21,28 @@ BATCH = 7
 
 
 class InMemory(NamedTuple):
-    """A record, in the place of confluent-kafka's Message."""
+    """A record at its offset, in the place of confluent-kafka's Message."""
 
-    number: int
     place: int
-    content: bytes | None
+    record: Record
+
+    def partition(self) -> int:
+        return 0
 
     def offset(self) -> int:
         return self.place
 
-    def key(self) -> bytes:
-        return b"k%d" % (self.number % 20)
+    def key(self) -> bytes | None:
+        return self.record.key
 
     def value(self) -> bytes | None:
-        return self.content
+        return self.record.value
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, 1_000 + self.number
+        return 1, self.record.timestamp or 0
 
-    def headers(self) -> None:
-        return None
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        return list(self.record.headers) if self.record.headers else None
 
 
 class Partition(NamedTuple):
@@ -100,36 +104,58 @@ class HeldReader(Reader):
 COUNT = 400
 
 
-def login(number: int) -> bytes:
-    """A login that the map leaves as it is."""
-    return b'{"n": %d, "device_type": "IOS"}' % number
+def login(number: int) -> Record:
+    """One of its own, that the map leaves as it is; every fourth without a key."""
+    key = b"k%d" % (number % 20) if number % 4 else None
+    return Record(key, b'{"n": %d, "device_type": "IOS"}' % number, 1_000 + number, None)
 
 
-def inputs(gone: tuple[int, ...], count: int = COUNT) -> list[Partition]:
-    """Logins in turn in these partitions, of each of which so many are gone."""
-    return _cut([[number for number in range(count) if number % len(gone) == at] for at in range(len(gone))], gone)
+def tombstone(number: int) -> Record:
+    """One of ten that are equal, in one of two partitions."""
+    return Record(b"k%d" % (number % 2), None, 1_000 + number // 20, None)
 
 
-def outputs(gone: tuple[int, ...], sources: int, count: int = COUNT) -> list[Partition]:
-    """What is made of them, in partitions of the same number as the inputs' or where each key belongs."""
-    places: list[list[int]] = [[] for _ in gone]
-    for number in range(count):
-        place = number % sources if sources == len(gone) else target_of(InMemory(number, 0, None).key(), len(gone))
-        places[place].append(number)
+Make = Callable[[int], Record]
+
+
+def inputs(gone: tuple[int, ...], make: Make = login) -> list[Partition]:
+    """Records in turn in these partitions, of each of which so many are gone."""
+    partitions = [[make(number) for number in range(at, COUNT, len(gone))] for at in range(len(gone))]
+    return _cut(partitions, gone)
+
+
+def outputs(gone: tuple[int, ...], sources: int, make: Make = login, first: int = 0) -> list[Partition]:
+    """What is made of them from this one on, in as many partitions as the inputs or where each key belongs."""
+    places: list[list[Record]] = [[] for _ in gone]
+    for number in range(first, COUNT):
+        record = make(number)
+        tagged = record if record.value else record._replace(headers=(("malformed", b"null_value"),))
+        hashed = number // 3 % len(gone) if record.key is None else target_of(record.key, len(gone))
+        places[number % sources if sources == len(gone) else hashed].append(tagged)
     return _cut(places, gone)
 
 
-def _cut(numbers: list[list[int]], gone: tuple[int, ...]) -> list[Partition]:
-    records = [[InMemory(one, at, login(one)) for at, one in enumerate(each)] for each in numbers]
-    return [Partition(first, each[first:]) for first, each in zip(gone, records, strict=True)]
+def _cut(partitions: list[list[Record]], gone: tuple[int, ...]) -> list[Partition]:
+    return [
+        Partition(first, [InMemory(at, one) for at, one in enumerate(records)][first:])
+        for records, first in zip(partitions, gone, strict=True)
+    ]
 
 
-def walk(source: list[Partition], target: list[Partition], begin: Begin = EVERYTHING, **settings: Any) -> Walk:
+def doctor(target: list[Partition], number: int, *, wrong: bool) -> None:
+    """Change the output of this login, or else lose it."""
+    for _, records in target:
+        for at, (place, record) in enumerate(records):
+            if record == login(number):
+                records[at : at + 1] = [InMemory(place, record._replace(value=b"?"))] if wrong else []
+
+
+def walk(
+    source: list[Partition], target: list[Partition], begin: Begin = EVERYTHING, offset_reset: str = "earliest"
+) -> Walk:
     """The audit of these, that follows."""
-    topics = Held(source, target)
-    if len(source) == len(target):
-        return PartitionWalk(topics, Settings.model_validate(settings), begin, follow=True)
-    return KeyWalk(topics, begin, follow=True)
+    kind = PartitionWalk if len(source) == len(target) else KeyWalk
+    return kind(Held(source, target), Settings.model_validate({"AUTO_OFFSET_RESET": offset_reset}), begin, follow=True)
 
 
 def found(one: Walk) -> tuple[dict[str, int], bool]:
@@ -157,7 +183,7 @@ def test_stopped_at_once(monkeypatch: pytest.MonkeyPatch, name: str, kept: tuple
     monkeypatch.setattr(stop_request, "requested", True)
     right = outputs(kept, 2)
     assert found(walk(inputs(gone), right, begin)) == ({"checked": 100}, True)
-    right[1].records[-3] = right[1].records[-3]._replace(content=b"?")
+    doctor(right, 350, wrong=True)
     assert found(walk(inputs(gone), right, begin)) == ({"checked": 99, "wrong": 1}, False)
 
 
@@ -168,3 +194,59 @@ def test_stopped_at_once(monkeypatch: pytest.MonkeyPatch, name: str, kept: tuple
 def test_all_expired(gone: tuple[int, ...], left: tuple[int, ...], *, ok: bool) -> None:
     """A partition of which nothing is left on either side is right; outputs without any input can't be aligned."""
     assert found(walk(inputs(gone), outputs(left, 2)))[1] is ok
+
+
+class Missing(NamedTuple):
+    """How many first records of the input and the output are gone, how many were there before, and what is left."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    before: int
+    skipped: int
+    checked: int
+
+
+MISSING = {
+    "outputs": Missing((0, 0), (10, 50, 0, 30, 20), 0, 110, 290),
+    "outputs of one partition": Missing((0, 0), (0, 50, 0, 0, 0), 0, 50, 350),
+    "those before it began": Missing((0, 0), BY_KEY, 150, 150, 250),
+    "inputs": Missing((30, 100), BY_KEY, 0, 70, 270),
+    "inputs and outputs": Missing((60, 60), (40, 40, 40, 40, 40), 0, 80, 200),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_missing(name: str) -> None:
+    """With other partition counts, records are skipped whose output or input is gone or of before the pipeline began.
+
+    What is lost after those is lost.
+    """
+    there = MISSING[name]
+    reset = "latest" if there.before else "earliest"
+    target = outputs(there.outputs, 2, first=there.before)
+    assert found(walk(inputs(there.inputs), target, offset_reset=reset)) == (
+        {"checked": there.checked, "skipped": there.skipped},
+        True,
+    )
+    doctor(target, 350, wrong=False)
+    assert found(walk(inputs(there.inputs), target, offset_reset=reset)) == (
+        {"checked": there.checked - 1, "lost": 1, "skipped": there.skipped},
+        False,
+    )
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_missing_equal(name: str) -> None:
+    """Equal records on both sides of the place at which all begins are no fault."""
+    there = MISSING[name]
+    reset = "latest" if there.before else "earliest"
+    target = outputs(there.outputs, 2, tombstone, there.before)
+    assert found(walk(inputs(there.inputs, tombstone), target, offset_reset=reset))[1]
+
+
+def test_missing_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More inputs may lack their outputs than may wait: the input is read on until the first output's."""
+    monkeypatch.setattr(keys, "OPEN", 200)
+    monkeypatch.setattr(keys_walk, "_CHUNK", BATCH)
+    target = outputs(BY_KEY, 2, first=300)
+    assert found(walk(inputs((0, 0)), target, offset_reset="latest")) == ({"checked": 100, "skipped": 300}, True)

@@ -68,7 +68,7 @@ def audit(settings: Settings, options: Options) -> Report:
 def _walk(topics: Topics, settings: Settings, options: Options) -> Walk:
     if topics.source.partitions == topics.target.partitions:
         return PartitionWalk(topics, settings, options.begin, follow=options.follow)
-    return KeyWalk(topics, options.begin, follow=options.follow)
+    return KeyWalk(topics, settings, options.begin, follow=options.follow)
 
 
 def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:

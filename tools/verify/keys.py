@@ -6,12 +6,13 @@ of a record is its digest and its place, until it is matched; at most OPEN of th
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from tools.verify.cases import HISTORY, History
 from tools.verify.findings import Findings
 from tools.verify.gap import Record
+from tools.verify.spans import Spans
 from tools.verify.waiting import Open, Waiting
 
 OPEN = 1_000_000
@@ -27,18 +28,27 @@ class KeyedComparison:
         sources: how many partitions the input topic has.
         partitions: how many the output topic has.
         compacted: whether outputs may lack their inputs.
+        cut: the partitions of the input whose first records are left out or gone, and when what is left of them begins.
+        late: the partitions of the output in which the first inputs' outputs may be gone, or were never made.
     """
 
-    def __init__(self, sources: int, partitions: int, *, compacted: bool = False) -> None:
-        self._partitions, self._compacted = partitions, compacted
+    def __init__(
+        self,
+        sources: int,
+        partitions: int,
+        *,
+        compacted: bool = False,
+        cut: Mapping[int, int] | None = None,
+        late: Iterable[int] = (),
+    ) -> None:
+        self._partitions, self._compacted, self._late = partitions, compacted, frozenset(late)
+        self._spans = Spans(partitions, cut or {}, self._late)
         self._places = max(1, _PLACES // (sources * partitions))
         self._missing, self._extra = Waiting(), Waiting()
         self._waiting_in: Counter[int] = Counter()
         self._history = History(HISTORY)
         self._findings: defaultdict[int, Findings] = defaultdict(Findings)
-        self._last: dict[tuple[int, int], int] = {}
         self._last_of_key: dict[tuple[int, int, int], tuple[int, int]] = {}
-        self._first_found: dict[int, int] = {}
 
     @property
     def waiting(self) -> tuple[int, int]:
@@ -49,13 +59,20 @@ class KeyedComparison:
         """How many inputs of a partition wait."""
         return self._waiting_in[partition]
 
+    def wants_input(self, *, more_outputs: bool) -> bool:
+        """Whether to read inputs next, not outputs: neither side is to get far ahead of the other."""
+        waiting_in, waiting_out = self.waiting
+        is_behind = waiting_in <= waiting_out or waiting_out >= OPEN // 2 or not more_outputs
+        return waiting_out > 0 and is_behind and self._has_room()
+
     def add_inputs(self, partition: int, offsets: Sequence[int], records: Sequence[Record]) -> None:
         """Take the next inputs of a partition as what is expected of them; a timestamp of 0 stands for any."""
         for offset, record in zip(offsets, records, strict=True):
             digest = hash(record)
             key = None if record.key is None else hash(record.key)
             target = None if record.key is None else target_of(record.key, self._partitions)
-            one = Open(partition, offset, key, target, None if record.timestamp else _timeless(record))
+            timeless = None if record.timestamp else _timeless(record)
+            one = Open(partition, offset, record.timestamp, key, target, timeless)
             if other := self._extra.pop(digest):
                 self._match(one, other, digest)
             else:
@@ -67,7 +84,7 @@ class KeyedComparison:
         for offset, record in zip(offsets, records, strict=True):
             digest = hash(record)
             key = None if record.key is None else hash(record.key)
-            one = Open(partition, offset, key, None, _timeless(record))
+            one = Open(partition, offset, record.timestamp, key, None, _timeless(record))
             if other := self._missing.pop(digest):
                 self._waiting_in[other.partition] -= 1
                 self._match(other, one, digest)
@@ -75,7 +92,7 @@ class KeyedComparison:
                 self._extra.add(digest, one)
         if self._extra.count > OPEN:
             for digest, one in self._extra.oldest(self._extra.count - OPEN):
-                self._findings[one.partition].add(self._kind(one, digest), one.offset)
+                self._findings[one.partition].add(self._extra_kind(one, digest), one.offset)
 
     def findings(self) -> dict[int, Findings]:
         """What was found: what concerns inputs by the input's partition, what concerns outputs by the output's."""
@@ -88,35 +105,44 @@ class KeyedComparison:
             if timed[extra.timeless] < without_time[extra.timeless]:
                 timed[extra.timeless] += 1
                 continue
-            kind = self._kind(extra, digest)
+            kind = self._extra_kind(extra, digest)
             found[extra.partition].add(kind, extra.offset)
             if kind == "wrong":
                 wrong[extra.key] += 1
         for one in missing:
-            counts = found[one.partition].counts
             if one.timeless is not None and timed[one.timeless]:
                 timed[one.timeless] -= 1
-                counts["checked"] += 1
-            elif not self._is_lost(one):
-                counts["pending"] += 1
-            elif wrong[one.key]:
+                found[one.partition].counts["checked"] += 1
+                continue
+            kind = self._missing_kind(one)
+            if kind == "lost" and wrong[one.key]:
                 wrong[one.key] -= 1  # the wrong one is its output
             else:
-                found[one.partition].add("lost", one.offset)
+                found[one.partition].add(kind, one.offset)
+        strays = not self._spans and missing and not all(self._spans.is_of_gone(extra) for _, extra in self._extra)
         for findings in found.values():
-            findings.cannot_align = not self._last and findings.counts["skipped"] > 0 and bool(missing)
+            findings.cannot_align = bool(strays) and findings.counts["skipped"] > 0
             findings.examples = {fault: sorted(offsets) for fault, offsets in findings.examples.items()}
         return dict(found)
+
+    def _has_room(self) -> bool:
+        """Whether more inputs may wait; where the first ones may lack their outputs, the oldest need not any more."""
+        if self._late and self._missing.count >= OPEN:
+            for digest, one in self._missing.oldest(OPEN // 10):
+                if self._spans.lacks_output(one):
+                    self._waiting_in[one.partition] -= 1
+                    self._findings[one.partition].add("skipped", one.offset)
+                else:
+                    self._missing.add(digest, one)
+        return self._missing.count < OPEN
 
     def _match(self, one: Open, found: Open, digest: int) -> None:
         """Count an input whose output was found."""
         self._history.add({digest})
-        pair = (one.partition, found.partition)
-        self._last[pair] = max(one.offset, self._last.get(pair, -1))
-        self._first_found[found.partition] = min(found.offset, self._first_found.get(found.partition, found.offset))
+        self._spans.add(one, found)
         if one.target not in {None, found.partition}:
             self._findings[found.partition].add("wrong", found.offset)
-        elif one.key is not None and self._is_overtaken(one, found):
+        elif one.key is not None and self._is_overtaken(one, found) and not self._spans.is_at_border(one, found):
             self._findings[one.partition].add("reordered", one.offset)
         else:
             self._findings[one.partition].counts["checked"] += 1
@@ -130,19 +156,17 @@ class KeyedComparison:
             self._last_of_key[place] = (one.offset, found.offset)
         return before is not None and (one.offset > before[0]) != (found.offset > before[1])
 
-    def _is_lost(self, one: Open) -> bool:
-        """Whether the output of a later input of the same partition was found where this one's should be."""
-        if one.target is not None:
-            return self._last.get((one.partition, one.target), -1) > one.offset
-        found = [offset for (partition, _), offset in self._last.items() if partition == one.partition]
-        return min(found, default=-1) > one.offset
+    def _missing_kind(self, one: Open) -> str:
+        """What an input is whose output was not found."""
+        if not self._spans.is_passed(one):
+            return "pending"
+        return "skipped" if self._spans.lacks_output(one) else "lost"
 
-    def _kind(self, extra: Open, digest: int) -> str:
+    def _extra_kind(self, extra: Open, digest: int) -> str:
         """What an output is whose input was not found."""
-        if digest in self._history:
+        if digest in self._history and not self._spans.repeats_gone(extra):
             return "duplicated"
-        is_first = extra.offset < self._first_found.get(extra.partition, extra.offset + 1)
-        return "skipped" if is_first or self._compacted else "wrong"
+        return "skipped" if self._compacted or self._spans.lacks_input(extra) else "wrong"
 
 
 def _timeless(record: Record) -> int:

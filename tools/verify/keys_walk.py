@@ -1,11 +1,13 @@
 """Reads two topics with different numbers of partitions, so that neither side gets far ahead of the other."""
 
+import sys
 from collections.abc import Callable
 
 from confluent_kafka import Message
 
+from runtime.settings import Settings
 from tools.verify.findings import Findings
-from tools.verify.keys import OPEN, KeyedComparison
+from tools.verify.keys import KeyedComparison
 from tools.verify.records import Expectation
 from tools.verify.topics import Reader, Topics
 from tools.verify.walk import Begin, first_input, heed_signals, numbered
@@ -16,12 +18,10 @@ _CHUNK = 50_000  # records of one partition that are read before it is the next 
 class KeyWalk:
     """The audit of an output topic that has other partitions than the input topic."""
 
-    def __init__(self, topics: Topics, begin: Begin, *, follow: bool) -> None:
+    def __init__(self, topics: Topics, settings: Settings, begin: Begin, *, follow: bool) -> None:
         self._topics, self._follow = topics, follow
         self._expectation = Expectation(topics.target)
         self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)
-        compacted = "compact" in topics.source.config.get("cleanup.policy", "")
-        self._comparison = KeyedComparison(topics.source.partitions, topics.target.partitions, compacted=compacted)
         self._unread: dict[int, int] = {}
         self._look()
         begins = topics.begins(topics.source, self._input_ends)
@@ -30,8 +30,14 @@ class KeyWalk:
         }
         self._begun = dict(self._input_at)
         self._output_at = self._topics.begins(topics.target, self._output_ends)
-        if any(self._input_at.values()):
-            self._begin_later()
+        began_later = settings.auto_offset_reset == "latest"
+        self._comparison = KeyedComparison(
+            topics.source.partitions,
+            topics.target.partitions,
+            compacted="compact" in topics.source.config.get("cleanup.policy", ""),
+            late=[number for number, first in self._output_at.items() if began_later or first > 0],
+            cut=self._begin_later() if any(self._input_at.values()) else None,
+        )
 
     def size(self) -> int:
         """How many offsets are to be read by now."""
@@ -44,8 +50,7 @@ class KeyWalk:
         while not heed_signals(follow=self._follow) or final:
             inputs = [number for number, at in self._input_at.items() if at < self._input_ends[number]]
             outputs = [number for number, at in self._output_at.items() if at < self._output_ends[number]]
-            waiting_in, waiting_out = self._comparison.waiting
-            if inputs and waiting_out and waiting_in < OPEN and (waiting_in <= waiting_out or not outputs):
+            if inputs and self._comparison.wants_input(more_outputs=bool(outputs)):
                 number = min(inputs, key=self._comparison.waiting_of)
                 self._input_at[number] = self._read(self._inputs, number, advance)
             elif outputs:
@@ -92,20 +97,28 @@ class KeyWalk:
                 break
         return reader.at
 
-    def _begin_later(self) -> None:
-        """Find where the output begins to belong to what is left of the input: timestamps are kept."""
-        earliest = []
+    def _begin_later(self) -> dict[int, int]:
+        """Find where the output begins to belong to what is left of the input: timestamps are kept.
+
+        Returns:
+            When each partition begins of which something is left out or gone; a time to come where nothing is left.
+        """
+        earliest, cut = [], {}
         for number, at in self._input_at.items():
             self._inputs.begin(number, at, self._input_ends[number])
             messages: list[Message] = []
             while not messages and not self._inputs.done:
                 heed_signals(follow=self._follow)
                 messages = self._inputs.read()
-            earliest += [message.timestamp()[1] for message in messages]
+            times = [message.timestamp()[1] for message in messages]
+            earliest += times
+            if at > 0:
+                cut[number] = times[0] if times else sys.maxsize
         if earliest and min(earliest) > 0 and self._expectation.has_times:
             for number, end in self._output_ends.items():
                 found = self._topics.from_time(self._topics.target, number, min(earliest))
                 self._output_at[number] = end if found is None else found
+        return cut
 
     def _count_unread(self, advance: Callable[[int], None]) -> None:
         """Count the inputs that are not processed yet and were not needed so far."""

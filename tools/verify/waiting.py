@@ -11,6 +11,7 @@ class Open:
 
     partition: int
     offset: int
+    time: int | None
     key: int | None
     target: int | None
     """The output partition that its key calls for; only of inputs."""
@@ -42,7 +43,7 @@ class Waiting:
         if one is None:
             return None
         if one.next:
-            self._first[digest] = one.next
+            self._first[digest], one.next = one.next, None
         else:
             del self._first[digest]
             self._last.pop(digest, None)

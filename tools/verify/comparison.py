@@ -94,7 +94,7 @@ class Comparison:
         found.counts["pending"] += len(self._inputs)
         if self._complete and not self._aligned and self._outputs.taken:
             times = [record.timestamp or 0 for record in self._inputs.records]
-            are_older = self._cut and min(times, default=0) > self._latest_skipped
+            are_older = self._cut and min(times, default=0) >= self._latest_skipped
             found.cannot_align = bool(self._inputs.taken or times) and not are_older
         found.counts["skipped"] += self._skipped_inputs
         return found

@@ -8,7 +8,6 @@ from runtime.application import STOP_WITHIN
 from tests.deploy.conftest import ROOT, Rendered
 
 CONSUMER: dict[str, Any] = clients.CONSUMER
-PRODUCER: dict[str, Any] = clients.PRODUCER
 
 
 def test_probes(overlay: Rendered) -> None:
@@ -56,7 +55,7 @@ def test_resources(overlay: Rendered) -> None:
         "limits": ["cpu", "memory"],
         "requests": ["cpu", "memory"],
     }
-    queues = CONSUMER["queued.max.messages.kbytes"] + PRODUCER["queue.buffering.max.kbytes"]
+    queues = CONSUMER["queued.max.messages.kbytes"] + clients.PRODUCER_QUEUE
     assert mebibytes(resources["limits"]["memory"]) > 128 + queues / 1024
 
 

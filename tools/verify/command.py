@@ -1,7 +1,8 @@
 """Is the output right? Holds the output topic against the input topic, record by record: `python -m tools.verify`.
 
 The map is pure and order is kept, so each output partition must be the map of its input partition. Settings are those
-of pipeline.py. Exit codes are those of runtime/errors.py, and 1 where anything is lost, duplicated, reordered or wrong.
+of pipeline.py. Exit codes are those of runtime/errors.py, and 1 where anything is lost, duplicated, reordered or wrong;
+with --complete, also where anything is pending.
 """
 
 import argparse
@@ -45,6 +46,7 @@ class Options:
     begin: Begin = EVERYTHING
     follow: bool = False
     as_json: bool = False
+    complete: bool = False
 
 
 def audit(settings: Settings, options: Options) -> Report:
@@ -55,7 +57,7 @@ def audit(settings: Settings, options: Options) -> Report:
     """
     topics = Topics(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
     with closing(_walk(topics, settings, options)) as walk:
-        report = Report(topics.source.name, topics.target.name)
+        report = Report(topics.source.name, topics.target.name, options.complete)
         if options.follow:
             _follow(walk, report, as_json=options.as_json)
             topics.patience = _AWAY_AT_THE_END
@@ -116,8 +118,11 @@ def _options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--json", action="store_true", help="print JSON: one line at the end, with --follow one a second"
     )
+    parser.add_argument(
+        "--complete", action="store_true", help="what is still pending in the end is not right, either: exit code 1"
+    )
     given = parser.parse_args(arguments)
-    return Options(Begin(given.from_timestamp, given.last), given.follow, given.json)
+    return Options(Begin(given.from_timestamp, given.last), given.follow, given.json, given.complete)
 
 
 def whole_number(text: str) -> int:

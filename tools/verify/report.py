@@ -16,6 +16,8 @@ class Report:
 
     source: str
     target: str
+    complete: bool = False
+    """Whether what is not processed in the end is wrong, too."""
     partitions: Mapping[int, Findings] = field(default_factory=dict)
     is_final: bool = False
     seconds: float = 0.0
@@ -27,8 +29,16 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong; what is not processed yet is not wrong."""
+        """Whether nothing is wrong; what is not processed yet is not wrong, unless it was to be complete by now."""
+        return self._is_right and not (self.complete and self.is_final and self._pending)
+
+    @property
+    def _is_right(self) -> bool:
         return all(found.ok for found in self.partitions.values())
+
+    @property
+    def _pending(self) -> int:
+        return total(self.partitions)["pending"]
 
     def summary(self) -> str:
         """All counts on one line."""
@@ -68,12 +78,12 @@ class Report:
         return "\n".join([*lines, self._verdict()])
 
     def _verdict(self) -> str:
-        counts = total(self.partitions)
-        rate = f"{sum(counts.values()):,} records in {self.seconds:.1f} s"
-        if not self.ok:
+        rate = f"{sum(total(self.partitions).values()):,} records in {self.seconds:.1f} s"
+        if not self._is_right:
             return f"{self.target} is NOT right ({rate})"
-        later = f", {counts['pending']:,} still to be processed" if counts["pending"] else ""
-        return f"{self.target} is right as far as it goes{later} ({rate})"
+        limit = "" if self.ok else ", but NOT complete"
+        later = f", {self._pending:,} still to be processed" if self._pending else ""
+        return f"{self.target} is right as far as it goes{limit}{later} ({rate})"
 
 
 def _faults(number: int, found: Findings) -> list[str]:

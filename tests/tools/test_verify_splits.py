@@ -76,9 +76,9 @@ def faulty(draw: st.DrawFn) -> tuple[list[Record], list[Record]]:
     return inputs, outputs
 
 
-def feed(inputs: Sequence[Record], outputs: Sequence[Record], visits: Sequence[Visit]) -> Findings:
+def feed(inputs: Sequence[Record], outputs: Sequence[Record], visits: Sequence[Visit], **given: bool) -> Findings:
     """Hand both sides to a comparison, as the walk does: it says when all inputs of a visit have been read."""
-    comparison = Comparison()
+    comparison = Comparison(**given)
     input_at = output_at = 0
     for visit in visits:
         comparison.covered = input_at == visit.inputs
@@ -113,6 +113,27 @@ def test_fault(history: tuple[list[Record], list[Record]], steps: tuple[Steps, S
     right = outputs == inputs[: len(outputs)]
     verdicts = [feed(inputs, outputs, [Visit(len(inputs), len(outputs), each)]).ok for each in steps]
     assert verdicts == [right, right]
+
+
+@given(histories(), st.integers(0, 99), some_steps)
+@example([SAME] * 30 + [SAME._replace(timestamp=2)] * 3, 33, [])
+def test_cut(history: list[Record], percent: int, steps: Steps) -> None:
+    """Where the first inputs are gone, their outputs are left aside, also those equal to the first that is left."""
+    begin = len(history) * percent // 100
+    inputs = history[begin:]
+    outputs = [one for one in history if (one.timestamp or 0) >= (inputs[0].timestamp or 0)]
+    found = feed(inputs, outputs, [Visit(len(inputs), len(outputs), steps)], cut=True)
+    assert found.counts == counts(checked=len(inputs), skipped=len(outputs) - len(inputs))
+
+
+@given(histories(), st.integers(0, 99), some_steps)
+@example([SAME] * 30 + [SAME._replace(timestamp=2)] * 3, 33, [])
+def test_late(history: list[Record], percent: int, steps: Steps) -> None:
+    """Where the first outputs are gone, their inputs are left aside, also those equal to the first that is left."""
+    outputs = history[len(history) * percent // 100 :]
+    found = feed(history, outputs, [Visit(len(history), len(outputs), steps)], skips_inputs=True)
+    assert found.ok
+    assert found.counts["checked"] == len(outputs)
 
 
 def test_many_at_a_time() -> None:

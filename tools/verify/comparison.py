@@ -8,6 +8,7 @@ before it is judged (cases.py). Offsets are names only: markers and aborted tran
 from collections.abc import Sequence
 from itertools import takewhile
 
+from tools.verify.begin import Given, find_begin
 from tools.verify.cases import HISTORY, Ledger
 from tools.verify.findings import Findings
 from tools.verify.gap import WINDOW, Record, alike, find_anchor, pair_alike
@@ -60,7 +61,7 @@ class Comparison:
         self._inputs, self._outputs = _Side(), _Side()
         self._ledger = Ledger(history)
         self._cut, self._skips_inputs, self._compacted = cut, skips_inputs, compacted
-        self._skipped_inputs = 0
+        self._skipped = 0
         self._aligned = self._complete = False
         self._last_offset: int | None = None
         self._last_at: dict[int, int] = {}
@@ -96,13 +97,35 @@ class Comparison:
             times = [record.timestamp or 0 for record in self._inputs.records]
             are_older = self._cut and min(times, default=0) >= self._latest_skipped
             found.cannot_align = bool(self._inputs.taken or times) and not are_older
-        found.counts["skipped"] += self._skipped_inputs
+        found.counts["skipped"] += self._skipped
         return found
 
     def _advance(self) -> None:
-        self._take_equal()
-        while self._outputs and (self._inputs or self.covered) and self._resolve():
+        goes_on = self._look_for_begin()
+        while goes_on:
             self._take_equal()
+            has_both = self._outputs and (self._inputs or self.covered)
+            goes_on = bool(has_both) and self._resolve() and self._look_for_begin()
+
+    def _look_for_begin(self) -> bool:
+        """Leave aside what comes before both sides go on alike; False where more records must tell where that is."""
+        given = Given(self._cut, self._skips_inputs, self.covered, self._complete)
+        while not self._aligned and (self._cut or self._skips_inputs) and self._inputs and self._outputs:
+            if not self._complete and len(self._inputs) + len(self._outputs) < self._try_again_at:
+                return False
+            skip = find_begin(self._inputs.records, self._outputs.records, given)
+            if skip is None:
+                self._wait()
+                return False
+            if skip == (0, 0):
+                break
+            self._latest_skipped = max(
+                [self._latest_skipped, *(record.timestamp or 0 for record in self._outputs.records[: skip.outputs])]
+            )
+            self._skipped += sum(skip)
+            self._inputs.drop(skip.inputs)
+            self._outputs.drop(skip.outputs)
+        return True
 
     def _take_equal(self) -> None:
         """Let go of what is equal on both sides: here nearly every record passes."""
@@ -133,8 +156,13 @@ class Comparison:
         if self._complete or is_full:
             self._close_gap(*self._give_up())
             return True
-        self._try_again_at = count + count // 8 + 1
+        self._wait()
         return False
+
+    def _wait(self) -> None:
+        """Don't look again before there is an eighth more."""
+        count = len(self._inputs) + len(self._outputs)
+        self._try_again_at = count + count // 8 + 1
 
     def _give_up(self) -> tuple[int, int]:
         """How many of each side to judge where nothing within the window is alike."""
@@ -196,9 +224,9 @@ class Comparison:
         expected, found = self._inputs.take(inputs), self._outputs.take(outputs)
         if not self._aligned and self._skips_inputs:
             equal = {record for _, record in found}
-            self._skipped_inputs += len(expected)
+            self._skipped += len(expected)
             expected = [one for one in expected if one[1] in equal]
-            self._skipped_inputs -= len(expected)
+            self._skipped -= len(expected)
         if not self._aligned:
             self._latest_skipped = max([self._latest_skipped, *(record.timestamp or 0 for _, record in found)])
         if self._ledger.judge(expected, found, begun=begun, may_pair=self._may_pair(), unmatched=unmatched):

@@ -136,6 +136,16 @@ def test_late(history: list[Record], percent: int, steps: Steps) -> None:
     assert found.counts["checked"] == len(outputs)
 
 
+@given(faulty(), st.integers(0, 99), st.tuples(some_steps, some_steps))
+def test_late_fault(history: tuple[list[Record], list[Record]], percent: int, steps: tuple[Steps, Steps]) -> None:
+    """A fault behind the first outputs that are there is found, unless other inputs account for what is there."""
+    inputs, every = history
+    outputs = every[len(every) * percent // 100 :]
+    right = any(outputs == inputs[at : at + len(outputs)] for at in range(len(inputs)))
+    visits = ([Visit(len(inputs), len(outputs), each)] for each in steps)
+    assert [feed(inputs, outputs, visit, skips_inputs=True).ok for visit in visits] == [right, right]
+
+
 def test_many_at_a_time() -> None:
     """Twenty equal tombstones in each millisecond, in batches of all sizes as they arrive, are right."""
     inputs = [SAME._replace(timestamp=1 + at // 20) for at in range(20_000)]

@@ -11,7 +11,7 @@ from itertools import takewhile
 from tools.verify.begin import Given, find_begin
 from tools.verify.cases import HISTORY, Ledger
 from tools.verify.findings import Findings
-from tools.verify.gap import WINDOW, Record, alike, find_anchor, pair_alike
+from tools.verify.gap import WINDOW, Record, alike, find_anchor, first_due, pair_alike, resembles
 
 _NEAR = 40  # an output is looked for that much further on among the inputs than outputs are left
 
@@ -220,27 +220,20 @@ class Comparison:
 
     def _close_gap(self, inputs: int, outputs: int) -> None:
         """Judge these first records of each side."""
-        unmatched, begun = self._gone(inputs), self._has_begun(outputs)
+        unmatched, begun = self._gone(inputs), self._aligned
+        due = self._inputs.records[: inputs + 1]
         expected, found = self._inputs.take(inputs), self._outputs.take(outputs)
-        if not self._aligned and self._skips_inputs:
-            equal = {record for _, record in found}
-            self._skipped += len(expected)
-            expected = [one for one in expected if one[1] in equal]
-            self._skipped -= len(expected)
         if not self._aligned:
-            self._latest_skipped = max([self._latest_skipped, *(record.timestamp or 0 for _, record in found)])
+            records = [record for _, record in found]
+            skipped = first_due(due, records) if self._skips_inputs else 0
+            self._skipped += min(skipped, inputs)
+            expected, due = expected[skipped:], due[skipped:]
+            begun = not (self._cut or self._compacted) and any(resembles(due[0], record) for record in records if due)
+            self._latest_skipped = max([self._latest_skipped, *(record.timestamp or 0 for record in records)])
         if self._ledger.judge(expected, found, begun=begun, may_pair=self._may_pair(), unmatched=unmatched):
             self._aligned = True
         if expected:
             self._last_offset = expected[-1][0]
-
-    def _has_begun(self, outputs: int) -> bool:
-        """Whether the pipeline wrote these outputs: one was found before, or is like the first input, at its time."""
-        if self._aligned or self._cut or self._compacted or not self._inputs:
-            return self._aligned
-        first, found = self._inputs.records[0], self._outputs.records[:outputs]
-        same_time = (one for one in found if one.timestamp == first.timestamp is not None)
-        return any(one != first and alike(one, first) for one in same_time)
 
     def _may_pair(self) -> bool:
         """Whether an output may be wrong: the first ones may belong to inputs that are gone."""

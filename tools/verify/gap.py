@@ -156,6 +156,11 @@ def alike(first: Record, second: Record) -> bool:
     return sum(one == other for one, other in zip(first[:3], second[:3], strict=True)) >= 2  # noqa: PLR2004
 
 
+def resembles(first: Record, second: Record) -> bool:
+    """Whether one is surely what became of the other: they are alike, not equal, and of the same time."""
+    return first != second and first.timestamp == second.timestamp is not None and alike(first, second)
+
+
 def pair_alike(inputs: Sequence[Record], outputs: Sequence[Record]) -> list[tuple[int, int]]:
     """Pair outputs with the inputs that they are likely to have been made of, the most alike first; by indices."""
     pairs: list[tuple[int, int]] = []
@@ -170,3 +175,15 @@ def pair_alike(inputs: Sequence[Record], outputs: Sequence[Record]) -> list[tupl
                 pairs.append((before, after))
                 del left_in[before], left_out[after]
     return pairs
+
+
+def first_due(inputs: Sequence[Record], outputs: Sequence[Record]) -> int:
+    """Count the inputs before the first one that an output was made of: it equals it, or is like it at its time."""
+    marks = {mark for record in outputs for mark in _marks(record)}
+    return next((at for at, record in enumerate(inputs) if not marks.isdisjoint(_marks(record))), len(inputs))
+
+
+def _marks(record: Record) -> list[object]:
+    """What two records have in common if they are equal, or of one time and of one key or value."""
+    time = record.timestamp
+    return [record] if time is None else [(time, "key", record.key), (time, "value", record.value)]

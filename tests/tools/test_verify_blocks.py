@@ -81,6 +81,13 @@ def test_output_gone() -> None:
     assert found.counts == counts(checked=12_000, skipped=24_000)
 
 
+def test_last_wrong() -> None:
+    """Where the output's first records are gone, the last one, if wrong, is; it is not taken for one of the first."""
+    found = compare([*MANY[100:105], FOREIGN[0]], MANY[:106], skips_inputs=True)
+    assert found.counts["wrong"] == 1
+    assert found.counts["checked"] == 5
+
+
 def test_cannot_align() -> None:
     """Where no output belongs to what is left of the input, it cannot align, unless all of them are older."""
     late = [one._replace(timestamp=(one.timestamp or 0) + 1_000_000) for one in MANY[:100]]

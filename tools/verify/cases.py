@@ -148,7 +148,8 @@ class Ledger:
         self.right([inputs[before][1] for before, _ in gap.in_place])
         for before, _ in gap.moved:
             self._reordered(*inputs[before])
-        extra = [outputs[at] for at in gap.extra if not self._is_explained(*outputs[at])]
+        unexplained = [at for at in gap.extra if not self._is_explained(*outputs[at])]
+        extra = [outputs[at] for at in unexplained]
         missing = [inputs[at] for at in gap.missing if not self._came_early(*inputs[at])]
         pairs = dict(pair_alike([record for _, record in missing], [record for _, record in extra])) if may_pair else {}
         if begun:
@@ -158,8 +159,11 @@ class Ledger:
                 : max(0, len(extra) - len(taken) - unmatched)
             ]
             pairs |= dict(zip(left_in, left_out, strict=False))
-        skipped = len(extra) - len(pairs) if not begun else unmatched
-        self._open(missing, extra, pairs, skipped)
+        if not begun:
+            first = min((after for _, after in (*gap.in_place, *gap.moved)), default=len(outputs))
+            paired = set(pairs.values())
+            unmatched = sum(at < first for number, at in enumerate(unexplained) if number not in paired)
+        self._open(missing, extra, pairs, unmatched)
         return bool(gap.in_place or gap.moved or pairs)
 
     def _open(

@@ -121,6 +121,15 @@ def test_compacted_begin() -> None:
     assert comparison.findings().counts == counts(checked=9, skipped=1)
 
 
+def test_compacted_all_at_once() -> None:
+    """Of a compacted input of which nothing is found before the end, the outputs without an input are skipped."""
+    comparison = Comparison(compacted=True)
+    comparison.add_inputs([2, 6, 9], [MANY[2], MANY[6], MANY[9]])
+    comparison.add_outputs(range(10), MANY[:10])
+    comparison.end()
+    assert comparison.findings().counts == counts(checked=3, skipped=7)
+
+
 def test_bounded() -> None:
     """However different the sides are, no more than some windows' worth of records wait."""
     comparison = Comparison()

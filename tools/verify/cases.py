@@ -159,10 +159,10 @@ class Ledger:
                 : max(0, len(extra) - len(taken) - unmatched)
             ]
             pairs |= dict(zip(left_in, left_out, strict=False))
-        if not begun:
+        else:
             first = min((after for _, after in (*gap.in_place, *gap.moved)), default=len(outputs))
-            paired = set(pairs.values())
-            unmatched = sum(at < first for number, at in enumerate(unexplained) if number not in paired)
+            taken = set(pairs.values())
+            unmatched += sum(at < first for number, at in enumerate(unexplained) if number not in taken)
         self._open(missing, extra, pairs, unmatched)
         return bool(gap.in_place or gap.moved or pairs)
 

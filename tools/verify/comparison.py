@@ -117,6 +117,7 @@ class Comparison:
             if skip is None:
                 self._wait()
                 return False
+            self._try_again_at = 0
             if skip == (0, 0):
                 break
             self._latest_skipped = max(
@@ -241,7 +242,9 @@ class Comparison:
 
     def _gone(self, inputs: int) -> int:
         """How many offsets are missing before and among the first inputs, and before the one that follows them."""
-        if not self._compacted or self._last_offset is None or not self._inputs:
+        if not self._compacted or not self._inputs:
             return 0
+        if self._last_offset is None:
+            return len(self._outputs)  # before the first one, any number
         last = min(inputs, len(self._inputs) - 1)
         return self._inputs.offsets[last] - self._last_offset - 1 - last

@@ -52,9 +52,16 @@ def run(row: str, arguments: argparse.Namespace) -> Report:
     settings = dict(pair.split("=", 1) for pair in arguments.set)
     print(f"row {row}: {ROWS[row].title}; {count} faults, seed {seed}", flush=True)
     plan = Plan(
-        count, seed, rate, ROWS[row].every, arguments.pace, not arguments.no_verify, settings, arguments.minutes
+        count,
+        seed,
+        rate,
+        every=ROWS[row].every,
+        pace=arguments.pace,
+        audit=not arguments.no_verify,
+        settings=settings,
+        minutes=arguments.minutes,
+        jvm=ROWS[row].jvm,
     )
-    plan.jvm = ROWS[row].jvm
     try:
         report = ROWS[row].run(plan)
     except Exception as error:  # noqa: BLE001  (a row that could not go on has failed, and the next ones are to be run)

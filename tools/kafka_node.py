@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tools.kafka_files import KAFKA_VERSION, BrokerError, cache_folder, jars, java
 
 HOST = "127.0.0.1"
-# Options of Java: up within seconds; half the processor time, once a minute has passed; the same with more memory.
+# Options of Java: up within seconds; slower up, but cheaper once it has run for minutes; the same with more memory.
 QUICK_START = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 STEADY = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC")
 FULL_SPEED = ("-Xms512m", "-Xmx512m")

@@ -1,7 +1,7 @@
 """The sink, where the producer does not take a record at once."""
 
 from collections.abc import Callable, Iterable
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -116,6 +116,15 @@ def test_partition_lacking() -> None:
         send(producer)
 
     assert producer.taken == []
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "raised"), [(NO_PARTITION, FULL, Failed), (FULL, NO_PARTITION, Misconfigured)]
+)
+def test_another_trouble_after_the_first(first: Exception, then: Exception, raised: type[Exception]) -> None:
+    """It is the trouble that lasts which stops the pipeline, not the one that came first and passed."""
+    with pytest.raises(raised):
+        send(Producer(chain([first], repeat(then))))
 
 
 def test_other_errors() -> None:

@@ -8,7 +8,7 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-h
 AUDIT := .venv/.installed-audit
 BENCH := .venv/.installed-bench
 
-.PHONY: install check test test-faults test-compose demo audit bench bench-quick faults quix lock
+.PHONY: install check test test-planted test-compose demo audit bench bench-quick faults quix lock
 
 install: $(STAMP)
 
@@ -53,8 +53,8 @@ quix: ## what Quix Cloud's build needs and can't reach, copied to where it can: 
 	cp pipeline.py deploy/quix/pipeline/pipeline.py
 	cp requirements.lock deploy/quix/shared/requirements.lock
 
-test-faults: $(STAMP) ## the short form of the next, and that its checks find bugs that are planted
-	.venv/bin/python -m pytest -m faults tests/faults
+test-planted: $(STAMP) ## that the checks of the next find bugs that are planted
+	.venv/bin/python -m pytest -m planted tests/faults
 
 faults: $(STAMP) ## every fault under load, for hours; ROW=1 N=300 SEED=7 for one row, so many faults, the same again
 	.venv/bin/python -m faults $(if $(ROW),--row $(ROW)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(FAULTS)

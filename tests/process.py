@@ -92,8 +92,10 @@ class Pipeline:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
         self.close()
+        if error is not None:
+            print(self.log)  # noqa: T201  (shown where a test fails)
 
     def _read(self) -> None:
         assert self._process.stdout is not None

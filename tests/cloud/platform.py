@@ -76,8 +76,11 @@ class Platform:
             **changed,
         }
 
-    def create_topic(self, name: str, partitions: int = 1, retention: int = 1440, **config: str) -> str:
-        """Make a topic, as a sync of quix.yaml does, and return its id, which is its name on the broker."""
+    def create_topic(self, name: str, partitions: int = 1, retention: int = -1, **config: str) -> str:
+        """Make a topic, as a sync of quix.yaml does, and return its id, which is its name on the broker.
+
+        Retention is in minutes; without one, records of any age are kept.
+        """
         topic = f"{WORKSPACE}-{name}"
         settings = {"retention.ms": f"{retention * MINUTE if retention > 0 else retention}", **config}
         answers = self._admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])

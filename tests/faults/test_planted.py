@@ -6,7 +6,7 @@ import pytest
 
 from faults.trial import PATIENCE, Plan, Trial
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.planted
 
 PLANTED = ("-m", "faults.planted")
 

@@ -27,7 +27,7 @@ from tools.kafka_probe import Probe
 
 __all__ = ["FULL_SPEED", "QUICK_START", "Broker", "BrokerError", "train"]
 
-_START_TIMEOUT = 60.0  # seconds
+_START_TIMEOUT = 120.0  # seconds: some 5 on an idle machine; a loaded one may have three to start at once
 _CLASHES = 5  # how often chosen ports may turn out to be taken
 _LOG_LINES = 15
 _AOT_JAVA = 25
@@ -97,7 +97,7 @@ class Broker:
         """Start it, on a former run's data if there are any; return when topics, groups and transactions can be used.
 
         Raises:
-            BrokerError: it died, did not answer within 60 s, or the given port is taken; with the end of Kafka's log.
+            BrokerError: it died, did not answer within two minutes, or the given port is taken; with the end of Kafka's log.
         """
         if self.running:
             raise BrokerError(f"the broker at {self.address} runs already")

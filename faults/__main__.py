@@ -68,6 +68,7 @@ def run(row: str, arguments: argparse.Namespace) -> Report:
         report = Report(row, "", "", seed, goals=[Goal(f"went on to its end: {type(error).__name__}: {error}", 1, 0)])
     report.command = f"make faults ROW={row} N={count} SEED={seed}{_more(arguments)}"
     report.title = ROWS[row].title
+    report.notes += [] if plan.audit else ["tools.verify was left out"]
     report.about = about()
     print("\n".join(report.lines()), flush=True)
     is_full = count >= ROWS[row].count and arguments.pace >= 1 and plan.audit and not 0 < plan.minutes < MINUTES

@@ -34,7 +34,7 @@ def changes(plan: Plan) -> Report:
         whole.ids = Counts(**{name: value + getattr(other.ids, name) for name, value in asdict(whole.ids).items()})
         whole.goals += [goal for goal in other.goals if not goal.met]
         whole.times += [goal for goal in other.times if not goal.met]
-        whole.notes += other.notes
+        whole.notes += [note for note in other.notes if note not in whole.notes]
         whole.figures |= {name: max(value, whole.figures.get(name, value)) for name, value in other.figures.items()}
         for name, found in other.audits.items():
             total = whole.audits[name]["total"]

@@ -10,7 +10,7 @@ To add a transform, write it in a new file in transforms/ and name it in TRANSFO
 from runtime.stopping import stop_request
 
 if __name__ == "__main__":
-    stop_request.listen()  # before the slow imports
+    stop_request.listen(leave_at_once=True)  # before the slow imports
 
 import argparse
 import sys

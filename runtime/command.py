@@ -8,6 +8,7 @@ from loguru import logger
 from runtime import logs
 from runtime.errors import Stopped, Unexpected, explain
 from runtime.settings import BrokerSettings
+from runtime.stopping import stop_request
 
 AnySettings = TypeVar("AnySettings", bound=BrokerSettings)
 
@@ -18,6 +19,7 @@ def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], No
     What stops it becomes one line; a stack trace is shown only for what nobody foresaw, or with LOG_LEVEL=DEBUG.
     """
     logs.configure("INFO", "text")
+    stop_request.begin()
     broker, cloud = "", False
     try:
         settings = load()

@@ -18,10 +18,21 @@ class StopRequest:
         self.on_request: Callable[[], None] = lambda: None
         self._writer: int | None = None
 
-    def listen(self) -> None:
-        """Take over SIGINT and SIGTERM; Quix forgets an early one."""
+    def listen(self, *, leave_at_once: bool = False) -> None:
+        """Take over SIGINT and SIGTERM; Quix forgets an early one.
+
+        Args:
+            leave_at_once: until `begin`, one ends the process there and then: there is nothing to finish, and the
+                imports that it would wait for take seconds on a busy machine.
+        """
+        if leave_at_once:
+            self.on_request = _leave
         for number in _SIGNALS:
             signal.signal(number, self._handle)
+
+    def begin(self) -> None:
+        """From here on, a request is for whoever runs to heed."""
+        self.on_request = lambda: None
 
     def enforce(self, within: float, give_up: Callable[[], object]) -> None:
         """Call `give_up`, in a thread of its own, where the process still runs so many seconds after the request.
@@ -52,6 +63,16 @@ class StopRequest:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.requested = True
         self.on_request()
+
+
+def _leave() -> None:
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))  # as runtime.logs, which is still to be imported
+    line = f"{stamp}.{int(now % 1 * 1000):03} INFO    {__name__} | stopped: asked to stop before it had started\n"
+    try:
+        os.write(2, line.encode())
+    finally:
+        os._exit(0)
 
 
 stop_request = StopRequest()

@@ -97,7 +97,7 @@ class Broker:
         """Start it, on a former run's data if there are any; return when topics, groups and transactions can be used.
 
         Raises:
-            BrokerError: it died, did not answer within two minutes, or the given port is taken; with the end of Kafka's log.
+            BrokerError: it died, gave no answer in two minutes, or the given port is taken; with Kafka's last lines.
         """
         if self.running:
             raise BrokerError(f"the broker at {self.address} runs already")

@@ -26,7 +26,12 @@ ROWS = {
     "1b": Row("the same without an INSTANCE_ID, SIGKILL one every 20-40 s", 60, 1000, kills.nameless),
     "2": Row("at-least-once, 3 workers, SIGKILL one every 2-15 s", 300, 1500, kills.at_least_once),
     "3": Row(
-        "three brokers: leader, group and transaction coordinator killed", 30, 600, brokers.one_of_three, QUICK_START, 0.03
+        "three brokers: leader, group and transaction coordinator killed",
+        30,
+        600,
+        brokers.one_of_three,
+        QUICK_START,
+        0.03,
     ),
     "4": Row("all brokers away for 60 s, for 200 s, absent at start", 3, 1000, brokers.all_away, every=0.1),
     "5": Row("SIGSTOP a worker for 5, 30, 50, 70 s", 20, 1000, pauses.workers, every=0.1),

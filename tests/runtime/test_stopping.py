@@ -1,6 +1,7 @@
 """A request to stop is remembered from the first moment on."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,35 @@ def test_early_request_counts(monkeypatch: pytest.MonkeyPatch, *, requested: boo
     tracker = _RunTracker()  # type: ignore[no-untyped-call]  # Quix's, without types
     tracker.set_as_running()
     assert tracker.running is not requested
+
+
+STARTING = """
+import os, signal
+from runtime.stopping import stop_request
+stop_request.listen(leave_at_once=True)
+{begin}
+os.kill(os.getpid(), signal.{number})
+print("went on, requested:", stop_request.requested)
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        ("", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} INFO    runtime.stopping \| stopped: asked to stop before .*\n"),
+        ("stop_request.begin()", r"went on, requested: True\n"),
+    ],
+    ids=["before", "after"],
+)
+def test_before_begin(number: str, begin: str, said: str) -> None:
+    """Before anything has begun, a signal ends the process there and then, with 0 and a line; then it is remembered."""
+    code = STARTING.format(begin=begin, number=number)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0
+    assert re.fullmatch(said, run.stderr + run.stdout), run
 
 
 BLOCKED = """

@@ -7,6 +7,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import quixstreams
@@ -20,7 +21,7 @@ from quixstreams.runtracker import RunTracker
 from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
 from runtime.clients import PRODUCER_QUEUE, consumer_config, producer_config
 from runtime.cloud import quix_cloud
-from runtime.commits import patient
+from runtime.commits import LOOK_WITHIN, Watched, patient
 from runtime.errors import GIVEN_UP, Failed, PipelineError, Stopped, Unavailable, explain
 from runtime.health import Health
 from runtime.output import Output
@@ -136,13 +137,17 @@ class Application(quixstreams.Application):
         raise self._failure  # the abort failed, too: that error would hide this one
 
     def _run_dataframe(self, sink: Any = None) -> None:  # noqa: ANN401  (Quix's)
-        self._sink.connect(self._producer, self._start_producer())
+        wrapper, producer = self._producer._producer, self._start_producer()
+        look = partial(producer.list_topics, self._target, LOOK_WITHIN)
+        self._sink.connect(self._producer, producer)
         gc.freeze()  # what has been loaded stays; a batch's records are no garbage to look for either
         gc.set_threshold(10 * BATCH)
         if self._batched:
             set_message_context(RecordInHand(self._batches))
         try:
-            super()._run_dataframe(sink)
+            with Watched(wrapper.send_offsets_to_transaction, look) as watched:
+                wrapper.send_offsets_to_transaction = watched
+                super()._run_dataframe(sink)
         except Exception as error:
             self._failure = cause(error, self._failure)
             stop_request.hurry()

@@ -1,5 +1,6 @@
-"""Commits that wait for the group's coordinator, with a stand-in for the consumer's; tests/faults has real ones."""
+"""Commits that wait for the group's coordinator, with stand-ins for the clients'; tests/faults has real ones."""
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from runtime import commits
-from runtime.commits import patient
+from runtime.commits import Watched, patient
 
 AWAY, REFUSED = KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION
 
@@ -79,3 +80,49 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     (_, place) = patient(commit)() or []
     assert place.error.code() == AWAY
     assert len(calls) > 1
+
+
+def watched(lasts_until: threading.Event, look: Callable[[], object]) -> Watched:
+    """A call that lasts until an event comes, or a minute, and says whether it came."""
+
+    def call(*arguments: object) -> None:
+        if not lasts_until.wait(60):
+            raise TimeoutError(arguments)
+
+    return Watched(call, look)
+
+
+def test_looks_beside_a_long_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a call that takes long, it looks again and again, also where a look fails, until the call has ended."""
+    monkeypatch.setattr(commits, "LOOK_AFTER", 0.02)
+    monkeypatch.setattr(commits, "_TICK", 0.001)
+    done = threading.Event()
+    looks: list[int] = []
+
+    def look() -> None:
+        looks.append(len(looks))
+        if len(looks) == 3:
+            done.set()
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    with watched(done, look) as call:
+        call("offsets", "group", None)
+    assert len(looks) >= 3
+
+
+def test_short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside short calls, and between calls, it does not look; what a call raises is passed on."""
+    monkeypatch.setattr(commits, "_TICK", 0.001)
+    done, looks = threading.Event(), []
+    done.set()
+    with watched(done, lambda: looks.append(1)) as call:
+        for _ in range(100):
+            call()
+        with pytest.raises(KafkaException), Watched(refuse, lambda: looks.append(1)) as refused:
+            refused()
+    assert looks == []
+
+
+def refuse(*_: object) -> None:
+    """Raise what a fenced producer does."""
+    raise KafkaException(KafkaError(KafkaError._FENCED))

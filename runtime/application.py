@@ -198,8 +198,12 @@ class Application(quixstreams.Application):
 
     def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         """Stop: another worker may have these partitions by now, and the open transaction must not be committed."""
-        del consumer, topic_partitions
+        del topic_partitions
         self._failure = Failed(GIVEN_UP)
+        try:
+            consumer.list_topics(self._target, LOOK_WITHIN)
+        except KafkaException as error:  # librdkafka gives them up by itself, too, where no broker answers any more
+            self._failure = error
         raise self._failure
 
     def _setup_signal_handlers(self) -> None:

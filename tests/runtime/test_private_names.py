@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import quixstreams
+from confluent_kafka import KafkaError, KafkaException
 from quixstreams.checkpointing import Checkpoint
 from quixstreams.checkpointing.checkpoint import BaseCheckpoint
 from quixstreams.core.stream import Stream
@@ -21,7 +22,7 @@ from quixstreams.runtracker import RunTracker
 from quixstreams.state import StateStoreManager
 
 from runtime.application import Application, cause
-from runtime.errors import GIVEN_UP, Failed
+from runtime.errors import GIVEN_UP, Failed, explain
 from runtime.settings import Settings
 
 LOOK = "quixstreams has changed: compare its source with what {} relies on, then move the pin in pyproject.toml"
@@ -134,3 +135,27 @@ def test_pinned() -> None:
 def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bool) -> None:
     """Where confluent-kafka has lost what a callback of ours raised, that is still what is told; nothing else is."""
     assert cause(error, told) is (told if is_told else error)
+
+
+class Member:
+    """A consumer of which a broker does, or does not, answer."""
+
+    def __init__(self, *, answered: bool) -> None:
+        self._answered = answered
+
+    def list_topics(self, *_: object) -> None:
+        """The broker's answer."""
+        if not self._answered:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+
+@pytest.mark.parametrize(
+    ("answered", "code", "said"), [(True, 70, "the group gave"), (False, 69, "no broker answers at kafka:9")]
+)
+def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
+    """Partitions are lost to the group, or with the last broker: what stops the pipeline tells which."""
+    with pytest.raises((Failed, KafkaException)) as lost:
+        Application(Settings())._on_lost(Member(answered=answered), [])
+    told = explain(lost.value, "kafka:9")
+    assert told.exit_code == code
+    assert said in str(told)

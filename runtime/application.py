@@ -75,6 +75,7 @@ class Application(quixstreams.Application):
         self._run_tracker = _RunTracker()
         self._failure: Exception | None = None
         self._sink: Sink
+        self._look_for_broker: Callable[[], object]
         self._target = ""
 
     def open_topics(self) -> tuple[Topic, Topic]:
@@ -138,14 +139,14 @@ class Application(quixstreams.Application):
 
     def _run_dataframe(self, sink: Any = None) -> None:  # noqa: ANN401  (Quix's)
         wrapper, producer = self._producer._producer, self._start_producer()
-        look = partial(producer.list_topics, self._target, LOOK_WITHIN)
+        self._look_for_broker = partial(producer.list_topics, self._target, LOOK_WITHIN)
         self._sink.connect(self._producer, producer)
         gc.freeze()  # what has been loaded stays; a batch's records are no garbage to look for either
         gc.set_threshold(10 * BATCH)
         if self._batched:
             set_message_context(RecordInHand(self._batches))
         try:
-            with Watched(wrapper.send_offsets_to_transaction, look) as watched:
+            with Watched(wrapper.send_offsets_to_transaction, self._look_for_broker) as watched:
                 wrapper.send_offsets_to_transaction = watched
                 super()._run_dataframe(sink)
         except Exception as error:
@@ -198,10 +199,10 @@ class Application(quixstreams.Application):
 
     def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         """Stop: another worker may have these partitions by now, and the open transaction must not be committed."""
-        del topic_partitions
+        del consumer, topic_partitions  # a consumer may not be asked for metadata in its own callback
         self._failure = Failed(GIVEN_UP)
         try:
-            consumer.list_topics(self._target, LOOK_WITHIN)
+            self._look_for_broker()
         except KafkaException as error:  # librdkafka gives them up by itself, too, where no broker answers any more
             self._failure = error
         raise self._failure

@@ -137,25 +137,20 @@ def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bo
     assert cause(error, told) is (told if is_told else error)
 
 
-class Member:
-    """A consumer of which a broker does, or does not, answer."""
-
-    def __init__(self, *, answered: bool) -> None:
-        self._answered = answered
-
-    def list_topics(self, *_: object) -> None:
-        """The broker's answer."""
-        if not self._answered:
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-
-
 @pytest.mark.parametrize(
     ("answered", "code", "said"), [(True, 70, "the group gave"), (False, 69, "no broker answers at kafka:9")]
 )
 def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
     """Partitions are lost to the group, or with the last broker: what stops the pipeline tells which."""
+    app = Application(Settings())
+    app._look_for_broker = bool if answered else no_broker
     with pytest.raises((Failed, KafkaException)) as lost:
-        Application(Settings())._on_lost(Member(answered=answered), [])
+        app._on_lost(None, [])
     told = explain(lost.value, "kafka:9")
     assert told.exit_code == code
     assert said in str(told)
+
+
+def no_broker() -> None:
+    """What a client raises that no broker answers."""
+    raise KafkaException(KafkaError(KafkaError._TRANSPORT))

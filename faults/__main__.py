@@ -10,11 +10,11 @@ import signal
 import sys
 from pathlib import Path
 
+from faults.plan import Plan
 from faults.report import Goal, Report, about
 from faults.rows import ROWS
 from faults.rows.soak import MINUTES
 from faults.table import write_table
-from faults.trial import Plan
 from tools.broker import train
 
 RESULTS = Path(__file__).parent / "results"

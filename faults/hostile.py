@@ -6,23 +6,25 @@ What has to become of each is said by the tests' second reading of the contract,
 import hashlib
 import json
 import random
+from base64 import b64encode
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from faults.records import Sent, record
-from tests.transforms.oracle import OK, read
+from faults.records import TRACED, Sent, record
+from tests.transforms.oracle import OK, Reading, read
+from tests.wire import RawRecord, batch_size
 from transforms import original
 
 LIMIT = 20_000
 """The output topic's max.message.bytes."""
 
 _CORPUS = Path(__file__).parent.parent / "tests" / "corpus"
-_SURELY_FITS, _SURELY_NOT = LIMIT - 400, LIMIT
-_SIZES = range(LIMIT - 700, LIMIT + 200)  # of values; each once, in the first partition
-_GROWING = "ß"  # one character that becomes two
+_SIZES = [size for size in range(LIMIT - 500, LIMIT + 50) for _ in range(2)]
+"""Of values in the first partition; each is there once without a header at least, so that none is stepped over."""
+_GROWING = "\u0390"  # one character, of two bytes, that becomes three
 _SHARE_OF_LOGINS = 0.7
-_MOST_GROWTH = 6  # a control character becomes \\u0000 in a tag
+_MOST_DETAIL = 200  # bytes of what a tag tells beside the value that it holds
 _TRAPS = (
     b"\x00",
     b"\xff",
@@ -55,13 +57,20 @@ def hostile(seed: int, partition: int, number: int, _pad: int = 0) -> Sent:
 
 
 def judge(sent: Sent, value: bytes | None, tag: bytes | None) -> bool:
-    """Whether `value` and the tag are what the contract makes of the record sent."""
+    """Whether `value` and the tag are what the contract makes of the record sent, its size counted to the byte."""
     reading = read(sent.value)
     if tag == b"too_large":
-        return _is_stub(sent, reading.output, value)
+        is_login = reading.verdict == OK
+        whole = reading.output if is_login else _tagged_at_most(sent.value, reading)
+        return _is_stub(sent, value) and not _fits(sent, whole, None if is_login else reading.verdict)
     if reading.verdict == OK:
-        return tag is None and value == reading.output and len(value or b"") < _SURELY_NOT
+        return tag is None and value == reading.output and _fits(sent, value, None)
     return tag == reading.verdict.encode() and (value is None if sent.value is None else _holds(value, sent.value))
+
+
+def how_many(partitions: int) -> int:
+    """How many values come before the first mutants, when all partitions get equally many records."""
+    return (len(_SIZES) + len(corpus())) * partitions
 
 
 @cache
@@ -117,9 +126,30 @@ def _holds(value: bytes | None, sent: bytes) -> bool:
         return False
 
 
-def _is_stub(sent: Sent, output: bytes | None, value: bytes | None) -> bool:
+def _is_stub(sent: Sent, value: bytes | None) -> bool:
+    """Whether it says how large the input was and where it stands; numbers are offsets, as nothing else is sent."""
     told = json.loads(value or b"{}").get("malformed", {})
-    digest = hashlib.sha256(sent.value or b"").hexdigest()
-    right = told.get("size") == len(sent.value or b"") and told.get("sha256") == digest
-    most = len(output) if output is not None else _MOST_GROWTH * len(sent.value or b"")
-    return right and most > _SURELY_FITS
+    whole = {"size": len(sent.value or b""), "sha256": hashlib.sha256(sent.value or b"").hexdigest()}
+    partition, number = map(int, (sent.key or b"").split(b":"))
+    right = whole | {"reason": "too_large", "partition": partition, "offset": number}
+    return right.items() <= told.items() and "topic" in told and told.keys() - right.keys() == {"topic", "detail"}
+
+
+def _fits(sent: Sent, value: bytes | None, reason: str | None) -> bool:
+    """Whether the output topic takes it, with the headers that faults.load sends and the tag."""
+    number = int((sent.key or b"").partition(b":")[2])
+    headers: list[tuple[bytes, bytes | None]] = [(b"trace", b"0")] if number % TRACED == 0 else []
+    headers += [(b"malformed", reason.encode())] if reason else []
+    return batch_size(RawRecord(sent.key, value, headers)) <= LIMIT
+
+
+def _tagged_at_most(value: bytes | None, reading: Reading) -> bytes | None:
+    """A value no shorter than the malformed one is with its tag, and longer by less than a detail's room."""
+    if value is None:
+        return None
+    held = value
+    if reading.verdict == "invalid_utf8":
+        held = b64encode(value)
+    elif not reading.verdict.endswith("_device_type") or reading.has_malformed:
+        held = json.dumps(value.decode(), ensure_ascii=False).encode()
+    return held + bytes(_MOST_DETAIL)

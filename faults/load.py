@@ -14,7 +14,7 @@ import time
 from confluent_kafka import KafkaError, Message, Producer
 
 from faults.hostile import hostile
-from faults.records import record
+from faults.records import TRACED, record
 
 _CATCH_UP = 0.5  # seconds: what a hold-up left undone beyond that is not made up for
 _PRODUCER = {
@@ -60,7 +60,7 @@ class Load:
 
     def _send(self, partition: int) -> None:
         sent = self._record(self._arguments.seed, partition, self.sent[partition], self._arguments.pad)
-        headers = [("trace", b"%d" % partition)] if self.sent[partition] % 7 == 0 else None
+        headers = [("trace", b"%d" % partition)] if self.sent[partition] % TRACED == 0 else None
         while True:
             try:
                 self._producer.produce(self._arguments.topic, sent.value, sent.key, partition, headers=headers)

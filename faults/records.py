@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 MALFORMED_PER_MILLE = 25
 """Malformed records among a thousand."""
+TRACED = 7
+"""One record in so many is sent with a header, `trace`, of one byte."""
 
 _KEYLESS = 16  # one login in so many has no key
 _DEVICES = ((b"android", b"ANDROID"), (b"iOS", b"IOS"), ("straße".encode(), b"STRASSE"), (b"web 2", b"WEB 2"))

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -103,11 +104,22 @@ def about() -> dict[str, str]:
     packages = ("quixstreams", "confluent-kafka")
     return {
         "date": time.strftime("%Y-%m-%d"),
+        "commit": _commit(),
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "kafka": KAFKA_VERSION,
         **{name: version(name) for name in packages},
     }
+
+
+def _commit() -> str:
+    """Git's name for what runs, "-dirty" where files were changed; "unknown" where there is no Git."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "unknown"
+    return answer.stdout.strip() or "unknown"
 
 
 def table(folder: Path) -> str:
@@ -133,7 +145,9 @@ def table(folder: Path) -> str:
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     lines.append("")
     lines += [f"- Row {row['row']}: `{row['command']}`; {_details(row)}" for row in found]
-    versions = sorted({", ".join(f"{k} {v}" for k, v in row["about"].items() if k != "date") for row in found})
+    versions = sorted(
+        {", ".join(f"{k} {v}" for k, v in row["about"].items() if k not in {"date", "commit"}) for row in found}
+    )
     return "\n".join([*lines, "", *(f"Ran on: {text}." for text in versions), ""])
 
 
@@ -143,4 +157,5 @@ def _details(row: dict[str, Any]) -> str:
     figures = "".join(f"; {name} {value:,.6g}" for name, value in row["figures"].items())
     missed = "".join(f"; missed: {g['name']} {g['value']:g} > {g['most']:g}" for g in row["goals"] if not g["met"])
     notes = "".join(f"; {shorten(note, _NOTE, placeholder=' …')}" for note in row["notes"][:5])
-    return f"{kinds}; {row['seconds']:.0f} s; exits unasked: {exits}{figures}{missed}{notes}"
+    commit = f"; at {row['about']['commit']}" if "commit" in row["about"] else ""
+    return f"{kinds}; {row['seconds']:.0f} s{commit}; exits unasked: {exits}{figures}{missed}{notes}"

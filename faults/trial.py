@@ -5,8 +5,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -15,13 +14,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from faults.audit import Audit, AuditFailed
 from faults.idcheck import LOGINS, Counts, IdCheck, percentile
+from faults.plan import Plan
 from faults.reader import Reader
 from faults.records import record
 from faults.report import Goal, Report
 from faults.sending import Sending
 from faults.workers import PIPELINE, Crew
 from tools.cluster import Cluster
-from tools.kafka_node import QUICK_START
 
 SOURCE, TARGET, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
 PARTITIONS = 4
@@ -34,31 +33,6 @@ NAMELESS = {"INSTANCE_ID": ""}
 
 _TICK = 0.05  # seconds
 _ROOM = {"log.retention.ms": "-1", "log.segment.bytes": "268435456"}
-
-
-@dataclass
-class Plan:
-    """What a run is asked for."""
-
-    count: int
-    """Faults."""
-    seed: int
-    rate: float = 1000.0
-    """Records per second of the load."""
-    every: float = 0.01
-    """Seconds from one burst of the load to the next: each is a commit, which costs more than its records."""
-    pace: float = 1.0
-    """The pauses between faults, over the usual ones."""
-    audit: bool = True
-    """Whether tools.verify runs, too."""
-    settings: Mapping[str, object] = field(default_factory=dict)
-    """The workers' settings beside broker, topics and group."""
-    minutes: float = 0.0
-    jvm: Sequence[str] = QUICK_START
-    """The brokers' options."""
-    last: int = 0
-    """How many records of each partition tools.verify checks at the end; 0 for all."""
-    say: Callable[[str], None] = lambda text: print(text, flush=True)
 
 
 class Trial:
@@ -210,8 +184,15 @@ class Trial:
         self.wait(1.0)  # for what may be too many
         return self.reader.check.settle(self.sent)
 
-    def report(self, row: str, title: str) -> Report:
-        """Finish, audit, and put together what every row reports; the row's own goals come on top."""
+    def report(self, row: str, title: str, *, ends: Collection[int] = (), stops: Collection[int] = (0,)) -> Report:
+        """Finish, audit, and put together what every row reports; the row's own goals come on top.
+
+        Args:
+            row: its number.
+            title: what it does.
+            ends: the exit codes that the row's faults call for.
+            stops: those of workers that were asked to stop.
+        """
         ids = self.finish()
         report = Report(row, title, "", self.plan.seed, ids=ids)
         report.faults.update(self.faults)
@@ -236,6 +217,12 @@ class Trial:
                 unseen = abs(total["checked"] - ids.checked) + total["skipped"]
                 report.goals.append(Goal(f"not checked ({name})", unseen, 0))
         report.goals.append(Goal("duplicated without a fault", check.unexplained, 0))
+        unasked = sum(count for code, count in self.crew.exits.items() if code not in ends)
+        called_for = f" but for exits with {', '.join(map(str, sorted(ends)))}" if ends else ""
+        report.goals.append(Goal(f"workers that ended unasked{called_for}", unasked, 0))
+        odd = sum(code not in stops for code, _ in self.crew.stopped)
+        report.goals.append(Goal(f"asked to stop, ended with another code than {', '.join(map(str, stops))}", odd, 0))
+        report.goals.append(Goal("workers that showed a stack trace", self._stack_traces(), 0))
         report.goals.append(Goal("faults never recovered from", check.open_faults, 0))
         return report
 
@@ -243,6 +230,9 @@ class Trial:
     def _audited(self) -> dict[str, str]:
         """What tools.verify goes by: the workers' settings, but for the detour that their connection may take."""
         return self.crew.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
+
+    def _stack_traces(self) -> int:
+        return sum(b"Traceback" in log.read_bytes() for log in self.folder.glob("worker-*.log"))
 
     def _audit(self, report: Report) -> None:
         if not self.plan.audit:

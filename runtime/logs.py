@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -28,16 +29,35 @@ def configure(level: str, form: str) -> None:
     logging.basicConfig(handlers=[_ToLoguru()], level=level, force=True)
 
 
+REPEAT_AFTER = 5.0
+"""Seconds in which a library's warning is shown once: of an absent broker, Quix and librdkafka tell hundreds of times."""
+
+
 class _ToLoguru(logging.Handler):
-    """Hands the standard library's records over, under the name and level that they came with."""
+    """Hands the standard library's records over, under the name that they came with.
+
+    So their level, but for ERROR, which is the one line that ends the process: librdkafka's are connections that fail.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING and self._is_repeated(record.getMessage()):
+            return
+        shown = logging.getLevelName(min(record.levelno, logging.WARNING))
         try:
-            level: str | int = logger.level(record.levelname).name
+            level: str | int = logger.level(shown).name
         except ValueError:
             level = record.levelno
         handed = logger.patch(lambda to: to.update({"name": record.name})).opt(exception=record.exc_info)
         handed.log(level, "{}", record.getMessage())
+
+    def _is_repeated(self, message: str) -> bool:
+        now = time.monotonic()
+        self._shown = {text: at for text, at in self._shown.items() if now - at < REPEAT_AFTER}
+        return self._shown.setdefault(message, now) != now
 
 
 def _one_line(text: str) -> str:

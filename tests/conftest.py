@@ -23,7 +23,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def broker() -> Iterator[Broker]:
     """One broker for all tests; a test that stops or kills one starts its own."""
     train()  # tests start a dozen of them
-    with Broker(properties={"log.retention.ms": "-1"}) as broker:  # records of any age are kept
+    with Broker(properties={"log.retention.ms": "-1", "log.cleaner.backoff.ms": "500"}) as broker:  # any age is kept
         yield broker
 
 

@@ -33,6 +33,8 @@ class Pipeline:
         kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
         self.folder = folder
         self.lines: list[str] = []
+        self.heard: dict[str, float] = {}
+        """When each line came last, by time.monotonic."""
         self.started = time.monotonic()
         self.ended: float | None = None
         self._process = subprocess.Popen(
@@ -102,6 +104,7 @@ class Pipeline:
         with self._process.stdout as stream:
             for line in stream:
                 self.lines.append(line.rstrip("\n"))
+                self.heard[self.lines[-1]] = time.monotonic()
         self.ended = time.monotonic()
 
 

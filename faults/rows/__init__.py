@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from faults.plan import Plan
 from faults.report import Report
 from faults.rows import brokers, changes, hostile, kills, network, pauses, soak, stops
-from faults.trial import Plan
 from tools.kafka_node import QUICK_START, STEADY
 
 

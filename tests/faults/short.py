@@ -1,7 +1,7 @@
 """The short form of a row that takes hours in `make faults`; times are not held to here."""
 
+from faults.plan import Plan
 from faults.rows import ROWS
-from faults.trial import Plan
 
 
 def check_short(row: str, plan: Plan) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.trial import Plan
+from faults.plan import Plan
 from tests.faults.short import check_short
 
 PLANS = {

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import pytest
 
-from faults.trial import PATIENCE, Plan, Trial
+from faults.plan import Plan
+from faults.trial import PATIENCE, Trial
 
 pytestmark = pytest.mark.planted
 

@@ -1,11 +1,14 @@
 """The load's records: the same every time, and judged by what the contract makes of them."""
 
 from collections import Counter
+from typing import NamedTuple
 
 import pytest
 
 from faults.hostile import LIMIT, hostile, judge
-from faults.records import Sent, is_right, number_of, record
+from faults.records import TRACED, Sent, is_right, number_of, record
+from runtime.output import Output
+from runtime.totals import Totals
 from transforms import Malformed, upper_device_type
 
 MANY = 20_000
@@ -41,11 +44,57 @@ def test_right() -> None:
         assert not is_right(sent, sent.key, b"x", tag)
 
 
+class InHand(NamedTuple):
+    """The input record, as confluent-kafka's Message gives it."""
+
+    sent: Sent
+
+    def topic(self) -> str:
+        """Any."""
+        return "in"
+
+    def partition(self) -> int:
+        """As its key says."""
+        return int((self.sent.key or b"").split(b":")[0])
+
+    def offset(self) -> int:
+        """As its key says."""
+        return int((self.sent.key or b"").split(b":")[1])
+
+    def value(self) -> bytes | None:
+        """As it was sent."""
+        return self.sent.value
+
+
+def produced(sent: Sent, limit: int) -> tuple[bytes | None, bytes | None]:
+    """What the pipeline produces for a record where the output topic has this limit: value and tag."""
+    record = InHand(sent)
+    headers: list[tuple[str, bytes | None]] = [("trace", b"0")] if record.offset() % TRACED == 0 else []
+    value, tagged = Output("out", limit, Totals()).produced(upper_device_type(sent.value), sent.key, headers, record)
+    return value, dict(tagged).get("malformed")
+
+
+@pytest.mark.parametrize("partition", [0, 1])
+def test_sizes(partition: int) -> None:
+    """What does not fit is judged right as a stub alone, what fits without one alone: to the byte, for logins."""
+    stubs, wrong = 0, {-1: 0, 1: 0}
+    for number in range(1100 + 300 * partition):
+        sent = hostile(7, partition, number)
+        value, tag = produced(sent, LIMIT)
+        stubs += tag == b"too_large"
+        assert judge(sent, value, tag), number
+        for off in wrong:
+            wrong[off] += not judge(sent, *produced(sent, LIMIT + off))
+    assert 0 < stubs < 1100
+    if partition == 0:
+        assert all(wrong.values()), wrong
+
+
 @pytest.mark.parametrize("partition", [0, 1])
 def test_hostile(partition: int) -> None:
     """What the map makes of each hostile value is right by the second reading, and another value or tag is not."""
     tags: Counter[bytes | None] = Counter()
-    for number in range(900 * (1 - partition), 900 * (1 - partition) + 3000):
+    for number in range(1100 * (1 - partition), 1100 * (1 - partition) + 3000):
         sent = hostile(7, partition, number)
         if len(sent.value or b"") > LIMIT / 2:
             continue  # too large for the topic, which the map does not know

@@ -42,13 +42,31 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("level", "lines"), [("DEBUG", 4), ("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
 def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is below the level is left out, whoever logs it."""
+    """What is below the level is left out, whoever logs it; ERROR is the pipeline's own alone."""
     logs.configure(level, "text")
     for log in (logger.debug, logger.info, logger.warning, logger.error):
         log("x")
     for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
-        logging.getLogger("library").log(number, "x")
-    assert len(capsys.readouterr().err.splitlines()) == 2 * lines
+        logging.getLogger("library").log(number, "%d", number)
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 2 * lines - (level == "ERROR")
+    assert sum(" ERROR " in line for line in shown) == 1, "a library's error is a warning: the pipeline may outlive it"
+
+
+def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library's warning is shown once in five seconds, whatever comes between; all else is shown each time."""
+    now = 100.0
+    monkeypatch.setattr(logs.time, "monotonic", lambda: now)
+    logs.configure("INFO", "text")
+    library = logging.getLogger("library")
+    for later in (1.0, 1.0, logs.REPEAT_AFTER, 1.0):
+        for text in ("2/2 down", "0/2 down"):
+            library.error(text)
+        library.info("each time")
+        logger.warning("ours")
+        now += later
+    shown = capsys.readouterr().err
+    assert [shown.count(text) for text in ("2/2 down", "0/2 down", "each time", "ours")] == [2, 2, 4, 4]
 
 
 def test_nothing_is_forged(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,6 @@ tests/runtime/test_private_names.py fails, and says where to look, when those na
 """
 
 import gc
-import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -28,12 +27,9 @@ from runtime.output import Output
 from runtime.progress import Progress
 from runtime.settings import Settings
 from runtime.sink import Sink
-from runtime.stopping import stop_request
+from runtime.stopping import STOP_WITHIN, end_by_force, stop_request
 from runtime.topics import open_topics
 from runtime.totals import Totals
-
-STOP_WITHIN = 55.0
-"""Seconds that a stop may take where the broker is away."""
 
 
 class Application(quixstreams.Application):
@@ -197,12 +193,13 @@ class Application(quixstreams.Application):
         self._batches.rebalanced = True
         super()._on_revoke(consumer, topic_partitions)
 
-    def _on_lost(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
+    def _on_lost(self, _consumer: Any, _partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         """Stop: another worker may have these partitions by now, and the open transaction must not be committed."""
-        del consumer, topic_partitions  # a consumer may not be asked for metadata in its own callback
+        if self._failed:  # it stops already, for another reason
+            return
         self._failure = Failed(GIVEN_UP)
         try:
-            self._look_for_broker()
+            self._look_for_broker()  # of the producer: a consumer may not be asked in its own callback
         except KafkaException as error:  # librdkafka gives them up by itself, too, where no broker answers any more
             self._failure = error
         raise self._failure
@@ -215,9 +212,8 @@ class Application(quixstreams.Application):
         error: PipelineError = Unavailable("asked to stop, but no broker answers")
         if self._failure is not None:
             error = explain(self._failure, self._settings.broker, cloud=self._settings.address is None)
-        rest = "what is not committed will be done again at the next start"
-        logger.error("{}; ended by force after {:.0f} s; {}", error, STOP_WITHIN, rest)
-        os._exit(error.exit_code)
+        text = "{}; ended by force after {:.0f} s; what is not committed will be done again at the next start"
+        end_by_force(error.exit_code, partial(logger.error, text, error, STOP_WITHIN))
 
     def _remember(self, value: bytes | None) -> None:
         self._batches.in_hand = SingleRecord(value)

@@ -30,7 +30,7 @@ def configure(level: str, form: str) -> None:
 
 
 REPEAT_AFTER = 5.0
-"""Seconds in which a library's warning is shown once: of an absent broker, Quix and librdkafka tell hundreds of times."""
+"""Seconds in which a library's warning is shown once; that a broker is away, they say hundreds of times."""
 
 
 class _ToLoguru(logging.Handler):

@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+STOP_WITHIN = 55.0
+"""Seconds that a stop may take where the broker is away."""
+
+_TELL_WITHIN = 2.0  # seconds
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -63,6 +67,14 @@ class StopRequest:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.requested = True
         self.on_request()
+
+
+def end_by_force(exit_code: int, tell: Callable[[], object]) -> None:
+    """End the process once `tell` has said why, or after two seconds: whoever reads standard error may have stopped."""
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    teller.join(_TELL_WITHIN)
+    os._exit(exit_code)
 
 
 def _leave() -> None:

@@ -23,6 +23,7 @@ ANSWER_WITHIN = 25.0
 
 _LIBRDKAFKA_NAME = re.compile(r"\b(?:sasl|ssl)\.[a-z.]+[a-z]")
 _UNLIMITED = -1
+_SILENT = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}  # noqa: SLF001  (public codes)
 _USUAL_LIMIT = "1048588"  # Kafka's default
 # What an output topic made here takes over, so that it refuses nothing that the input took and keeps it as long.
 _COPIED = ("retention.ms", "max.message.bytes", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms")
@@ -81,12 +82,16 @@ class Broker:
 
         Raises:
             Refused: they may not see one, be it there or not.
+            KafkaException: the broker does not answer any more.
         """
         answers = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_WITHIN)
         for name, answer in answers.items():
             error = answer.exception()
-            if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            code = error.args[0].code() if isinstance(error, KafkaException) else None
+            if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 raise Refused(f"the broker at {self._address} refused the permission Describe on the topic {name!r}")
+            if error is not None and code in _SILENT:
+                raise error
 
     def topics(self) -> set[str]:
         """The names of all topics that these credentials may see."""

@@ -105,6 +105,7 @@ def _input_deleted(plan: Plan) -> Report:
         code, reason = next(iter(trial.crew.exits)), trial.crew.reasons[0]
         told = code == _UNFIT and SOURCE in reason
         report = trial.report("12", "changes", ends={_UNFIT}, stops=(0, _UNFIT))
+    report.notes.append("input deleted: without tools.verify, as there is no input left to hold the output against")
     report.goals.append(Goal("ends with another code than 78, or without naming the topic", not told, 0))
     return report
 

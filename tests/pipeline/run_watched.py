@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 if __name__ == "__main__":
     from runtime.stopping import stop_request
 
-    stop_request.listen()  # before the slow imports, as in pipeline.py
+    stop_request.listen()  # before the slow imports
 
 from confluent_kafka import Message
 

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from runtime import commits
 from runtime.commits import Watched, patient
+from tests.kafka import wait_until
 
 AWAY, REFUSED = KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION
 
@@ -120,6 +121,37 @@ def test_short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(KafkaException):
             refused()
         assert not looked.wait(0.5)
+
+
+def test_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks once the call has taken LOOK_AFTER, and again as long after the last look; then its thread ends."""
+    now, asked = 100.0, 0
+
+    def clock() -> float:
+        nonlocal asked
+        asked += 1
+        return now
+
+    def looks_by(moment: float) -> int:
+        """How often it has looked, once it has had several chances at this moment."""
+        nonlocal now
+        now, before = moment, asked
+        wait_until(lambda: asked > before + 10, "it asks for the time")
+        return len(looks)
+
+    def call() -> None:
+        counted.extend(looks_by(100 + after) for after in (0.0, 6.9, 7.1, 14.0, 14.2, 21.1, 21.3))
+
+    monkeypatch.setattr(commits.time, "monotonic", clock)
+    monkeypatch.setattr(commits, "_TICK", 0.001)
+    looks: list[float] = []
+    counted: list[int] = []
+    threads = set(threading.enumerate())
+    with Watched(call, lambda: looks.append(now)) as watched:
+        watched()
+    assert counted == [0, 0, 1, 1, 2, 2, 3]
+    monkeypatch.undo()
+    wait_until(lambda: set(threading.enumerate()) <= threads, "the thread ends")
 
 
 def refuse(*_: object) -> None:

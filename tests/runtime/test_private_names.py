@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,9 +22,13 @@ from quixstreams.processing import ProcessingContext
 from quixstreams.runtracker import RunTracker
 from quixstreams.state import StateStoreManager
 
+from runtime import application
 from runtime.application import Application, cause
+from runtime.commits import Watched
 from runtime.errors import GIVEN_UP, Failed, explain
+from runtime.output import Output
 from runtime.settings import Settings
+from runtime.sink import Sink
 
 LOOK = "quixstreams has changed: compare its source with what {} relies on, then move the pin in pyproject.toml"
 
@@ -32,6 +37,7 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str], str]] = [
     (quixstreams.Application._process_message, ["self", "dataframe_composed"], "Application._process_message"),
     (quixstreams.Application._on_assign, ["self", "_", "topic_partitions"], "Application._on_assign"),
     (quixstreams.Application._on_revoke, ["self", "_", "topic_partitions"], "Application._on_revoke"),
+    (quixstreams.Application.stop, ["self", "fail"], "Application._on_lost: it sets `_failed`"),
     (quixstreams.Application._on_lost, ["self", "_", "topic_partitions"], "Application._on_lost"),
     (quixstreams.Application._setup_signal_handlers, ["self"], "Application._setup_signal_handlers"),
     (RunTracker.set_as_running, ["self"], "_RunTracker.set_as_running"),
@@ -91,6 +97,7 @@ def test_body(function: Callable[..., Any], pattern: str, user: str) -> None:
 
 
 ATTRIBUTES = [
+    "_failed",
     "_batches",
     "_config.commit_every",
     "_consumer._broker_available",
@@ -135,6 +142,33 @@ def test_pinned() -> None:
 def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bool) -> None:
     """Where confluent-kafka has lost what a callback of ours raised, that is still what is told; nothing else is."""
     assert cause(error, told) is (told if is_told else error)
+
+
+def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the loop runs, a commit of offsets that takes long has the producer look for brokers beside it."""
+    seen: list[Callable[..., None]] = []
+    monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
+    monkeypatch.setattr(
+        quixstreams.Application,
+        "_run_dataframe",
+        lambda self, _sink: seen.append(self._producer._producer.send_offsets_to_transaction),
+    )
+    app = Application(Settings.model_validate({"PROCESSING_GUARANTEE": "at-least-once"}))
+    app._sink = Sink("out", Output("out", 1_000_000, app.totals), app._batches, keeps_partitions=True)
+    app._run_dataframe()
+    (watched,) = seen
+    assert isinstance(watched, Watched)
+    assert watched._look is app._look_for_broker
+    with pytest.raises(KafkaException, match="metadata"):
+        app._look_for_broker()
+
+
+def test_lost_while_failing() -> None:
+    """Partitions that are lost on the way out don't hide what stops it."""
+    app = Application(Settings())
+    app.stop(fail=True)
+    app._on_lost(None, [])
+    assert app._failure is None
 
 
 @pytest.mark.parametrize(

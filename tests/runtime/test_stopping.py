@@ -88,10 +88,11 @@ def test_before_begin(number: str, begin: str, said: str) -> None:
 
 
 BLOCKED = """
-import ctypes, os, sys
-from runtime.stopping import stop_request
-stop_request.listen()
-stop_request.enforce(0.1, lambda: os._exit(69))
+import ctypes, threading
+from runtime import stopping
+stopping._TELL_WITHIN = 0.1
+stopping.stop_request.listen()
+stopping.stop_request.enforce(0.1, lambda: stopping.end_by_force(69, threading.Event().wait))
 lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
 library.pthread_mutex_lock(lock)
 print("blocked", flush=True)
@@ -101,7 +102,10 @@ library.pthread_mutex_lock(lock)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_enforced(number: int) -> None:
-    """A process that hangs inside C, where no handler in Python runs, is ended after the time that a stop may take."""
+    """A process that hangs inside C, where no handler in Python runs, is ended after the time that a stop may take.
+
+    Nor does it matter whether anybody takes the line that says so.
+    """
     with subprocess.Popen(
         [sys.executable, "-c", BLOCKED], cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}
     ) as process:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runtime.application import STOP_WITHIN
 from runtime.settings import ADDRESS
+from runtime.stopping import STOP_WITHIN
 from tests.compose.stack import PATIENCE, ROOT, Stack
 from tests.kafka import Kafka, wait_until
 from tests.process import RUNNING, Pipeline

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from runtime import clients
-from runtime.application import STOP_WITHIN
+from runtime.stopping import STOP_WITHIN
 from tests.deploy.conftest import ROOT, Rendered
 
 CONSUMER: dict[str, Any] = clients.CONSUMER

@@ -56,7 +56,7 @@ def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> No
 def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A library's warning is shown once in five seconds, whatever comes between; all else is shown each time."""
     now = 100.0
-    monkeypatch.setattr(logs.time, "monotonic", lambda: now)
+    monkeypatch.setattr("runtime.logs.time.monotonic", lambda: now)
     logs.configure("INFO", "text")
     library = logging.getLogger("library")
     for later in (1.0, 1.0, logs.REPEAT_AFTER, 1.0):

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-LOCK = Path(__file__).parent.parent / "requirements-dev.lock"
-"""It names what the pipeline needs, too."""
+LOCKS = sorted(Path(__file__).parent.parent.glob("requirements-*.lock"))
+"""The development's names what the pipeline needs, too."""
 
 WITHIN = 30.0  # seconds
 
@@ -60,10 +60,11 @@ def _ids(vulnerabilities: object) -> str:
 def main() -> int:
     """Print the verdict; give the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.vulnerabilities", description=__doc__)
-    parser.add_argument("--lock", type=Path, default=LOCK, help="the lock file (default: requirements-dev.lock)")
-    code, said = audit(parser.parse_args().lock)
-    print(said)
-    return code
+    parser.add_argument("--lock", type=Path, nargs="+", default=LOCKS, help="lock files (default: all)")
+    verdicts = {lock.name: audit(lock) for lock in parser.parse_args().lock}
+    for name, (_, said) in verdicts.items():
+        print(f"{name}: {said}")
+    return max(code for code, _ in verdicts.values())
 
 
 if __name__ == "__main__":

@@ -13,33 +13,35 @@ PLANTED = ("-m", "faults.planted")
 
 
 class Bug(NamedTuple):
-    """A bug, and what each check counts it as."""
+    """A bug, at which record of how many, and what both checks count it as."""
 
     plant: str
     guarantee: str
-    by_id: str
-    by_audit: str
+    count_as: str
+    at: int = 1234
+    records: int = 4000
+    rate: float = 1000
 
 
 BUGS = [
-    Bug("early", "at-least-once", "lost", "lost"),
-    Bug("drop", "exactly-once", "lost", "lost"),
-    Bug("double", "exactly-once", "duplicated", "duplicated"),
-    Bug("swap", "exactly-once", "reordered", "reordered"),
-    Bug("byte", "exactly-once", "wrong", "wrong"),
+    Bug("early", "at-least-once", "lost", at=0, records=0),
+    Bug("drop", "exactly-once", "lost", at=987_654, records=1_000_000, rate=0),
+    Bug("double", "exactly-once", "duplicated"),
+    Bug("swap", "exactly-once", "reordered"),
+    Bug("byte", "exactly-once", "wrong"),
 ]
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant)
 def test_planted(bug: Bug) -> None:
-    """One bad record among thousands, or a commit before the flush and a SIGKILL: both checks see it."""
+    """One bad record, of a million even, or a commit before the flush and a SIGKILL: both checks see it."""
     settings = {"PROCESSING_GUARANTEE": bug.guarantee, "PLANT": bug.plant, "COMMIT_INTERVAL": 0.1}
-    settings["PLANT_AT"] = 0 if bug.plant == "early" else 1234
-    plan = Plan(1, 7, 1000, settings={**settings, "INSTANCE_ID": "it"}, say=lambda _: None)
+    settings["PLANT_AT"] = bug.at
+    plan = Plan(1, 7, bug.rate, settings={**settings, "INSTANCE_ID": "it"}, say=lambda _: None)
     with Trial(plan, command=PLANTED) as trial:
         (worker,) = trial.crew.start()
         trial.follow()
-        trial.load(count=0 if bug.plant == "early" else 4000)
+        trial.load(count=bug.records)
         assert trial.until(lambda: trial.reader.check.counts.checked > 2000, PATIENCE)
         if bug.plant == "early":
             for _ in range(3):  # one may come before the first commit
@@ -49,14 +51,15 @@ def test_planted(bug: Bug) -> None:
                 trial.wait(1)
         report = trial.report("0", bug.plant)
     counts = report.ids
-    assert getattr(counts, bug.by_id) >= 1
+    assert getattr(counts, bug.count_as) >= 1
     assert report.audits.keys() == {"along", "at the end"}
     for found in report.audits.values():
         assert not found["ok"]
-        assert found["total"][bug.by_audit] >= 1
+        assert found["total"][bug.count_as] >= 1
     assert not report.ok
     if bug.plant != "early":
         assert counts.lost + counts.duplicated + counts.reordered + counts.wrong == 1
+        assert counts.checked + counts.lost == bug.records
 
 
 def test_nothing_planted() -> None:

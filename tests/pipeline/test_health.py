@@ -138,19 +138,29 @@ def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
 
 
 def test_broker_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    """While the broker does not answer, a pipeline is live but not ready, and says for how long; then it is ready."""
+    """While the broker does not answer, a pipeline is live but not ready, and says for how long; then it is ready.
+
+    One that stays away for longer than the group waits ends it with 69, whether it has a partition or stands by.
+    """
     monkeypatch.setattr(process, "SCRIPT", Path(__file__).parent / "run_watched.py")
     properties = {"broker.session.timeout.ms": "60000"}  # its controller is frozen with it
     with Broker(properties=properties) as broker, Pipelines(broker.address, tmp_path) as pipelines:
         kafka = Kafka(broker.address)
         source, target = kafka.create_topic("in"), kafka.create_topic("out")
-        pipelines.start(source, target, HEALTH_PORT=port)
+        pipeline = pipelines.start(source, target, HEALTH_PORT=port)
         wait_for(port, "/ready", 200)
         broker.pause()
         wait_for(port, "/ready", 503, "no broker has answered for ")
         assert ask(port, "/live") == (200, "ok\n")
         broker.resume()
         wait_for(port, "/ready", 200)
+        standby = pipelines.start(source, target, HEALTH_PORT=(other := free_port()))
+        wait_for(other, "/ready", 200)
+        broker.kill()
+        for one in (pipeline, standby):
+            assert one.wait() == 69
+            (error,) = (line for line in one.lines if "ERROR" in line)
+            assert f"no broker answers at {broker.address} (Quix__Broker__Address)" in error
 
 
 def test_port_taken(topics: Callable[..., str], pipelines: Pipelines) -> None:

@@ -1,3 +1,5 @@
+"""The embedded broker: what it takes and gives back, how it starts, stops and dies, and what it leaves behind."""
+
 import os
 import signal
 import socket

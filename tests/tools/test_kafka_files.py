@@ -1,3 +1,5 @@
+"""Kafka's jars and Java: fetched, checked against the lock, and what is said where that fails."""
+
 import hashlib
 import os
 import re

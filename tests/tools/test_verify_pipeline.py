@@ -1,6 +1,11 @@
 """`python -m tools.verify` beside a running pipeline, and the process's own manners: output, exit codes, signals."""
 
+import json
+import os
+import pty
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests import wire
-from tests.kafka import Kafka, Record
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.cases import CASES
 from tests.pipeline.lasting import lasting_topic
 from tests.process import RUNNING, Pipelines
 from tests.tools.test_verify import audited
-from tests.tools.verify_process import Verify
+from tests.tools.verify_process import ROOT, Verify
 from tools.verify.findings import COUNTS
 
 LIMIT = {"max.message.bytes": "20000"}
@@ -85,6 +90,38 @@ def test_no_verdict() -> None:
         code, out, err = away.end()
     assert (code, out) == (70, "")
     assert "there is no verdict" in err
+
+
+BAR = "import sys; from tools.verify import command; command.LONG = {long}; sys.exit(command.main())"
+
+
+@pytest.mark.parametrize(("long", "is_shown"), [(10, True), (100_000, False)])
+def test_progress(kafka: Kafka, long: int, *, is_shown: bool) -> None:
+    """A long run shows how far it is on a terminal; what it prints stays the report, here from a timestamp on."""
+    source, target = (lasting_topic(kafka, f"{name}-{long}") for name in ("bar-in", "bar-out"))
+    records = [Record(None, b'{"device_type": "IOS"}', [], 1_700_000_000_000 + number) for number in range(50)]
+    for name in (source, target):
+        kafka.produce(name, records)
+    terminal, end = pty.openpty()
+    own = {"Quix__Broker__Address": kafka.address, "input": source, "output": target, "LOG_LEVEL": "WARNING"}
+    run = subprocess.run(
+        [sys.executable, "-c", BAR.format(long=long), "--json", "--from-timestamp", "1700000000030"],
+        env=os.environ | {"TERM": "xterm", "PYTHONPATH": str(ROOT)} | own,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=end,
+        timeout=2 * TIMEOUT,
+        check=True,
+    )
+    os.set_blocking(terminal, False)
+    try:
+        shown = os.read(terminal, 1 << 16)
+    except BlockingIOError:
+        shown = b""
+    os.close(end)
+    os.close(terminal)
+    assert (b"comparing" in shown) is is_shown
+    assert json.loads(run.stdout)["total"] == {**dict.fromkeys(COUNTS, 0), "checked": 20}
 
 
 def test_missing(kafka: Kafka) -> None:

@@ -1,11 +1,14 @@
 """What is made of pip-audit's answers: a finding fails, and what can't be had is one line and no failure."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from tools.vulnerabilities import LOCK, audit
+from tools.vulnerabilities import LOCKS, audit, main
+
+LOCK = LOCKS[0]
 
 SOUND = {"name": "sound", "version": "1.0", "vulns": []}
 HOLED = {"name": "holed", "version": "2.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2.1"]}, {"id": "CVE-2"}]}
@@ -56,3 +59,26 @@ def test_asks_for_all(answering: Path) -> None:
     _, said = audit(LOCK, "--ignore-vuln=X")
     for text in (f"-r {LOCK}", "--disable-pip", "--format=json", "--ignore-vuln=X"):
         assert text in said
+
+
+def test_all_locks(answering: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every lock file is asked about but the one that another holds; a finding in any of them fails."""
+    answering.write_text(
+        f"import sys\nbad = any('bench' in text for text in sys.argv)\n"
+        f"print({json.dumps({'dependencies': [HOLED]})!r} if bad else {json.dumps({'dependencies': [SOUND]})!r})\n"
+    )
+    monkeypatch.setattr("sys.argv", ["vulnerabilities"])
+    assert main() == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "requirements-audit.lock: audited: 1 packages, no known vulnerability",
+        "requirements-bench.lock: holed 2.0: PYSEC-1, CVE-2",
+        "requirements-dev.lock: audited: 1 packages, no known vulnerability",
+    ]
+    every = {lock.name for lock in LOCK.parent.glob("requirements*.lock")} - {lock.name for lock in LOCKS}
+    assert every == {"requirements.lock"}
+    runtime, development = (
+        set(re.findall(r"^\S+==\S+", (LOCK.parent / f"requirements{name}.lock").read_text(), re.MULTILINE))
+        for name in ("", "-dev")
+    )
+    assert runtime
+    assert runtime <= development

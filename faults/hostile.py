@@ -128,7 +128,10 @@ def _holds(value: bytes | None, sent: bytes) -> bool:
 
 def _is_stub(sent: Sent, value: bytes | None) -> bool:
     """Whether it says how large the input was and where it stands; numbers are offsets, as nothing else is sent."""
-    told = json.loads(value or b"{}").get("malformed", {})
+    try:
+        told = json.loads(value or b"")["malformed"]
+    except (ValueError, TypeError, KeyError):
+        return False
     whole = {"size": len(sent.value or b""), "sha256": hashlib.sha256(sent.value or b"").hexdigest()}
     partition, number = map(int, (sent.key or b"").split(b":"))
     right = whole | {"reason": "too_large", "partition": partition, "offset": number}

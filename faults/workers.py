@@ -56,6 +56,16 @@ class Worker:
         """Whether it takes records."""
         return STARTED in self.log.read_bytes()
 
+    @property
+    def listens(self) -> bool:
+        """Whether it heeds SIGTERM, which none can before its interpreter has started; or has ended."""
+        try:
+            lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        except FileNotFoundError:
+            return True
+        caught = next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:")), 0)
+        return bool(caught >> (signal.SIGTERM - 1) & 1) or not self.running
+
     def kill(self) -> None:
         """Kill it with SIGKILL."""
         self.expected = True
@@ -157,10 +167,12 @@ class Crew:
     def stop(self, timeout: float = 60.0) -> None:
         """Ask all to stop, and wait for it; kill who takes longer."""
         self._again.clear()
+        deadline = time.monotonic() + timeout
         for worker in self.living(lambda _: True):
             worker.send(signal.SIGCONT)
+            while not worker.listens and time.monotonic() < deadline:
+                time.sleep(0.02)
             self.ask_to_stop(worker)
-        deadline = time.monotonic() + timeout
         while self.living(lambda _: True) and time.monotonic() < deadline:
             time.sleep(0.02)
             self.mind()

@@ -41,10 +41,10 @@ class _ToLoguru(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: dict[str, float] = {}
+        self._shown: dict[tuple[str, int, str], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.WARNING and self._is_repeated(record.getMessage()):
+        if record.levelno >= logging.WARNING and not record.exc_info and self._is_repeated(record):
             return
         shown = logging.getLevelName(min(record.levelno, logging.WARNING))
         try:
@@ -54,10 +54,10 @@ class _ToLoguru(logging.Handler):
         handed = logger.patch(lambda to: to.update({"name": record.name})).opt(exception=record.exc_info)
         handed.log(level, "{}", record.getMessage())
 
-    def _is_repeated(self, message: str) -> bool:
+    def _is_repeated(self, record: logging.LogRecord) -> bool:
         now = time.monotonic()
-        self._shown = {text: at for text, at in self._shown.items() if now - at < REPEAT_AFTER}
-        return self._shown.setdefault(message, now) != now
+        self._shown = {line: at for line, at in self._shown.items() if now - at < REPEAT_AFTER}
+        return self._shown.setdefault((record.name, record.levelno, record.getMessage()), now) != now
 
 
 def _one_line(text: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import struct
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -38,7 +39,7 @@ def changes(plan: Plan) -> Report:
         whole.notes += [note for note in other.notes if note not in whole.notes]
         whole.figures |= {name: max(value, whole.figures.get(name, value)) for name, value in other.figures.items()}
         for name, found in other.audits.items():
-            total = whole.audits[name]["total"]
+            total = whole.audits.setdefault(name, {**found, "total": Counter()})["total"]
             total |= {count: total[count] + more for count, more in found["total"].items()}
         whole.exits |= {code: whole.exits.get(code, 0) + count for code, count in other.exits.items()}
         whole.longest_stall = max(whole.longest_stall, other.longest_stall)
@@ -118,6 +119,7 @@ def _disk_full(plan: Plan) -> Report:
         trial.fault("temporary folder full", resume=False)
         trial.crew.start(1, {"TMPDIR": str(full), "HOME": str(full)}, full)
         trial.load()
+        trial.follow()
         trial.flows()
         trial.wait(10.0)
         return trial.report("12", "changes")
@@ -157,6 +159,7 @@ def _clock_stepped(plan: Plan) -> Report:
         clock = {"LD_PRELOAD": str(library), "CLOCK_OFFSET": str(offset)}
         workers = trial.crew.start(2, {**clock, "LOG_LEVEL": "DEBUG"})
         trial.load()
+        trial.follow()
         trial.flows()
         for step in _STEPS:
             with offset.open("r+b") as file:  # the workers have mapped this very file

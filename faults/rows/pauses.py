@@ -17,7 +17,7 @@ _FROZEN = (2.0, 10.0, 20.0)  # seconds
 _BACKLOG = 200_000
 _PADS = (0, 1000)  # bytes; the latter compress to a hundredth
 _LOST_AFTER = 20.0  # seconds: the group gives a worker up after 17, COMMIT_INTERVAL and 16
-_ENDS = {69, 70}  # of a worker that lost its partitions; of one that has waited for a broker for too long meanwhile
+_ENDS = {69, 70}  # of a worker whose records timed out meanwhile; of one that lost its partitions
 
 
 def workers(plan: Plan) -> Report:

@@ -1,9 +1,7 @@
 """Rows 7 and 8: workers that come and go as they are told."""
 
-import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from faults.idcheck import percentile
 from faults.plan import Plan
@@ -84,23 +82,13 @@ def _stop(trial: Trial, worker: Worker, *, early: bool) -> None:
     before = len(trial.crew.stopped)
     if early:
         trial.wait(trial.random.uniform(0.0, _EARLY))
-        assert trial.until(lambda: _listens(worker), PATIENCE)  # none can, before its interpreter has started
+        assert trial.until(lambda: worker.listens, PATIENCE)
     else:
         assert trial.until(lambda: worker.ready, PATIENCE), worker.last_line()
         trial.wait(trial.random.uniform(0.0, 3.0))
     trial.crew.ask_to_stop(worker)
     trial.until(lambda: len(trial.crew.stopped) > before, PATIENCE)
     trial.fault("SIGTERM early" if early else "SIGTERM")
-
-
-def _listens(worker: Worker) -> bool:
-    """Whether it heeds SIGTERM."""
-    try:
-        lines = Path(f"/proc/{worker.process.pid}/status").read_text().splitlines()
-    except FileNotFoundError:
-        return True
-    (caught,) = (int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:"))
-    return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
 def _stop_without_broker(trial: Trial) -> list[tuple[int, float]]:

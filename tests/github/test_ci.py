@@ -49,14 +49,17 @@ def test_mistakes_are_found(right: str, wrong: str, why: str) -> None:
 
 
 def test_what_runs() -> None:
-    """Linux runs all checks on each Python that pyproject.toml allows, macOS the tests; once a day come planted bugs and a soak."""
+    """Linux runs all checks on each Python that is allowed, macOS the tests; planted bugs and a soak run once a day."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.14"
     assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
     assert commands("linux") == ["make check", "make test", "make audit", "make test-compose"]
     assert commands("macos") == ["make test"]
     assert commands("daily") == ["make test-planted", 'make faults ROW=10 FAULTS="--minutes 10"']
-    assert "schedule" in JOBS["daily"]["if"]
+    (daily,) = WORKFLOW[True]["schedule"]  # YAML takes the key `on` for a truth value
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", daily["cron"])
+    at_that_time = {job for job in JOBS if "!= 'schedule'" not in JOBS[job]["if"]}
+    assert at_that_time == {"daily"}
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {command.split()[1] for job in JOBS for command in commands(job)} <= set(targets)
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -142,7 +143,7 @@ def test_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     def call() -> None:
         counted.extend(looks_by(100 + after) for after in (0.0, 6.9, 7.1, 14.0, 14.2, 21.1, 21.3))
 
-    monkeypatch.setattr("runtime.commits.time.monotonic", clock)
+    monkeypatch.setattr(commits, "time", SimpleNamespace(monotonic=clock))
     monkeypatch.setattr(commits, "_TICK", 0.001)
     looks: list[float] = []
     counted: list[int] = []

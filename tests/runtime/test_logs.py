@@ -3,6 +3,7 @@
 import json
 import logging
 import warnings
+from types import SimpleNamespace
 
 import pytest
 from loguru import logger
@@ -54,19 +55,22 @@ def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library's warning is shown once in five seconds, whatever comes between; all else is shown each time."""
+    """A library's warning is shown once in five seconds; all else, and what has a stack trace, each time."""
     now = 100.0
-    monkeypatch.setattr("runtime.logs.time.monotonic", lambda: now)
+    monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=lambda: now))
     logs.configure("INFO", "text")
     library = logging.getLogger("library")
     for later in (1.0, 1.0, logs.REPEAT_AFTER, 1.0):
         for text in ("2/2 down", "0/2 down"):
             library.error(text)
         library.info("each time")
+        logging.getLogger("another").warning("0/2 down")
+        library.error("failed", exc_info=ValueError("why"))
         logger.warning("ours")
         now += later
     shown = capsys.readouterr().err
-    assert [shown.count(text) for text in ("2/2 down", "0/2 down", "each time", "ours")] == [2, 2, 4, 4]
+    assert [shown.count(text) for text in ("2/2 down", "library | 0/2 down", "each time", "ours")] == [2, 2, 4, 4]
+    assert [shown.count(text) for text in ("another | 0/2 down", "ValueError: why")] == [2, 4]
 
 
 def test_nothing_is_forged(capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,7 +153,9 @@ def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
         "_run_dataframe",
         lambda self, _sink: seen.append(self._producer._producer.send_offsets_to_transaction),
     )
-    app = Application(Settings.model_validate({"PROCESSING_GUARANTEE": "at-least-once"}))
+    app = Application(
+        Settings.model_validate({"PROCESSING_GUARANTEE": "at-least-once", "Quix__Broker__Address": "127.0.0.1:9"})
+    )
     app._sink = Sink("out", Output("out", 1_000_000, app.totals), app._batches, keeps_partitions=True)
     app._run_dataframe()
     (watched,) = seen

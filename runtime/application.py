@@ -23,6 +23,7 @@ from runtime.cloud import quix_cloud
 from runtime.commits import LOOK_WITHIN, Watched, patient
 from runtime.errors import GIVEN_UP, Failed, PipelineError, Stopped, Unavailable, explain
 from runtime.health import Health
+from runtime.leaving import Membership, cause
 from runtime.output import Output
 from runtime.progress import Progress
 from runtime.settings import Settings
@@ -69,6 +70,7 @@ class Application(quixstreams.Application):
         self._batched = batched
         self._batches = Batches(self._consumer, self._processing_context)
         self._run_tracker = _RunTracker()
+        self._membership = Membership()
         self._failure: Exception | None = None
         self._sink: Sink
         self._look_for_broker: Callable[[], object]
@@ -145,6 +147,7 @@ class Application(quixstreams.Application):
             with Watched(wrapper.send_offsets_to_transaction, self._look_for_broker) as watched:
                 wrapper.send_offsets_to_transaction = watched
                 super()._run_dataframe(sink)
+                self._membership.settle(self._consumer.poll)
         except Exception as error:
             self._failure = cause(error, self._failure)
             stop_request.hurry()
@@ -188,9 +191,10 @@ class Application(quixstreams.Application):
     def _on_assign(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         self._batches.rebalanced = True
         super()._on_assign(consumer, topic_partitions)
+        self._membership.joining = False
 
     def _on_revoke(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
-        self._batches.rebalanced = True
+        self._batches.rebalanced = self._membership.joining = True
         super()._on_revoke(consumer, topic_partitions)
 
     def _on_lost(self, _consumer: Any, _partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
@@ -239,11 +243,6 @@ class _RunTracker(RunTracker):
         super().set_as_running()
         if stop_request.requested:
             self.stop()
-
-
-def cause(error: Exception, told: Exception | None) -> Exception:
-    """What stopped it: confluent-kafka may lose what a callback of ours raised, and raises a SystemError instead."""
-    return told if told is not None and isinstance(error, SystemError) else error
 
 
 def _never_suppress(*_: object) -> bool:

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka import TIMEOUT, Kafka, Record, wait_until
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import lasting_topic
-from tests.process import Pipeline, Pipelines, group_of
+from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tests.wire import leave_group, transactional_ids
 
 PARTITIONS = 2
@@ -69,6 +69,16 @@ def test_stop(kafka: Kafka, pipelines: Pipelines, guarantee: str, number: signal
     assert second.stop() == 0
     assert records_in(second) == TOTAL - done
     assert read == WANTED
+
+
+def test_stop_while_joining(kafka: Kafka, pipelines: Pipelines) -> None:
+    """One that is stopped as it joins its group leaves it once it is in, so that the others need not wait for it."""
+    source, target = (lasting_topic(kafka, name) for name in ("joining-in", "joining-out"))
+    pipeline = pipelines.start(source, target, LOG_LEVEL="DEBUG")
+    pipeline.wait_for(RUNNING)
+    assert pipeline.stop() == 0
+    assert "Rebalancing: assigning partitions" in pipeline.log
+    assert "Timed out LeaveGroupRequest" not in pipeline.log
 
 
 def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines) -> None:

@@ -23,9 +23,10 @@ from quixstreams.runtracker import RunTracker
 from quixstreams.state import StateStoreManager
 
 from runtime import application
-from runtime.application import Application, cause
+from runtime.application import Application
 from runtime.commits import Watched
 from runtime.errors import GIVEN_UP, Failed, explain
+from runtime.leaving import cause
 from runtime.output import Output
 from runtime.settings import Settings
 from runtime.sink import Sink

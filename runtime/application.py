@@ -28,7 +28,7 @@ from runtime.output import Output
 from runtime.progress import Progress
 from runtime.settings import Settings
 from runtime.sink import Sink
-from runtime.stopping import STOP_WITHIN, end_by_force, stop_request
+from runtime.stopping import end_by_force, stop_request
 from runtime.topics import open_topics
 from runtime.totals import Totals
 
@@ -122,7 +122,7 @@ class Application(quixstreams.Application):
         if not self._state_manager.stores:
             self._state_manager._state_dir = None  # a stateless application needs no folder, which may be read-only
         stop_request.on_request = self._run_tracker.stop  # Quix's `stop` takes a lock, which a second signal must not
-        stop_request.enforce(STOP_WITHIN, self._give_up)
+        stop_request.enforce(self._give_up)
         try:
             with self.health.served(self._settings.health_port):
                 collected: list[dict[str, Any]] = super().run(*args, **kwargs)
@@ -211,13 +211,13 @@ class Application(quixstreams.Application):
     def _setup_signal_handlers(self) -> None:
         """Leave the signals to runtime.stopping, which has listened since before the imports."""
 
-    def _give_up(self) -> None:
+    def _give_up(self, after: float) -> None:
         """End the process: what is not committed is done again at the next start."""
         error: PipelineError = Unavailable("asked to stop, but no broker answers")
         if self._failure is not None:
             error = explain(self._failure, self._settings.broker, cloud=self._settings.address is None)
         text = "{}; ended by force after {:.0f} s; what is not committed will be done again at the next start"
-        end_by_force(error.exit_code, partial(logger.error, text, error, STOP_WITHIN))
+        end_by_force(error.exit_code, partial(logger.error, text, error, after))
 
     def _remember(self, value: bytes | None) -> None:
         self._batches.in_hand = SingleRecord(value)

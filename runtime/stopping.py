@@ -10,8 +10,12 @@ from types import FrameType
 STOP_WITHIN = 55.0
 """Seconds that a stop may take where the broker is away."""
 
+FAIL_WITHIN = 15.0
+"""Seconds that a failure's way out may take: an abort, which the broker does by itself else, and leaving the group."""
+
 _TELL_WITHIN = 2.0  # seconds
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_FAILURE = 0  # no signal's number
 
 
 class StopRequest:
@@ -38,29 +42,34 @@ class StopRequest:
         """From here on, a request is for whoever runs to heed."""
         self.on_request = lambda: None
 
-    def enforce(self, within: float, give_up: Callable[[], object]) -> None:
+    def enforce(self, give_up: Callable[[float], object], stop: float = STOP_WITHIN, fail: float = FAIL_WITHIN) -> None:
         """Call `give_up`, in a thread of its own, where the process still runs so many seconds after the request.
-
-        `hurry` counts as one.
 
         librdkafka waits for good, in places, for a broker that is away (issue 5456 of it), and as long as the main
         thread is inside it no handler in Python runs: so the signal is read where the interpreter leaves it.
+
+        Args:
+            give_up: takes those seconds.
+            stop: so many after a signal.
+            fail: so many after `hurry`.
         """
         reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        threading.Thread(target=self._enforce, args=(reader, within, give_up), daemon=True).start()
+        threading.Thread(target=self._enforce, args=(reader, give_up, stop, fail), daemon=True).start()
 
     def hurry(self) -> None:
         """Begin to count: the process is on its way out by itself, and may wait for a broker for good, too."""
         if self._writer is not None:
-            os.write(self._writer, bytes([signal.SIGTERM]))
+            os.write(self._writer, bytes([_FAILURE]))
 
-    def _enforce(self, reader: int, within: float, give_up: Callable[[], object]) -> None:
-        while not self.requested and os.read(reader, 1)[0] not in _SIGNALS:
-            pass
+    def _enforce(self, reader: int, give_up: Callable[[float], object], stop: float, fail: float) -> None:
+        told = None
+        while not self.requested and told not in {_FAILURE, *_SIGNALS}:
+            told = os.read(reader, 1)[0]
+        within = fail if told == _FAILURE else stop
         time.sleep(within)
-        give_up()
+        give_up(within)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ import ctypes, threading
 from runtime import stopping
 stopping._TELL_WITHIN = 0.1
 stopping.stop_request.listen()
-stopping.stop_request.enforce(0.1, lambda: stopping.end_by_force(69, threading.Event().wait))
+stopping.stop_request.enforce(lambda _: stopping.end_by_force(69, threading.Event().wait), stop=0.1, fail=60.0)
 lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
 library.pthread_mutex_lock(lock)
 print("blocked", flush=True)
@@ -119,17 +120,24 @@ def test_enforced(number: int) -> None:
 def test_enforced_after_early_request() -> None:
     """A request that came before `enforce` counts, too, and so does `hurry`; without either, nothing happens."""
     early, hurried = threading.Event(), threading.Event()
+    after: list[float] = []
+
+    def tell(which: threading.Event, within: float) -> None:
+        after.append(within)
+        which.set()
+
     before = signal.set_wakeup_fd(-1)
     try:
         stop, other = StopRequest(), StopRequest()
-        stop.enforce(0.0, early.set)
-        other.enforce(0.0, hurried.set)
+        stop.enforce(partial(tell, early), stop=0.0, fail=9.0)
+        other.enforce(partial(tell, hurried), stop=9.0, fail=0.01)
         assert not early.wait(0.2)
         stop.requested = True
-        stop.enforce(0.0, early.set)
+        stop.enforce(partial(tell, early), stop=0.0, fail=9.0)
         assert early.wait(10)
         assert not hurried.is_set()
         other.hurry()
-        assert hurried.wait(10)
+        assert hurried.wait(8)
+        assert after == [0.0, 0.01]
     finally:
         signal.set_wakeup_fd(before)

@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 
 import pipeline
 from runtime import application, clients
+from runtime.stopping import stop_request
 
 PLANT = os.environ.get("PLANT", "")
 PLANT_AT = int(os.environ.get("PLANT_AT", "0"))
@@ -55,6 +56,7 @@ class Faulty(Producer):  # type: ignore[misc]
 
 def main() -> int:
     """Run the pipeline so changed."""
+    stop_request.listen()
     application.Producer = Faulty  # type: ignore[attr-defined]
     if PLANT == "early":
         clients.PRODUCER["linger.ms"] = _LINGER

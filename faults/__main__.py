@@ -40,12 +40,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all that was started is ended
     train()
     rows = list(ROWS) if "all" in arguments.row else arguments.row
-    now = about()  # before any result is written, and whatever is committed meanwhile
-    reports = [run(row, arguments, now) for row in rows]
+    ran_on = about()  # before any result is written, and whatever is committed meanwhile
+    reports = [run(row, arguments, ran_on) for row in rows]
     return 0 if all(report.ok for report in reports) else 1
 
 
-def run(row: str, arguments: argparse.Namespace, now: dict[str, str]) -> Report:
+def run(row: str, arguments: argparse.Namespace, ran_on: dict[str, str]) -> Report:
     """Run one row, print what it found, and write it down."""
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 16)
     count = arguments.n or ROWS[row].count
@@ -70,7 +70,7 @@ def run(row: str, arguments: argparse.Namespace, now: dict[str, str]) -> Report:
     report.command = f"make faults ROW={row} N={count} SEED={seed}{_more(arguments)}"
     report.title = ROWS[row].title
     report.notes += [] if plan.audit else ["tools.verify was left out"]
-    report.about = now
+    report.about = ran_on
     print("\n".join(report.lines()), flush=True)
     is_full = count >= ROWS[row].count and arguments.pace >= 1 and plan.audit and not 0 < plan.minutes < MINUTES
     if is_full or arguments.results != RESULTS:

@@ -68,7 +68,7 @@ def judge(sent: Sent, value: bytes | None, tag: bytes | None) -> bool:
     return tag == reading.verdict.encode() and (value is None if sent.value is None else _holds(value, sent.value))
 
 
-def how_many(partitions: int) -> int:
+def before_mutants(partitions: int) -> int:
     """How many values come before the first mutants, when all partitions get equally many records."""
     return (len(_SIZES) + len(corpus())) * partitions
 

@@ -2,7 +2,7 @@
 
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from faults.hostile import LIMIT, hostile, how_many, judge
+from faults.hostile import LIMIT, before_mutants, hostile, judge
 from faults.idcheck import Judge
 from faults.plan import Plan
 from faults.report import Report
@@ -13,7 +13,7 @@ _WORKERS = 2
 
 def values(plan: Plan) -> Report:
     """Row 9; `count` mutants, and before them the sizes and the corpus."""
-    count = plan.count + how_many(PARTITIONS)
+    count = plan.count + before_mutants(PARTITIONS)
     with Trial(plan) as trial:
         resource = ConfigResource(ResourceType.TOPIC, TARGET)
         limit = ConfigEntry("max.message.bytes", str(LIMIT), incremental_operation=AlterConfigOpType.SET)

@@ -6,6 +6,7 @@ with --complete, also where anything is pending.
 """
 
 import argparse
+import gc
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -37,6 +38,7 @@ LONG = 100_000
 
 _AWAY, _AWAY_AT_THE_END = 120.0, 30.0  # seconds that a broker may be away
 _PAUSE = 0.1  # seconds
+_SELDOM = 1_000_000  # objects: records in hand are no garbage to look for, which took a third of the time
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def whole_number(text: str) -> int:
 def main() -> int:
     """Run as the command line and the settings say; give the exit code."""
     options = _options()
+    gc.freeze()
+    gc.set_threshold(_SELDOM)
     reports: list[Report] = []
     exit_code = run_command(lambda: Settings.load(ENV_FILE), lambda settings: reports.append(audit(settings, options)))
     for report in reports:

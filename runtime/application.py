@@ -136,7 +136,7 @@ class Application(quixstreams.Application):
         raise self._failure  # the abort failed, too: that error would hide this one
 
     def _run_dataframe(self, sink: Any = None) -> None:  # noqa: ANN401  (Quix's)
-        wrapper, producer = self._producer._producer, self._start_producer()
+        producer, context = self._start_producer(), self._processing_context
         self._look_for_broker = partial(producer.list_topics, self._target, LOOK_WITHIN)
         self._sink.connect(self._producer, producer)
         gc.freeze()  # what has been loaded stays; a batch's records are no garbage to look for either
@@ -144,8 +144,8 @@ class Application(quixstreams.Application):
         if self._batched:
             set_message_context(RecordInHand(self._batches))
         try:
-            with Watched(wrapper.send_offsets_to_transaction, self._look_for_broker) as watched:
-                wrapper.send_offsets_to_transaction = watched
+            with Watched(context.commit_checkpoint, self._look_for_broker, self._overdue) as watched:
+                context.commit_checkpoint = watched  # type: ignore[assignment,method-assign]
                 super()._run_dataframe(sink)
                 self._membership.settle(self._consumer.poll)
         except Exception as error:
@@ -201,12 +201,21 @@ class Application(quixstreams.Application):
         """Stop: another worker may have these partitions by now, and the open transaction must not be committed."""
         if self._failed:  # it stops already, for another reason
             return
-        self._failure = Failed(GIVEN_UP)
+        self._failure = self._given_up()
+        raise self._failure
+
+    def _overdue(self) -> None:
+        """Stop, by force if need be: the commit in hand can't succeed any more, and may not come to an end."""
+        self._failure = self._given_up()
+        stop_request.hurry()
+
+    def _given_up(self) -> Exception:
+        """Why this worker has no partitions any more: the group gave them away, or no broker answers any more."""
         try:
             self._look_for_broker()  # of the producer: a consumer may not be asked in its own callback
-        except KafkaException as error:  # librdkafka gives them up by itself, too, where no broker answers any more
-            self._failure = error
-        raise self._failure
+        except KafkaException as error:
+            return error
+        return Failed(GIVEN_UP)
 
     def _setup_signal_handlers(self) -> None:
         """Leave the signals to runtime.stopping, which has listened since before the imports."""

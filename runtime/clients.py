@@ -2,6 +2,7 @@
 
 import uuid
 
+from runtime.commits import POLL_WITHIN
 from runtime.settings import Settings
 
 PRODUCER_QUEUE = 65_536  # KiB: bounds the memory that a slow broker takes
@@ -12,7 +13,7 @@ CONSUMER = {
     "fetch.message.max.bytes": 262_144,  # of a partition, compressed: it may unpack to a hundred times as much
     "heartbeat.interval.ms": 1_000,  # so soon does a worker hear that partitions move
     "topic.metadata.refresh.interval.ms": 30_000,  # so soon is a new partition read; librdkafka's is five minutes
-    "max.poll.interval.ms": 60_000,  # Quix waits as long for a flush
+    "max.poll.interval.ms": int(POLL_WITHIN * 1000),  # Quix waits as long for a flush
 }
 PRODUCER = {
     "compression.type": "lz4",

@@ -1,4 +1,4 @@
-"""Commits of offsets that outlast a move of the group's coordinator to another broker."""
+"""Commits that outlast a move of the group's coordinator to another broker, and no longer than they can succeed."""
 
 import threading
 import time
@@ -17,13 +17,16 @@ COORDINATOR_AWAY = {
 }
 """What a broker or librdkafka answers while there is none. Transactions need no such list: librdkafka has its own."""
 
+POLL_WITHIN = 60.0
+"""Seconds that a worker may take until it asks for records again (`max.poll.interval.ms`)."""
+
 COMMIT_AGAIN_WITHIN = 30.0
-"""Seconds until such an answer counts; a worker must take records again before max.poll.interval.ms is over."""
+"""Seconds until such an answer counts; a worker must take records again before POLL_WITHIN is over."""
 
 _COMMIT_AGAIN_AFTER = 0.2  # seconds
 
 LOOK_AFTER = 7.0
-"""Seconds of a transaction's commit; longer than `connections.max.idle.ms`, so that it closes no fewer connections."""
+"""Seconds of a commit; longer than `connections.max.idle.ms`, so that it closes no fewer connections."""
 
 LOOK_WITHIN = 3.0
 """Seconds that one look may take."""
@@ -53,25 +56,29 @@ def patient(commit: Commit) -> Commit:
 
 
 class Watched:
-    """A call that, where it takes long, has `look` called beside it every few seconds; within the `with` block.
+    """A checkpoint's commit, watched from a thread of its own, within the `with` block.
 
-    For `send_offsets_to_transaction`: where the group's coordinator dies meanwhile, librdkafka asks for its successor
-    only once some connection has come up or gone down (issue 5511 of it). Those that idle are closed
-    (runtime/clients.py), but of the brokers it then tries one, which may be the dead one, and no other. `look` asks
-    for metadata, which goes on until a connection is up.
+    Where it takes long, `look` is called every few seconds. It asks for metadata: where the group's coordinator dies
+    meanwhile, librdkafka asks for its successor only once some connection has come up or gone down (issue 5511 of it).
+    Those that idle are closed (runtime/clients.py), but of the brokers it then tries one, which may be the dead one,
+    and no other, while a question for metadata goes on until a connection is up.
+
+    Where it has taken POLL_WITHIN, `overdue` is called, once: this worker's partitions are another's by then, and the
+    broker has aborted its transaction, so that it can't succeed any more, but librdkafka may wait for good.
     """
 
-    def __init__(self, call: Callable[..., None], look: Callable[[], object]) -> None:
-        self._call = call
+    def __init__(self, commit: Callable[..., None], look: Callable[[], object], overdue: Callable[[], object]) -> None:
+        self._commit = commit
         self._look = look
+        self._overdue = overdue
         self._begun: float | None = None
         self._ended = threading.Event()
 
-    def __call__(self, *arguments: object) -> None:
-        """Call it."""
+    def __call__(self, **options: bool) -> None:
+        """Commit."""
         self._begun = time.monotonic()
         try:
-            self._call(*arguments)
+            self._commit(**options)
         finally:
             self._begun = None
 
@@ -85,8 +92,13 @@ class Watched:
     def _watch(self) -> None:
         looked = 0.0
         while not self._ended.wait(_TICK):
-            begun = self._begun
-            if begun is not None and time.monotonic() - max(begun, looked) > LOOK_AFTER:
+            begun, now = self._begun, time.monotonic()
+            if begun is None:
+                continue
+            if now - begun > POLL_WITHIN:
+                self._overdue()
+                return
+            if now - max(begun, looked) > LOOK_AFTER:
                 with suppress(KafkaException):
                     self._look()
                 looked = time.monotonic()

@@ -1,6 +1,7 @@
 """Commits that wait for the group's coordinator, with stand-ins for the clients'; tests/faults has real ones."""
 
 import threading
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -84,18 +85,20 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(calls) > 1
 
 
-def watched(lasts_until: threading.Event, look: Callable[[], object]) -> Watched:
-    """A call that lasts until an event comes, or a minute, and says whether it came."""
+def watched(
+    lasts_until: threading.Event, look: Callable[[], object] = bool, overdue: Callable[[], object] = bool
+) -> Watched:
+    """A commit that lasts until an event comes, or a minute, and says whether it came."""
 
-    def call(*arguments: object) -> None:
+    def commit(**options: bool) -> None:
         if not lasts_until.wait(60):
-            raise TimeoutError(arguments)
+            raise TimeoutError(options)
 
-    return Watched(call, look)
+    return Watched(commit, look, overdue)
 
 
-def test_looks_beside_a_long_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside a call that takes long, it looks again and again, also where a look fails, until the call has ended."""
+def test_looks_beside_a_long_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a commit that takes long, it looks again and again, also where a look fails, until that has ended."""
     monkeypatch.setattr(commits, "LOOK_AFTER", 0.02)
     monkeypatch.setattr(commits, "_TICK", 0.001)
     done = threading.Event()
@@ -107,25 +110,51 @@ def test_looks_beside_a_long_call(monkeypatch: pytest.MonkeyPatch) -> None:
             done.set()
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
-    with watched(done, look) as call:
-        call("offsets", "group", None)
+    with watched(done, look) as commit:
+        commit(force=True)
     assert len(looks) >= 3
 
 
-def test_short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once a call has ended, or has raised, it looks no more; what the call raises is passed on."""
+def test_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that takes longer than a worker may be silent is told, once."""
+    monkeypatch.setattr(commits, "POLL_WITHIN", 0.1)
+    monkeypatch.setattr(commits, "_TICK", 0.001)
+    done, told = threading.Event(), threading.Event()
+    times: list[float] = []
+
+    def overdue() -> None:
+        times.append(time.monotonic())
+        told.set()
+
+    def end_once_told() -> None:
+        told.wait(60)
+        done.set()
+
+    threads = set(threading.enumerate())
+    with watched(done, overdue=overdue) as commit:
+        begun = time.monotonic()
+        threading.Thread(target=end_once_told).start()
+        commit(force=True, revoking=True)
+    (at,) = times
+    assert at - begun > 0.1
+    wait_until(lambda: set(threading.enumerate()) <= threads, "the threads end")
+
+
+def test_short_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a commit has ended, or has raised, it looks no more; what the commit raises is passed on."""
     monkeypatch.setattr(commits, "LOOK_AFTER", 0.2)
+    monkeypatch.setattr(commits, "POLL_WITHIN", 0.3)
     monkeypatch.setattr(commits, "_TICK", 0.001)
     looked = threading.Event()
-    with Watched(lambda: None, looked.set) as call, Watched(refuse, looked.set) as refused:
-        call()
+    with Watched(lambda: None, looked.set, looked.set) as short, Watched(refuse, looked.set, looked.set) as refused:
+        short()
         with pytest.raises(KafkaException):
             refused()
         assert not looked.wait(0.5)
 
 
 def test_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It looks once the call has taken LOOK_AFTER, and again as long after the last look; then its thread ends."""
+    """It looks once the commit has taken LOOK_AFTER, and again as long after the last look; then its thread ends."""
     now, asked = 100.0, 0
 
     def clock() -> float:
@@ -148,13 +177,13 @@ def test_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[float] = []
     counted: list[int] = []
     threads = set(threading.enumerate())
-    with Watched(call, lambda: looks.append(now)) as watched:
+    with Watched(call, lambda: looks.append(now), bool) as watched:
         watched()
     assert counted == [0, 0, 1, 1, 2, 2, 3]
     monkeypatch.undo()
     wait_until(lambda: set(threading.enumerate()) <= threads, "the thread ends")
 
 
-def refuse(*_: object) -> None:
+def refuse(**_: bool) -> None:
     """Raise what a fenced producer does."""
     raise KafkaException(KafkaError(KafkaError._FENCED))

@@ -30,6 +30,7 @@ from runtime.leaving import cause
 from runtime.output import Output
 from runtime.settings import Settings
 from runtime.sink import Sink
+from runtime.stopping import stop_request
 
 LOOK = "quixstreams has changed: compare its source with what {} relies on, then move the pin in pyproject.toml"
 
@@ -77,8 +78,8 @@ CALLS: list[tuple[Callable[..., Any], str, str]] = [
     (Checkpoint.expired, r"0 < self\._commit_every <= self\._total_offsets_processed", "Batches._store_offsets"),
     (Checkpoint.commit, r"self\._consumer\.commit\(offsets=offsets, asynchronous=False\)", "Application.__init__"),
     (
-        InternalProducer.commit_transaction,
-        r"self\._producer\.send_offsets_to_transaction\(\s*positions, group_metadata, t\s*\)",
+        quixstreams.Application._on_revoke,
+        r"self\._processing_context\.commit_checkpoint\(force=True, revoking=True\)",
         "Application._run_dataframe",
     ),
     (BaseCheckpoint.__init__, r"self\._created_at = time\.monotonic\(\)", "Batches._await_last_transaction"),
@@ -103,11 +104,11 @@ ATTRIBUTES = [
     "_config.commit_every",
     "_consumer._broker_available",
     "_dataframe_registry.register_root",
+    "_processing_context.commit_checkpoint",
     "_processing_context.commit_every",
     "_producer._error",
     "_producer._producer._inner_producer",
     "_producer._producer._producer_config",
-    "_producer._producer.send_offsets_to_transaction",
     "_producer._producer.transactional",
     "_run_tracker.running",
     "_state_manager._state_dir",
@@ -145,14 +146,19 @@ def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bo
     assert cause(error, told) is (told if is_told else error)
 
 
-def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the loop runs, a commit of offsets that takes long has the producer look for brokers beside it."""
+@pytest.mark.parametrize(
+    ("answered", "code", "said"), [(True, 70, "the group gave"), (False, 69, "no broker answers at kafka:9")]
+)
+def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch, code: int, said: str, *, answered: bool) -> None:
+    """Beside a commit that takes long, the producer looks for brokers; one that is overdue ends the process."""
     seen: list[Callable[..., None]] = []
+    hurried: list[bool] = []
     monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
+    monkeypatch.setattr(stop_request, "hurry", lambda: hurried.append(True))
     monkeypatch.setattr(
         quixstreams.Application,
         "_run_dataframe",
-        lambda self, _sink: seen.append(self._producer._producer.send_offsets_to_transaction),
+        lambda self, _sink: seen.append(self._processing_context.commit_checkpoint),
     )
     app = Application(
         Settings.model_validate({"PROCESSING_GUARANTEE": "at-least-once", "Quix__Broker__Address": "127.0.0.1:9"})
@@ -164,6 +170,14 @@ def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watched._look is app._look_for_broker
     with pytest.raises(KafkaException, match="metadata"):
         app._look_for_broker()
+
+    app._look_for_broker = bool if answered else no_broker
+    watched._overdue()
+    assert hurried
+    assert app._failure is not None
+    told = explain(app._failure, "kafka:9")
+    assert told.exit_code == code
+    assert said in str(told)
 
 
 def test_lost_while_failing() -> None:

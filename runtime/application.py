@@ -226,7 +226,7 @@ class Application(quixstreams.Application):
         if self._failure is not None:
             error = explain(self._failure, self._settings.broker, cloud=self._settings.address is None)
         text = "{}; ended by force after {:.0f} s; what is not committed will be done again at the next start"
-        end_by_force(error.exit_code, partial(logger.error, text, error, after))
+        end_by_force(error.exit_code, lambda: logger.error(text, error, after))
 
     def _remember(self, value: bytes | None) -> None:
         self._batches.in_hand = SingleRecord(value)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+from collections.abc import Callable
 from itertools import product
 
 import pytest
@@ -11,7 +12,7 @@ from runtime.errors import Failed
 from runtime.output import Headers, Output, record_size
 from runtime.totals import Totals
 from tests.wire import RawRecord, batch_size, record_batch
-from transforms import Malformed, Reason
+from transforms import Malformed, Reason, upper_device_type
 
 SIZES = [None, 0, 1, 62, 63, 64, 65, 8190, 8191, 8192, 8193, 1_048_575, 1_048_576]
 HEADERS: list[Headers] = [
@@ -110,6 +111,33 @@ def test_limit(key: bytes | None, headers: Headers) -> None:
             "offset": 1234567,
         }
     }
+
+
+LARGEST: list[tuple[str, Callable[[int], RawRecord]]] = [
+    ("key", lambda size: RawRecord(b"k" * size, b"", [])),
+    ("key, no value", lambda size: RawRecord(b"k" * size, None, [])),
+    ("header", lambda size: RawRecord(None, b"{}", [(b"h", b"h" * size)])),
+    ("headers", lambda size: RawRecord(b"k", b"[]", [(b"", None)] * (size // 2))),
+    ("odd name", lambda size: RawRecord(b"k", b"x", [(b"\xff" * size, b"")])),
+]
+
+
+@pytest.mark.parametrize(("title", "make"), LARGEST, ids=[title for title, _ in LARGEST])
+@pytest.mark.parametrize("limit", [2_000, 1_048_588])
+def test_room_for_a_stub(limit: int, title: str, make: Callable[[int], RawRecord]) -> None:
+    """Whatever an input topic takes, its tag or its stub fits into an output topic of four times its limit and 1 KiB.
+
+    That is what SECURITY.md asks for.
+    """
+    raw = make(limit - (batch_size(make(limit)) - limit))
+    assert limit - 5 <= batch_size(raw) <= limit
+    headers = [(name.decode(errors="backslashreplace"), content) for name, content in raw.headers]
+    record = Input(raw.value)
+    record.topic = lambda: "t" * 249  # type: ignore[method-assign]
+    for output_limit in (limit + 1024, 4 * limit + 1024)[title == "odd name" :]:
+        output = Output("out", output_limit, Totals())
+        value, tagged = output.produced(upper_device_type(raw.value), raw.key, headers, record)
+        assert record_size(raw.key, value, tagged) <= output_limit
 
 
 @pytest.mark.parametrize("size", [300, 2000, 1_000_000])

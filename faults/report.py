@@ -136,10 +136,10 @@ def table(folder: Path) -> str:
     for row in found:
         ids, faults = row["ids"], sum(row["faults"].values())
         bound = f"< {300 / faults:.2g} %" if faults and row["ok"] else ""
-        resumed = f"{row['resume_p99']:.1f}" if row["resume_p99"] else ""
+        stall, resumed = (f"{row[key]:.1f}" if row[key] else "" for key in ("longest_stall", "resume_p99"))
         cells = [
             *(row["row"], row["title"], f"{faults:,}", f"{ids['checked']:,}", ids["lost"], f"{ids['duplicated']:,}"),
-            *(ids["reordered"], ids["wrong"], f"{row['longest_stall']:.1f}", resumed, bound),
+            *(ids["reordered"], ids["wrong"], stall, resumed, bound),
             *(row["seed"], row["about"]["date"], "met" if row["ok"] else "**missed**"),
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")

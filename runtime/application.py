@@ -5,7 +5,8 @@ tests/runtime/test_private_names.py fails, and says where to look, when those na
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -72,6 +73,7 @@ class Application(quixstreams.Application):
         self._run_tracker = _RunTracker()
         self._membership = Membership()
         self._failure: Exception | None = None
+        self._finished = False
         self._sink: Sink
         self._look_for_broker: Callable[[], object]
         self._target = ""
@@ -147,6 +149,7 @@ class Application(quixstreams.Application):
             with Watched(context.commit_checkpoint, self._look_for_broker, self._overdue) as watched:
                 context.commit_checkpoint = watched  # type: ignore[assignment,method-assign]
                 super()._run_dataframe(sink)
+                self._finished = True
                 self._membership.settle(self._consumer.poll)
         except Exception as error:
             self._failure = cause(error, self._failure)
@@ -190,19 +193,30 @@ class Application(quixstreams.Application):
 
     def _on_assign(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         self._batches.rebalanced = True
-        super()._on_assign(consumer, topic_partitions)
+        with self._remembering_failure():
+            super()._on_assign(consumer, topic_partitions)
         self._membership.joining = False
 
     def _on_revoke(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         self._batches.rebalanced = self._membership.joining = True
-        super()._on_revoke(consumer, topic_partitions)
+        with self._remembering_failure():
+            super()._on_revoke(consumer, topic_partitions)
 
     def _on_lost(self, _consumer: Any, _partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         """Stop: another worker may have these partitions by now, and the open transaction must not be committed."""
-        if self._failed:  # it stops already, for another reason
+        if self._failed or self._finished:  # it stops already, for another reason or with all committed
             return
-        self._failure = self._given_up()
-        raise self._failure
+        with self._remembering_failure():
+            raise self._given_up()
+
+    @contextmanager
+    def _remembering_failure(self) -> Iterator[None]:
+        """Keep what a rebalance raises: inside a poll, confluent-kafka may lose it."""
+        try:
+            yield
+        except Exception as error:
+            self._failure = error
+            raise
 
     def _overdue(self) -> None:
         """Stop, by force if need be: the commit in hand can't succeed any more, and may not come to an end."""

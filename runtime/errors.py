@@ -98,6 +98,7 @@ _FENCED = {
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.INVALID_TXN_STATE,
 }
 _GIVEN_UP = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError._MAX_POLL_EXCEEDED}
 GIVEN_UP = "the group gave this worker's partitions away, as it was not heard of for too long: start it again"
@@ -116,6 +117,10 @@ _UNFIT = {
     "an INSTANCE_ID): check its transaction.max.timeout.ms",
     KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
     "message.timestamp.after.max.ms",
+    KafkaError.INVALID_RECORD: "the output topic refuses a record: is it compacted (cleanup.policy)?",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "others in the consumer group share partitions in another way: give "
+    "the pipeline a group of its own (Quix__Consumer_Group)",
+    KafkaError.GROUP_MAX_SIZE_REACHED: "the consumer group is full: check the broker's group.max.size",
 }
 _ALERT = re.compile(r"SSL alert number (\d+)")
 _CERTIFICATE_REQUIRED = "116"

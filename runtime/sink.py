@@ -1,7 +1,7 @@
 """The end of the dataframe: produces what the map made of the record in hand, to its own partition."""
 
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from quixstreams.core.stream import VoidExecutor
@@ -9,7 +9,7 @@ from quixstreams.core.stream.functions import UpdateWithMetadataFunction
 from quixstreams.internal_producer import InternalProducer
 
 from runtime.batching import Batches
-from runtime.errors import Failed, Misconfigured
+from runtime.errors import Misconfigured, Unavailable
 from runtime.output import Headers, Output
 from transforms import Malformed
 
@@ -65,7 +65,7 @@ class Sink(UpdateWithMetadataFunction):
         while time.monotonic() < since + (METADATA_WAIT if isinstance(error, KafkaException) else ROOM_WAIT):
             if isinstance(error, KafkaException):
                 if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
-                    raise error
+                    self._raise_cause(error)
                 self._producer.list_topics(self._topic, timeout=METADATA_WAIT)
             self._producer.poll(0.1)
             self._quix._raise_for_error()
@@ -81,7 +81,15 @@ class Sink(UpdateWithMetadataFunction):
                 f"the input topic has a partition {record[3]} that the output topic {self._topic!r} lacks: "
                 "give both the same number of partitions"
             )
-        raise Failed(f"the broker took no record for {ROOM_WAIT:.0f} s")
+        raise Unavailable(f"the broker took no record for {ROOM_WAIT:.0f} s")
+
+    def _raise_cause(self, error: KafkaException) -> NoReturn:
+        """Raise what made the producer refuse all further records: it tells only that it does."""
+        self._producer.poll(0)
+        self._quix._raise_for_error()
+        if self._quix._producer.transactional:
+            self._producer.begin_transaction()  # refused as well, and with what is wrong with the open one
+        raise error
 
 
 def _not_connected(*_: object) -> None:

@@ -103,5 +103,6 @@ def test_hostile(partition: int) -> None:
         tags[tag] += 1
         assert judge(sent, value, tag), sent
         assert not judge(sent, b"x", tag)
+        assert value is None or not any(judge(sent, other, tag) for other in (value + b" ", b" " + value, value[:-1]))
         assert not judge(sent, value, b"not_an_object" if tag != b"not_an_object" else None)
     assert len(tags) >= 8

@@ -95,6 +95,9 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
         ["AUTO_OFFSET_RESET", "--reset-offsets"],
     ),
     (kafka(KafkaError.INVALID_TIMESTAMP), Misconfigured, ["message.timestamp.after.max.ms"]),
+    (kafka(KafkaError.INVALID_RECORD), Misconfigured, ["cleanup.policy"]),
+    (kafka(KafkaError.INCONSISTENT_GROUP_PROTOCOL), Misconfigured, ["Quix__Consumer_Group"]),
+    (kafka(KafkaError.GROUP_MAX_SIZE_REACHED), Misconfigured, ["group.max.size"]),
     (TopicNotFoundError("x not found"), Misconfigured, ["x not found", "`input`", "AUTO_CREATE_TOPICS=true"]),
     (CreateTopicFailure("topic x: invalid"), Misconfigured, ["topic x", "AUTO_CREATE_TOPICS"]),
     (kafka(KafkaError.MSG_SIZE_TOO_LARGE), Failed, ["max.message.bytes", "start again"]),
@@ -114,6 +117,7 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._STATE), Unexpected, ["KafkaException", "_STATE"]),
     (kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS), Unavailable, ["no coordinator", ADDRESS]),
     (CheckpointProducerTimeout("flush"), Unavailable, ["did not take all records in time", "flush"]),
+    (kafka(KafkaError.INVALID_TXN_STATE), Failed, ["another worker", "took too long"]),
     (kafka(KafkaError.INVALID_PRODUCER_EPOCH), Failed, ["another worker", "start it again"]),
     (
         own(KafkaError._FATAL, f"Fatal error: {KafkaError(KafkaError.FENCED_INSTANCE_ID).str()}: by another"),

@@ -180,12 +180,23 @@ def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch, code: int, said: s
     assert said in str(told)
 
 
-def test_lost_while_failing() -> None:
-    """Partitions that are lost on the way out don't hide what stops it."""
+@pytest.mark.parametrize("leave", [lambda app: app.stop(fail=True), lambda app: setattr(app, "_finished", True)])
+def test_lost_while_leaving(leave: Callable[[Application], None]) -> None:
+    """Partitions that are lost on the way out don't hide what stops it, and are no failure where all is committed."""
     app = Application(Settings())
-    app.stop(fail=True)
+    leave(app)
     app._on_lost(None, [])
     assert app._failure is None
+
+
+@pytest.mark.parametrize("callback", ["_on_assign", "_on_revoke"])
+def test_failed_rebalance(callback: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a rebalance raises is kept, as confluent-kafka may lose it."""
+    monkeypatch.setattr(quixstreams.Application, callback, no_broker)
+    app = Application(Settings())
+    with pytest.raises(KafkaException) as raised:
+        getattr(app, callback)(None, [])
+    assert app._failure is raised.value
 
 
 @pytest.mark.parametrize(
@@ -202,6 +213,6 @@ def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
     assert said in str(told)
 
 
-def no_broker() -> None:
+def no_broker(*_: object) -> None:
     """What a client raises that no broker answers."""
     raise KafkaException(KafkaError(KafkaError._TRANSPORT))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import chain, repeat
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import sink
-from runtime.errors import Failed, Misconfigured
+from runtime.errors import Misconfigured, Unavailable
 from runtime.output import Output
 from runtime.sink import Sink
 from runtime.totals import Totals
@@ -17,12 +18,16 @@ from runtime.totals import Totals
 FULL = BufferError("Local: Queue full")
 NO_PARTITION = KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
 FATAL = KafkaException(KafkaError(KafkaError._FATAL))
+STATE = KafkaException(KafkaError(KafkaError._STATE))
+NOT_ALLOWED = KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+DELIVERY = KafkaProducerDeliveryError(KafkaError(KafkaError.INVALID_TIMESTAMP))
 
 
 class Producer:
-    """Raises what it is given, then takes every record."""
+    """Raises what it is given, then takes every record; `refused` is why it begins no transaction."""
 
-    def __init__(self, raised: Iterable[Exception] = ()) -> None:
+    def __init__(self, raised: Iterable[Exception] = (), refused: Exception | None = None) -> None:
+        self._refused = refused
         self.taken: list[tuple[Any, ...]] = []
         self.asked = 0
         self._raised = iter(raised)
@@ -36,6 +41,11 @@ class Producer:
     def poll(self, _timeout: float) -> None:
         """Let delivery reports come in."""
 
+    def begin_transaction(self) -> None:
+        """Begin a transaction, or not."""
+        if self._refused is not None:
+            raise self._refused
+
     def list_topics(self, _topic: str, timeout: float) -> None:
         """Ask the broker for the topic's partitions."""
         assert timeout > 0
@@ -45,8 +55,9 @@ class Producer:
 class Quix:
     """Quix's producer: a delivery has failed, or not."""
 
-    def __init__(self, failure: Exception | None = None) -> None:
+    def __init__(self, failure: Exception | None = None, *, transactional: bool = False) -> None:
         self._failure = failure
+        self._producer = SimpleNamespace(transactional=transactional)
 
     def _raise_for_error(self) -> None:
         if self._failure is not None:
@@ -105,7 +116,7 @@ def test_again(raised: list[Exception]) -> None:
 
 def test_full_for_too_long() -> None:
     """A queue that stays full stops the pipeline."""
-    with pytest.raises(Failed, match="took no record"):
+    with pytest.raises(Unavailable, match="took no record"):
         send(Producer(repeat(FULL)))
 
 
@@ -119,7 +130,7 @@ def test_partition_lacking() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "raised"), [(NO_PARTITION, FULL, Failed), (FULL, NO_PARTITION, Misconfigured)]
+    ("first", "then", "raised"), [(NO_PARTITION, FULL, Unavailable), (FULL, NO_PARTITION, Misconfigured)]
 )
 def test_another_trouble_after_the_first(first: Exception, then: Exception, raised: type[Exception]) -> None:
     """It is the trouble that lasts which stops the pipeline, not the one that came first and passed."""
@@ -127,13 +138,27 @@ def test_another_trouble_after_the_first(first: Exception, then: Exception, rais
         send(Producer(chain([first], repeat(then))))
 
 
-def test_other_errors() -> None:
-    """Any other error is raised as it is, and nothing is sent."""
-    producer = Producer([FATAL])
-    with pytest.raises(KafkaException):
-        send(producer)
+@pytest.mark.parametrize(
+    ("raised", "refused", "quix", "cause"),
+    [
+        (FATAL, None, Quix(), FATAL),
+        (FATAL, NOT_ALLOWED, Quix(), FATAL),
+        (FATAL, None, Quix(DELIVERY), DELIVERY),
+        (STATE, NOT_ALLOWED, Quix(transactional=True), NOT_ALLOWED),
+        (STATE, NOT_ALLOWED, Quix(DELIVERY, transactional=True), DELIVERY),
+        (STATE, None, Quix(transactional=True), STATE),
+    ],
+)
+def test_cause(raised: Exception, refused: Exception | None, quix: Quix, cause: Exception) -> None:
+    """Where the producer takes nothing any more, what is raised is why: a failed delivery, or a refusal."""
+    for first in ([], [FULL], [NO_PARTITION]):
+        producer = Producer([*first, raised], refused)
+        with pytest.raises(type(cause)) as told:
+            send(producer, quix)
 
-    assert producer.taken == []
+        if not first or quix._failure is None:
+            assert told.value is cause
+        assert producer.taken == []
 
 
 @pytest.mark.parametrize("raised", [FULL, NO_PARTITION])

@@ -154,6 +154,7 @@ def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch, code: int, said: s
     seen: list[Callable[..., None]] = []
     hurried: list[bool] = []
     monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
+    monkeypatch.setattr(application, "LOOK_WITHIN", 0.2)
     monkeypatch.setattr(stop_request, "hurry", lambda: hurried.append(True))
     monkeypatch.setattr(
         quixstreams.Application,

@@ -64,7 +64,7 @@ class Watched:
     and no other, while a question for metadata goes on until a connection is up.
 
     Where it has taken POLL_WITHIN, `overdue` is called, once: this worker's partitions are another's by then, and the
-    broker has aborted its transaction, so that it can't succeed any more, but librdkafka may wait for good.
+    broker has aborted its transaction, so that it can't succeed any more, but librdkafka goes on waiting.
     """
 
     def __init__(self, commit: Callable[..., None], look: Callable[[], object], overdue: Callable[[], object]) -> None:

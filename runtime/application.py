@@ -87,12 +87,7 @@ class Application(quixstreams.Application):
         opened = open_topics(self, self._settings)
         target = opened.target_facts
         self._target = target.name
-        self._sink = Sink(
-            target.name,
-            Output(target.name, target.max_message_bytes, self.totals),
-            self._batches,
-            keeps_partitions=opened.source_facts.partitions == target.partitions,
-        )
+        self._sink = Sink(target.name, Output(target.name, target.max_message_bytes, self.totals), self._batches)
         self._producer._producer._producer_config |= {
             "message.max.bytes": max(1_000, min(target.max_message_bytes, 1_000_000_000)),  # librdkafka's range
             # one record has to have room, however large it may be

@@ -18,7 +18,6 @@ CONSUMER = {
 PRODUCER = {
     "compression.type": "lz4",
     "enable.idempotence": True,  # also at-least-once: what is sent again must not change the order
-    "partitioner": "murmur2_random",  # murmur2 would send all null keys to one partition
     # Where the group's coordinator dies in the middle of a commit, librdkafka looks for its successor only once some
     # connection changes its state (issue 5511 of it): so one that idles is closed.
     "connections.max.idle.ms": 5_000,

@@ -23,12 +23,11 @@ ROOM_WAIT = 60.0
 class Sink(UpdateWithMetadataFunction):
     """A step of the dataframe that produces to one topic."""
 
-    def __init__(self, topic: str, output: Output, batches: Batches, *, keeps_partitions: bool) -> None:
+    def __init__(self, topic: str, output: Output, batches: Batches) -> None:
         super().__init__(_not_connected)
         self._topic = topic
         self._output = output
         self._batches = batches
-        self._keeps_partitions = keeps_partitions
         self._quix: InternalProducer
         self._producer: Producer
 
@@ -39,22 +38,21 @@ class Sink(UpdateWithMetadataFunction):
 
     def get_executor(self, *child_executors: VoidExecutor) -> VoidExecutor:
         """Give the function that does it, as Quix asks of each step; one without detours, as every record takes it."""
-        topic, output, batches, keeps_partitions = self._topic, self._output, self._batches, self._keeps_partitions
+        topic, output, batches = self._topic, self._output, self._batches
         produce, surely_fits = self._producer.produce, self._output.surely_fits
         child_executor = self._resolve_branching(*child_executors)
 
         def send(value: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None) -> None:
             record = batches.in_hand
-            partition = record.partition() if keeps_partitions else -1
             produced: bytes | None
             if headers or isinstance(value, Malformed) or len(value) + (len(key) if key else 0) > surely_fits:
                 produced, headers = output.produced(value, key, headers, record)
             else:
                 produced = value
             try:
-                produce(topic, produced, key, partition, None, None, timestamp, headers)
+                produce(topic, produced, key, record.partition(), None, None, timestamp, headers)
             except (BufferError, KafkaException) as error:
-                self._produce_later(error, topic, produced, key, partition, None, None, timestamp, headers)
+                self._produce_later(error, topic, produced, key, record.partition(), None, None, timestamp, headers)
             child_executor(value, key, timestamp, headers)
 
         return send
@@ -79,7 +77,7 @@ class Sink(UpdateWithMetadataFunction):
         if isinstance(error, KafkaException):
             raise Misconfigured(
                 f"the input topic has a partition {record[3]} that the output topic {self._topic!r} lacks: "
-                "give both the same number of partitions"
+                "add partitions to the output topic until it has as many"
             )
         raise Unavailable(f"the broker took no record for {ROOM_WAIT:.0f} s")
 

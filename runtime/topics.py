@@ -201,18 +201,18 @@ def check(source: TopicFacts, target: TopicFacts) -> None:
     """Refuse an output topic that would lose records, and warn of what a reader would not expect.
 
     Raises:
-        Misconfigured: the output topic is compacted.
+        Misconfigured: the output topic is compacted, or has fewer partitions than the input topic.
     """
     if "compact" in target.config.get("cleanup.policy", ""):
         raise Misconfigured(
             f"the output topic {target.name!r} is compacted (cleanup.policy={target.config['cleanup.policy']}): "
             "it takes no null keys and would drop records; allowed: cleanup.policy=delete"
         )
-    if source.partitions != target.partitions:
-        logger.warning(
-            "{} has {} partitions, {} has {}: records go to the partition that their key hashes to (murmur2_random), "
-            "so that only the order of equal keys is kept",
-            *(source.name, source.partitions, target.name, target.partitions),
+    if target.partitions < source.partitions:
+        raise Misconfigured(
+            f"the output topic {target.name!r} has too few partitions ({target.partitions}): records keep their "
+            f"partition, and the input topic {source.name!r} has {source.partitions}; add partitions to the output "
+            "topic until it has as many"
         )
     kept, limit = (int(topic.config.get("retention.ms", _UNLIMITED)) for topic in (source, target))
     if limit != _UNLIMITED and (kept == _UNLIMITED or kept > limit):

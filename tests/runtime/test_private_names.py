@@ -164,7 +164,7 @@ def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch, code: int, said: s
     app = Application(
         Settings.model_validate({"PROCESSING_GUARANTEE": "at-least-once", "Quix__Broker__Address": "127.0.0.1:9"})
     )
-    app._sink = Sink("out", Output("out", 1_000_000, app.totals), app._batches, keeps_partitions=True)
+    app._sink = Sink("out", Output("out", 1_000_000, app.totals), app._batches)
     app._run_dataframe()
     (watched,) = seen
     assert isinstance(watched, Watched)

@@ -78,9 +78,9 @@ class Batches:
     in_hand = Record()
 
 
-def send(producer: Producer, quix: Quix | None = None, *, keeps_partitions: bool = True) -> None:
+def send(producer: Producer, quix: Quix | None = None) -> None:
     """Send one record."""
-    step = Sink("out", Output("out", 1_000_000, Totals()), Batches(), keeps_partitions=keeps_partitions)  # type: ignore[arg-type]
+    step = Sink("out", Output("out", 1_000_000, Totals()), Batches())  # type: ignore[arg-type]
     step.connect(quix or Quix(), producer)  # type: ignore[arg-type]
     execute: Callable[..., None] = step.get_executor(lambda *_: None)
     execute(b"v", b"k", 7, None)
@@ -93,13 +93,12 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sink, "METADATA_WAIT", 0.5)
 
 
-@pytest.mark.parametrize(("keeps_partitions", "partition"), [(True, 2), (False, -1)])
-def test_partition(*, keeps_partitions: bool, partition: int) -> None:
-    """A record goes to the partition that it came from, or, where the counts differ, to one that its key decides."""
+def test_partition() -> None:
+    """A record goes to the partition that it came from."""
     producer = Producer()
-    send(producer, keeps_partitions=keeps_partitions)
+    send(producer)
 
-    assert [arguments[:4] for arguments in producer.taken] == [("out", b"v", b"k", partition)]
+    assert [arguments[:4] for arguments in producer.taken] == [("out", b"v", b"k", 2)]
     assert producer.taken[0][6] == 7
 
 

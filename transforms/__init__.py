@@ -2,7 +2,7 @@
 
 from transforms.chain import Transform, chain
 from transforms.login import upper_device_type
-from transforms.malformed import Malformed, Reason, original, too_large
+from transforms.malformed import Malformed, Reason, original, refused_timestamp, too_large
 from transforms.syntax import NESTING_LIMIT
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Transform",
     "chain",
     "original",
+    "refused_timestamp",
     "too_large",
     "upper_device_type",
 ]

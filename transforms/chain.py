@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from transforms.malformed import Malformed, tag
-from transforms.syntax import JSONSyntaxError, members
+from transforms.malformed import Malformed, tag_input
 
 Transform = Callable[[bytes | None], bytes | Malformed]
 
@@ -22,17 +21,8 @@ def chain(first: Transform, *others: Callable[[bytes], bytes | Malformed]) -> Tr
             if isinstance(result, Malformed):
                 return result
             result = transform(result)
-            if isinstance(result, Malformed) and value is not None:
-                result = _tag_input(result, value)
+            if isinstance(result, Malformed):
+                result = tag_input(result.reason, result.detail, value)
         return result
 
     return run
-
-
-def _tag_input(late: Malformed, value: bytes) -> Malformed:
-    try:
-        value.decode()
-        found = members(value, "malformed")
-    except (UnicodeDecodeError, JSONSyntaxError):
-        found = None
-    return tag(late.reason, late.detail, value, found)

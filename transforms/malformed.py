@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from transforms.syntax import Member
+from transforms.syntax import JSONSyntaxError, Member, members
 
 
 class Reason(StrEnum):
@@ -22,6 +22,8 @@ class Reason(StrEnum):
     MISSING_DEVICE_TYPE = "missing_device_type"
     DUPLICATE_DEVICE_TYPE = "duplicate_device_type"
     INVALID_DEVICE_TYPE = "invalid_device_type"
+    TRANSFORM_FAILED = "transform_failed"
+    REFUSED_TIMESTAMP = "refused_timestamp"
     TOO_LARGE = "too_large"
 
 
@@ -57,6 +59,31 @@ def spliced(reason: Reason, detail: str, value: bytes) -> Malformed:
     brace = value.rindex(b"}")
     comma = b"," if b'"' in value else b""  # only an empty object has no quotes
     return Malformed(reason, detail, value[:brace] + comma + _member(reason, detail) + value[brace:])
+
+
+def tag_input(reason: Reason, detail: str, value: bytes | None) -> Malformed:
+    """Tag any input value, of which nothing is known; None stays None."""
+    if value is None:
+        return Malformed(reason, detail, None)
+    try:
+        value.decode()
+        found = members(value, "malformed")
+    except (UnicodeDecodeError, JSONSyntaxError):
+        found = None
+    return tag(reason, detail, value, found)
+
+
+def refused_timestamp(result: bytes | Malformed, value: bytes | None, timestamp: int) -> Malformed:
+    """Tag a record whose timestamp the output topic refuses; a record that is malformed already stays as it is.
+
+    Args:
+        result: what the transforms gave.
+        value: the input value.
+        timestamp: the record's own, in milliseconds.
+    """
+    if isinstance(result, Malformed):
+        return result
+    return tag_input(Reason.REFUSED_TIMESTAMP, f"the output topic refuses the timestamp {timestamp}", value)
 
 
 def too_large(value: bytes | None, detail: str, *, topic: str, partition: int, offset: int) -> Malformed:

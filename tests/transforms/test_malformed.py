@@ -6,7 +6,8 @@ from hashlib import sha256
 
 import pytest
 
-from transforms import Malformed, Reason, original, too_large, upper_device_type
+from tools.logins import MALFORMED_KINDS
+from transforms import Malformed, Reason, original, refused_timestamp, too_large, upper_device_type
 
 # The detail is left out of these: D stands for its JSON text.
 TAGGED_INSIDE = [
@@ -123,7 +124,29 @@ def test_every_reason_is_reversible() -> None:
     assert tombstone.reason is Reason.NULL_VALUE
     assert tombstone.value is None
     assert original(None) is None
-    assert seen == set(Reason) - {Reason.NULL_VALUE, Reason.TOO_LARGE}
+    assert seen | {Reason.NULL_VALUE} == set(MALFORMED_KINDS)
+
+
+@pytest.mark.parametrize("value", [b'{"device_type":"ios"}', b'{"malformed":1}', b"", b"{", b"[]", b"\xff"])
+def test_refused_timestamp(value: bytes) -> None:
+    """A record whose timestamp is refused is tagged as it came in, with the timestamp in the detail."""
+    result = refused_timestamp(value.upper(), value, -1764300000000)
+
+    assert result.reason is Reason.REFUSED_TIMESTAMP
+    assert result.detail == "the output topic refuses the timestamp -1764300000000"
+    assert original(result.value) == value
+
+
+def test_refused_timestamp_of_a_malformed_record() -> None:
+    """If a record is malformed already, its first reason stays."""
+    result = _malformed(b"{}")
+
+    assert refused_timestamp(result, b"{}", 7) is result
+
+
+def test_refused_timestamp_of_null() -> None:
+    """If the value is null and no transform minds, it stays null."""
+    assert refused_timestamp(b"made of nothing", None, 7)[::2] == (Reason.REFUSED_TIMESTAMP, None)
 
 
 @pytest.mark.parametrize("value", NOT_TAGGED)
@@ -187,6 +210,8 @@ def test_reasons() -> None:
         "missing_device_type",
         "duplicate_device_type",
         "invalid_device_type",
+        "transform_failed",
+        "refused_timestamp",
         "too_large",
     ]
     assert all(reason.isascii() and str(reason) == reason.value for reason in Reason)

@@ -64,6 +64,7 @@ def test_public_names() -> None:
         "Transform",
         "chain",
         "original",
+        "refused_timestamp",
         "too_large",
         "upper_device_type",
     ]

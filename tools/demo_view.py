@@ -21,11 +21,11 @@ from rich.text import Text
 
 from transforms import Malformed, Reason, upper_device_type
 
-SMALLEST = (60, 18)
+SMALLEST = (60, 20)
 """Columns and lines below which only the plain line is shown."""
 
-_LINES_AROUND_RECORDS = 15  # all that is not one of the latest records
-_DEVICE_TYPES = 3  # as many as fit beside the reasons
+_LINES_AROUND_RECORDS = 17  # all that is not one of the latest records
+_DEVICE_TYPES = 5  # as many as fit beside the reasons
 _KEY, _PLACE = 8, 9  # columns of a key, and of a partition with an offset
 _EDGES = 7  # columns that the border of the latest records and the gaps between them take
 _BEFORE_DIFFERENCE = len('"device_type": "')

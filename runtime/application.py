@@ -4,10 +4,8 @@ tests/runtime/test_private_names.py fails, and says where to look, when those na
 """
 
 import gc
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import quixstreams
@@ -15,21 +13,27 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from loguru import logger
 from quixstreams.context import set_message_context
 from quixstreams.dataframe import StreamingDataFrame
+from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 from quixstreams.models import Topic
 from quixstreams.runtracker import RunTracker
 
-from runtime.batching import BATCH, Batches, RecordInHand, SingleRecord
+from runtime.batching import BATCH, Batches, RecordInHand
+from runtime.checkpoints import Checkpoints
 from runtime.clients import PRODUCER_QUEUE, consumer_config, producer_config
 from runtime.cloud import quix_cloud
-from runtime.commits import LOOK_WITHIN, Watched, patient
-from runtime.errors import GIVEN_UP, Failed, PipelineError, Stopped, Unavailable, explain
+from runtime.commits import LOOK_WITHIN, Watched, retry_while_coordinator_moves
+from runtime.errors import GIVEN_UP, Failed, OutputTooSlow, PipelineError, Unavailable, explain
 from runtime.health import Health
 from runtime.leaving import Membership, cause
 from runtime.output import Output
+from runtime.positions import Positions
+from runtime.producer_renewal import ProducerRenewal
 from runtime.progress import Progress
 from runtime.settings import Settings
 from runtime.sink import Sink
 from runtime.stopping import end_by_force, stop_request
+from runtime.timestamp_limits import TimestampLimits
+from runtime.topic_ids import TopicIds
 from runtime.topics import open_topics
 from runtime.totals import Totals
 
@@ -37,13 +41,8 @@ from runtime.totals import Totals
 class Application(quixstreams.Application):
     """A Quix Streams Application that keeps each record's partition and loses none."""
 
-    def __init__(self, settings: Settings, *, batched: bool = True) -> None:
-        """Build the application; nothing is sent to the broker yet.
-
-        Args:
-            settings: all of them.
-            batched: False takes records one at a time, as Quix does, for comparison.
-        """
+    def __init__(self, settings: Settings) -> None:
+        """Build the application; nothing is sent to the broker yet."""
         progress = Progress()
         super().__init__(
             broker_address=settings.connection(),
@@ -64,18 +63,23 @@ class Application(quixstreams.Application):
             use_changelog_topics=False,
             processing_guarantee=settings.processing_guarantee,
         )
-        self._consumer.commit = patient(self._consumer.commit)  # type: ignore[method-assign]
+        self._consumer._consumer_config["auto.offset.reset"] = "error"  # runtime/positions.py decides
         self.totals = Totals()
         self.health = Health(progress.problems)
         self._settings = settings
-        self._batched = batched
-        self._batches = Batches(self._consumer, self._processing_context)
+        self._positions = Positions(self._consumer, settings.auto_offset_reset)
+        self._processing_context.commit_every = 0  # Batches counts records, Quix would count partitions
+        self._batches = Batches(self._consumer, self._processing_context, self._positions, settings.commit_every)
+        self._renewal = ProducerRenewal(self._producer, self._config.flush_timeout, self._connect, self._mark)
+        self._commit_offsets = retry_while_coordinator_moves(self._consumer.commit)
+        self._consumer.commit = self._commit_marked  # type: ignore[assignment,method-assign]
         self._run_tracker = _RunTracker()
         self._membership = Membership()
         self._failure: Exception | None = None
         self._finished = False
+        self._output: Output
         self._sink: Sink
-        self._look_for_broker: Callable[[], object]
+        self._do_again: Callable[[KafkaProducerDeliveryError | OutputTooSlow], None]
         self._target = ""
 
     def open_topics(self) -> tuple[Topic, Topic]:
@@ -87,7 +91,9 @@ class Application(quixstreams.Application):
         opened = open_topics(self, self._settings)
         target = opened.target_facts
         self._target = target.name
-        self._sink = Sink(target.name, Output(target.name, target.max_message_bytes, self.totals), self._batches)
+        self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
+        self._sink = Sink(target.name, self._output, self._batches)
+        self._positions.topic_ids = TopicIds(opened.admin, opened.ids, lambda: str(self._positions))
         self._producer._producer._producer_config |= {
             "message.max.bytes": max(1_000, min(target.max_message_bytes, 1_000_000_000)),  # librdkafka's range
             # one record has to have room, however large it may be
@@ -110,8 +116,6 @@ class Application(quixstreams.Application):
             registry=self._dataframe_registry,
         )
         self._dataframe_registry.register_root(frame)
-        if not self._batched:
-            frame = frame.update(self._remember)
         return frame
 
     def run(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (Quix's)
@@ -133,16 +137,17 @@ class Application(quixstreams.Application):
         raise self._failure  # the abort failed, too: that error would hide this one
 
     def _run_dataframe(self, sink: Any = None) -> None:  # noqa: ANN401  (Quix's)
-        producer, context = self._start_producer(), self._processing_context
-        self._look_for_broker = partial(producer.list_topics, self._target, LOOK_WITHIN)
-        self._sink.connect(self._producer, producer)
+        context = self._processing_context
+        self._renewal.start()
+        checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
+        self._do_again = checkpoints.do_again
         gc.freeze()  # what has been loaded stays; a batch's records are no garbage to look for either
         gc.set_threshold(10 * BATCH)
-        if self._batched:
-            set_message_context(RecordInHand(self._batches))
+        set_message_context(RecordInHand(self._batches))
         try:
-            with Watched(context.commit_checkpoint, self._look_for_broker, self._overdue) as watched:
+            with Watched(checkpoints.end, self._look_for_broker, self._overdue) as watched:
                 context.commit_checkpoint = watched  # type: ignore[assignment,method-assign]
+                self._batches.begin()
                 super()._run_dataframe(sink)
                 self._finished = True
                 self._membership.settle(self._consumer.poll)
@@ -153,47 +158,51 @@ class Application(quixstreams.Application):
                 raise self._failure from error
             raise
 
-    def _start_producer(self) -> Producer:
-        """Create the producer as Quix does, but let a signal through while a transactional one waits for its id."""
-        wrapper = self._producer._producer
-        producer = Producer(wrapper._producer_config)
-        deadline = time.monotonic() + self._config.flush_timeout
-        while wrapper.transactional:
-            try:
-                producer.init_transactions(1.0)
-                break
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise
-            if stop_request.requested:
-                raise Stopped("asked to stop before the first record")
-        wrapper._inner_producer = producer
-        return producer
-
     def _process_message(self, dataframe_composed: dict[str, Callable[..., None]]) -> None:
-        """Handle what has arrived; Quix's loop calls this, and ends the checkpoint after it where that is due."""
+        """Handle what has arrived; Quix's loop calls this, and ends the checkpoint after it if that is due."""
         self.health.beat()
-        if not self._batched:
-            super()._process_message(dataframe_composed)
-            return
         self.totals.warn()
         self._producer.poll(0)
         messages = self._batches.take()
-        if messages:
-            (execute,) = dataframe_composed.values()  # there is one dataframe
-            self._batches.handle(messages, execute)
-            self.totals.records += len(messages)
-            self._producer._broker_available()
-            self._consumer._broker_available()
+        if not messages:
+            return
+        self._output.timestamps.update()
+        (execute,) = dataframe_composed.values()  # there is one dataframe
+        try:
+            self.totals.uncommitted += self._batches.handle(messages, execute)
+        except (KafkaProducerDeliveryError, OutputTooSlow) as error:
+            self._do_again(error)
+        self._producer._broker_available()
+        self._consumer._broker_available()
+
+    def _connect(self, producer: Producer) -> None:
+        """Take a new producer."""
+        self._sink.connect(self._producer, producer)
+
+    def _mark(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
+        return self._positions.topic_ids.marked(offsets)
+
+    def _commit_marked(self, offsets: list[TopicPartition], **options: Any) -> list[TopicPartition] | None:  # noqa: ANN401
+        return self._commit_offsets(offsets=self._mark(offsets), **options)
+
+    def _look_for_broker(self) -> None:
+        """Ask for the output topic's metadata, of the producer: a consumer may not be asked in its own callback.
+
+        Raises:
+            KafkaException: no broker answers.
+        """
+        self._sink.producer.list_topics(self._target, LOOK_WITHIN)
 
     def _on_assign(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         self._batches.rebalanced = True
         with self._remembering_failure():
+            self._positions.assign(topic_partitions)
             super()._on_assign(consumer, topic_partitions)
         self._membership.joining = False
 
     def _on_revoke(self, consumer: Any, topic_partitions: list[TopicPartition]) -> None:  # noqa: ANN401  (Quix's)
         self._batches.rebalanced = self._membership.joining = True
+        self._positions.revoke()  # what is given up now is read by another worker
         with self._remembering_failure():
             super()._on_revoke(consumer, topic_partitions)
 
@@ -236,10 +245,6 @@ class Application(quixstreams.Application):
             error = explain(self._failure, self._settings.broker, cloud=self._settings.address is None)
         text = "{}; ended by force after {:.0f} s; what is not committed will be done again at the next start"
         end_by_force(error.exit_code, lambda: logger.error(text, error, after))
-
-    def _remember(self, value: bytes | None) -> None:
-        self._batches.in_hand = SingleRecord(value)
-        self.totals.records += 1
 
 
 class _DataFrame(StreamingDataFrame):

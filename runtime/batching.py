@@ -1,13 +1,10 @@
-"""Takes what has arrived, runs the dataframe over it, and stores the offsets once all of it is handled.
-
-Beside runtime/application.py the one file that reaches into Quix's private names, under the same guard.
-"""
+"""Takes what has arrived, and runs the dataframe over as much of it as one transaction may hold."""
 
 import time
 from collections.abc import Callable
+from itertools import islice
 
-from confluent_kafka import KafkaException, Message, TopicPartition
-from quixstreams.context import message_context
+from confluent_kafka import KafkaError, Message
 from quixstreams.internal_consumer import InternalConsumer
 from quixstreams.kafka.consumer import raise_for_msg_error
 from quixstreams.models.messagecontext import MessageContext
@@ -15,18 +12,23 @@ from quixstreams.processing import ProcessingContext
 
 from runtime.headers import headers_of
 from runtime.output import Headers, InputRecord
+from runtime.positions import Positions
+from runtime.transaction_size import TransactionSize
 
 BATCH = 10_000
-"""The most records taken at once; what has arrived is taken, and nobody waits for more."""
+"""The most records taken at once; what has arrived is taken, without waiting for more."""
 
 IDLE_WAIT = 0.1
-"""Seconds to wait for a record where none has arrived."""
+"""Seconds to wait for a record if none has arrived."""
 
 COMMIT_WHEN_IDLE = 0.005
 """Seconds without a new record after which those that are handled are committed, however few they are.
 
 About what a commit takes: so commits come no closer together than under load.
 """
+
+LONG_BATCH = 1.0
+"""Seconds that a batch may take in any case: an ordinary one takes 0.05."""
 
 BETWEEN_TRANSACTIONS = 0.004
 """Seconds from a commit until the next record is produced.
@@ -35,83 +37,126 @@ A broker ends a transaction a little after it has answered to the commit, and tu
 librdkafka then waits for 20 ms (its rdkafka_txnmgr.c, CONCURRENT_TRANSACTIONS).
 """
 
+_LOOK_EVERY = 16  # records between two looks at the clock
+_OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
+
 Execute = Callable[[bytes | None, bytes | None, int, Headers | None], None]
 
 
 class Batches:
-    """The records of one worker, a batch at a time."""
+    """The records of one worker, a batch at a time.
 
-    def __init__(self, consumer: InternalConsumer, context: ProcessingContext) -> None:
+    Args:
+        consumer: gives the records.
+        context: has the present checkpoint.
+        positions: where records are read from.
+        commit_every: records after which to commit, unless more wait.
+    """
+
+    def __init__(
+        self, consumer: InternalConsumer, context: ProcessingContext, positions: Positions, commit_every: int
+    ) -> None:
         self._consumer = consumer
         self._context = context
+        self._positions = positions
+        self._commit_every = commit_every
+        self.size = TransactionSize()
+        self.handled = 0
+        """Records since the last commit."""
+        self.is_full = False
+        """Whether to commit now rather than when COMMIT_INTERVAL is over."""
         self.rebalanced = False
         """Set when partitions come or go, which only happens while records are taken."""
         self.in_hand: InputRecord
         """The record that the dataframe is being run over."""
+        self._begun = 0.0
+        self._must_read_again = False
+        self._out_of_range: tuple[str, int] | None = None
+
+    def begin(self, *, again: bool = False) -> None:
+        """Note that the last transaction is committed, or with `again` given up, and that the next one begins."""
+        if not again:
+            self._positions.commit()
+        if self._out_of_range:
+            self._positions.out_of_range(*self._out_of_range)
+        if self._must_read_again or again:
+            self._positions.read_again()
+        self.handled, self.is_full, self._must_read_again, self._out_of_range = 0, False, False, None
+        self._begun = time.monotonic()
 
     def take(self) -> list[Message]:
-        """Take what has arrived, at most BATCH records; wait a moment for one where nothing has.
+        """Take what has arrived, as much as the transaction may still hold; wait a moment for a record if none has.
 
         Raises:
             KafkaConsumerException: partitions moved, and the consumer reports an error, which it may do only once.
         """
         self.rebalanced = False
         self._await_last_transaction()
-        messages: list[Message] = self._consumer.consume(BATCH, 0) or self._wait_for_one()
+        messages: list[Message] = self._consumer.consume(self._room(), 0) or self._wait_for_one()
         if messages and self.rebalanced:
             for message in messages:
                 if message.error() is not None:
                     raise_for_msg_error(message)
-            self._rewind(messages)
+            self._positions.read_again()  # these may be of before
             return []
         return messages
 
-    def handle(self, messages: list[Message], execute: Execute) -> None:
-        """Run the dataframe over a batch, then store its offsets.
+    def handle(self, messages: list[Message], execute: Execute) -> int:
+        """Run the dataframe over a batch, store the offsets, and give the number of records that it got done.
+
+        What is left of a batch that takes too long is read again after the commit.
 
         Raises:
             KafkaConsumerException: the consumer reports an error in place of a record.
         """
-        for message, headers in zip(messages, headers_of(messages), strict=True):
-            if message.error() is not None:
-                raise_for_msg_error(message)
-            self.in_hand = message
-            execute(message.value(), message.key(), message.timestamp()[1], headers)
-        self._store_offsets(messages)
+        was_behind = len(messages) == self._room()
+        until = max(self._begun + self._context.commit_interval, time.monotonic() + LONG_BATCH)
+        records = zip(messages, headers_of(messages), strict=True)
+        count = 0
+        while chunk := list(islice(records, _LOOK_EVERY)):
+            for message, headers in chunk:
+                if (error := message.error()) is not None:
+                    self._take_error(message, error)
+                    return self._end(messages[:count], was_behind=was_behind)
+                self.in_hand = message
+                execute(message.value(), message.key(), message.timestamp()[1], headers)
+                count += 1
+            if count < len(messages) and time.monotonic() > until:
+                self._must_read_again = True
+                break
+        return self._end(messages[:count], was_behind=was_behind)
+
+    def _room(self) -> int:
+        return min(BATCH, max(1, self.size.records - self.handled))
 
     def _await_last_transaction(self) -> None:
         if self._context.exactly_once:
-            left = self._context.checkpoint._created_at + BETWEEN_TRANSACTIONS - time.monotonic()
-            time.sleep(max(left, 0))
+            time.sleep(max(0.0, self._begun + BETWEEN_TRANSACTIONS - time.monotonic()))
 
     def _wait_for_one(self) -> list[Message]:
-        """The next record; where none comes, what has been handled is due to be committed."""
-        checkpoint = self._context.checkpoint
-        message = self._consumer.poll(IDLE_WAIT if checkpoint.empty() else COMMIT_WHEN_IDLE)
+        """The next record; if none comes, what has been handled is due to be committed."""
+        message = self._consumer.poll(COMMIT_WHEN_IDLE if self.handled else IDLE_WAIT)
         if message is not None:
             return [message]
-        checkpoint._commit_every = 1
+        self.is_full = self.handled > 0
         return []
 
-    def _store_offsets(self, messages: list[Message]) -> None:
-        checkpoint = self._context.checkpoint
-        last = {message.partition(): message for message in messages}
-        for partition, message in last.items():
-            self._context.store_offset(message.topic(), partition, message.offset())
-        checkpoint._total_offsets_processed += len(messages) - len(last)
-        # While behind, nobody waits for the newest record: only the interval ends a checkpoint.
-        checkpoint._commit_every = 0 if len(messages) == BATCH else self._context.commit_every
+    def _take_error(self, message: Message, error: KafkaError) -> None:
+        """Remember a partition that has no record at its offset: where to read on is decided after the commit."""
+        if error.code() not in _OUT_OF_RANGE:
+            raise_for_msg_error(message)
+        self._out_of_range = str(message.topic()), int(message.partition())
+        self._must_read_again = True
 
-    def _rewind(self, messages: list[Message]) -> None:
-        """Read on from the committed offsets: partitions moved while these records were taken, which may be old."""
-        first = {message.partition(): message.offset() for message in reversed(messages)}
-        positions: list[TopicPartition] = self._consumer.committed(self._consumer.assignment(), timeout=30)
-        for position in positions:
-            if position.error is not None:
-                raise KafkaException(position.error)
-            if position.offset < 0:  # nothing is committed yet
-                position.offset = first.get(position.partition, position.offset)
-        self._consumer.assign(positions)
+    def _end(self, messages: list[Message], *, was_behind: bool) -> int:
+        """Store the offsets, and say whether to commit now: with a backlog, nobody waits for the newest record."""
+        for partition, message in {message.partition(): message for message in messages}.items():
+            self._context.store_offset(message.topic(), partition, message.offset())
+            self._positions.handle(message.topic(), partition, message.offset() + 1)
+        self.handled += len(messages)
+        is_enough = not was_behind and self.handled >= self._commit_every
+        self.is_full = self._must_read_again or is_enough or self.handled >= self.size.records
+        return len(messages)
 
 
 class RecordInHand(MessageContext):
@@ -125,14 +170,3 @@ class RecordInHand(MessageContext):
     offset = property(lambda self: self._batches.in_hand.offset())
     size = property(lambda self: len(self._batches.in_hand))
     leader_epoch = property(lambda self: self._batches.in_hand.leader_epoch())
-
-
-class SingleRecord:
-    """The record in hand where Quix takes one at a time."""
-
-    def __init__(self, value: bytes | None) -> None:
-        context = message_context()
-        self.topic = lambda: context.topic
-        self.partition = lambda: context.partition
-        self.offset = lambda: context.offset
-        self.value = lambda: value

@@ -3,6 +3,7 @@
 import uuid
 
 from runtime.commits import POLL_WITHIN
+from runtime.producer_renewal import RETRY_BACKOFF
 from runtime.settings import Settings
 
 PRODUCER_QUEUE = 65_536  # KiB: bounds the memory that a slow broker takes
@@ -21,7 +22,11 @@ PRODUCER = {
     # Where the group's coordinator dies in the middle of a commit, librdkafka looks for its successor only once some
     # connection changes its state (issue 5511 of it): so one that idles is closed.
     "connections.max.idle.ms": 5_000,
+    "retry.backoff.ms": int(RETRY_BACKOFF * 1000),
 }
+FLUSH_WITHIN = 8.0
+"""Seconds that the broker has to take a transaction's records; the rest of COMMIT_WITHIN is for the commit itself."""
+
 COMMIT_WITHIN = 14.0
 """Seconds that a commit may take beyond COMMIT_INTERVAL; then the broker aborts the transaction.
 

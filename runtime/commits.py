@@ -36,8 +36,8 @@ _TICK = 0.5  # seconds
 Commit = Callable[..., list[TopicPartition] | None]
 
 
-def patient(commit: Commit) -> Commit:
-    """Make a consumer's `commit` one that is repeated while the coordinator is away; else it is what it was."""
+def retry_while_coordinator_moves(commit: Commit) -> Commit:
+    """Make a consumer's `commit` one that is repeated while the coordinator is away, and otherwise unchanged."""
 
     def commit_again(**arguments: object) -> list[TopicPartition] | None:
         deadline = time.monotonic() + COMMIT_AGAIN_WITHIN

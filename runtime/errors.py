@@ -4,6 +4,7 @@
     ├── Misconfigured   78   a setting is wrong; a topic is missing or unfit
     ├── Refused         77   credentials or permissions
     ├── Unavailable     69   no broker, or lost for too long
+    │   └── OutputTooSlow    the broker takes records too slowly
     ├── Failed          70   anything else that was foreseen
     │   └── Unexpected       what was not, shown with its stack trace
     └── Stopped          0   asked to stop before the work began
@@ -54,6 +55,10 @@ class Unavailable(PipelineError):
     """No broker answers, or none has for too long."""
 
     exit_code = 69
+
+
+class OutputTooSlow(Unavailable):
+    """The broker does not take the records of a transaction in time."""
 
 
 class Failed(PipelineError):

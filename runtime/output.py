@@ -1,14 +1,17 @@
-"""What is produced for one record: the map's result, tagged where it is malformed, and never too large."""
+"""What is produced for one record: the map's result, tagged if it is malformed, and nothing that the topic refuses."""
 
 from typing import Protocol
 
 from runtime.errors import Failed
+from runtime.timestamp_limits import TimestampLimits
 from runtime.totals import Totals
-from transforms import Malformed, too_large
+from transforms import Malformed, refused_timestamp, too_large
 
 Headers = list[tuple[str, bytes | None]]
 
 TAG = "malformed"
+TIME_OF_PRODUCING = 0
+"""A timestamp that the client replaces by the present time."""
 _BATCH_HEADER = 61  # bytes of a record batch (message format 2) before its first record
 _SPARE = 200  # more than the batch header and the fixed parts of a record take
 
@@ -30,23 +33,26 @@ class InputRecord(Protocol):
 
 
 class Output:
-    """Decides the value and the headers to produce."""
+    """Decides the value, the headers and the timestamp to produce."""
 
-    def __init__(self, topic: str, max_message_bytes: int, totals: Totals) -> None:
+    def __init__(self, topic: str, max_message_bytes: int, timestamps: TimestampLimits, totals: Totals) -> None:
         self._topic = topic
         self._limit = max_message_bytes
-        self._totals = totals
-        self.surely_fits = max_message_bytes - _SPARE
+        self.totals = totals
+        self.timestamps = timestamps
+        self.max_plain_bytes = max_message_bytes - _SPARE
         """Bytes of key and value together that fit for certain into a record without headers."""
 
-    def produced(
-        self, result: bytes | Malformed, key: bytes | None, headers: Headers | None, record: InputRecord
-    ) -> tuple[bytes | None, Headers]:
-        """Give the value and the headers to produce for what the map made of a record.
+    def build(
+        self, result: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None, record: InputRecord
+    ) -> tuple[bytes | None, int, Headers]:
+        """Give value, timestamp and headers to produce for what the map made of a record.
 
         Raises:
             Failed: the record is too large for the topic, and so is the stub in its place.
         """
+        if self.timestamps.refuses(timestamp):
+            result, timestamp = refused_timestamp(result, record.value(), timestamp), TIME_OF_PRODUCING
         kept = [header for header in headers or () if header[0] != TAG]
         value, tagged = self._tagged(result, kept)
         size = record_size(key, value, tagged)
@@ -58,8 +64,8 @@ class Output:
             value, tagged = self._tagged(result, kept)
             self._refuse_if_too_large(record_size(key, value, tagged), record)
         if isinstance(result, Malformed):
-            self._totals.count(result.reason, record.partition(), record.offset())
-        return value, tagged
+            self.totals.count(result.reason, record.partition(), record.offset())
+        return value, timestamp, tagged
 
     @staticmethod
     def _tagged(result: bytes | Malformed, kept: Headers) -> tuple[bytes | None, Headers]:
@@ -70,9 +76,8 @@ class Output:
     def _refuse_if_too_large(self, size: int, record: InputRecord) -> None:
         if size > self._limit:
             raise Failed(
-                f"the record at offset {record.offset()} of partition {record.partition()} of {record.topic()!r} is "
-                f"too large, and even a stub in its place takes {size} bytes: give {self._topic!r} a larger "
-                f"max.message.bytes than {self._limit}"
+                f"the record {record.topic()}[{record.partition()}]@{record.offset()} is too large, and even a stub in "
+                f"its place takes {size} bytes: give {self._topic} a larger max.message.bytes than {self._limit}"
             )
 
 

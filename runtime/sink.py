@@ -1,6 +1,7 @@
 """The end of the dataframe: produces what the map made of the record in hand, to its own partition."""
 
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -9,7 +10,8 @@ from quixstreams.core.stream.functions import UpdateWithMetadataFunction
 from quixstreams.internal_producer import InternalProducer
 
 from runtime.batching import Batches
-from runtime.errors import Misconfigured, Unavailable
+from runtime.clients import FLUSH_WITHIN
+from runtime.errors import Misconfigured, OutputTooSlow
 from runtime.output import Headers, Output
 from transforms import Malformed
 
@@ -17,7 +19,7 @@ METADATA_WAIT = 10.0
 """Seconds in which the output topic may gain a partition that the input topic has gained."""
 
 ROOM_WAIT = 60.0
-"""Seconds in which the broker must take a record where the producer's queue is full."""
+"""Seconds in which the broker must take a record if the producer's queue is full; in a transaction FLUSH_WITHIN."""
 
 
 class Sink(UpdateWithMetadataFunction):
@@ -29,28 +31,35 @@ class Sink(UpdateWithMetadataFunction):
         self._output = output
         self._batches = batches
         self._quix: InternalProducer
-        self._producer: Producer
+        self.producer: Producer
+        self._produce: Callable[..., None]
 
     def connect(self, quix: InternalProducer, producer: Producer) -> None:
-        """Say by which producer, and whose errors to heed; before the dataframe is composed."""
+        """Say by which producer, and whose errors to raise; before the dataframe is composed, and for each new one."""
         self._quix = quix
-        self._producer = producer
+        self.producer = producer
+        self._produce = producer.produce
 
     def get_executor(self, *child_executors: VoidExecutor) -> VoidExecutor:
         """Give the function that does it, as Quix asks of each step; one without detours, as every record takes it."""
         topic, output, batches = self._topic, self._output, self._batches
-        produce, surely_fits = self._producer.produce, self._output.surely_fits
+        max_plain_bytes, timestamps = output.max_plain_bytes, output.timestamps
         child_executor = self._resolve_branching(*child_executors)
 
         def send(value: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None) -> None:
             record = batches.in_hand
             produced: bytes | None
-            if headers or isinstance(value, Malformed) or len(value) + (len(key) if key else 0) > surely_fits:
-                produced, headers = output.produced(value, key, headers, record)
+            if (
+                headers
+                or isinstance(value, Malformed)
+                or len(value) + (len(key) if key else 0) > max_plain_bytes
+                or not timestamps.oldest <= timestamp <= timestamps.newest
+            ):
+                produced, timestamp, headers = output.build(value, key, timestamp, headers, record)
             else:
                 produced = value
             try:
-                produce(topic, produced, key, record.partition(), None, None, timestamp, headers)
+                self._produce(topic, produced, key, record.partition(), None, None, timestamp, headers)
             except (BufferError, KafkaException) as error:
                 self._produce_later(error, topic, produced, key, record.partition(), None, None, timestamp, headers)
             child_executor(value, key, timestamp, headers)
@@ -60,15 +69,16 @@ class Sink(UpdateWithMetadataFunction):
     def _produce_later(self, error: Exception, *record: Any) -> None:  # noqa: ANN401  (what produce takes)
         """Produce once there is room in the queue, or once the output topic has the partition."""
         since = time.monotonic()
-        while time.monotonic() < since + (METADATA_WAIT if isinstance(error, KafkaException) else ROOM_WAIT):
+        room_wait = FLUSH_WITHIN if self._quix._producer.transactional else ROOM_WAIT
+        while time.monotonic() < since + (METADATA_WAIT if isinstance(error, KafkaException) else room_wait):
             if isinstance(error, KafkaException):
                 if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
                     self._raise_cause(error)
-                self._producer.list_topics(self._topic, timeout=METADATA_WAIT)
-            self._producer.poll(0.1)
+                self.producer.list_topics(self._topic, timeout=METADATA_WAIT)
+            self.producer.poll(0.1)
             self._quix._raise_for_error()
             try:
-                self._producer.produce(*record)
+                self.producer.produce(*record)
             except (BufferError, KafkaException) as again:
                 since = since if type(again) is type(error) else time.monotonic()
                 error = again
@@ -79,14 +89,14 @@ class Sink(UpdateWithMetadataFunction):
                 f"the input topic has a partition {record[3]} that the output topic {self._topic!r} lacks: "
                 "add partitions to the output topic until it has as many"
             )
-        raise Unavailable(f"the broker took no record for {ROOM_WAIT:.0f} s")
+        raise OutputTooSlow(f"the broker took no record for {room_wait:.0f} s")
 
     def _raise_cause(self, error: KafkaException) -> NoReturn:
         """Raise what made the producer refuse all further records: it tells only that it does."""
-        self._producer.poll(0)
+        self.producer.poll(0)
         self._quix._raise_for_error()
         if self._quix._producer.transactional:
-            self._producer.begin_transaction()  # refused as well, and with what is wrong with the open one
+            self.producer.begin_transaction()  # refused as well, and with what is wrong with the open one
         raise error
 
 

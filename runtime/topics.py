@@ -17,6 +17,7 @@ from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unava
 from runtime.handshake import examine
 from runtime.settings import Settings
 from runtime.stopping import stop_request
+from runtime.topic_ids import NO_ID
 
 ANSWER_WITHIN = 25.0
 """Seconds that a broker has to answer at start; with the imports, no broker is reported within 35 s."""
@@ -32,11 +33,12 @@ _PLAIN: Any = dict.fromkeys(("key_deserializer", "value_deserializer", "key_seri
 
 @dataclass(frozen=True)
 class TopicFacts:
-    """What the broker says of a topic: its number of partitions and its settings."""
+    """What the broker says of a topic: its number of partitions, its settings and its id."""
 
     name: str
     partitions: int
     config: Mapping[str, str]
+    topic_id: str = NO_ID
 
     @property
     def max_message_bytes(self) -> int:
@@ -54,7 +56,7 @@ class Broker:
         self._trouble: KafkaError | None = None
         config = connection.as_librdkafka_dict() | {"error_cb": self._on_error, "log_level": 0}
         try:
-            self._admin = AdminClient(config)
+            self.admin = AdminClient(config)
         except KafkaException as error:
             raise Misconfigured(f"the BROKER_* settings don't fit together: {_by_our_names(error.args[0])}") from error
 
@@ -84,7 +86,7 @@ class Broker:
             Refused: they may not see one, be it there or not.
             KafkaException: the broker does not answer any more.
         """
-        answers = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_WITHIN)
+        answers = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_WITHIN)
         for name, answer in answers.items():
             error = answer.exception()
             code = error.args[0].code() if isinstance(error, KafkaException) else None
@@ -95,23 +97,25 @@ class Broker:
 
     def topics(self) -> set[str]:
         """The names of all topics that these credentials may see."""
-        return set(self._admin.list_topics(timeout=ANSWER_WITHIN).topics)
+        return set(self.admin.list_topics(timeout=ANSWER_WITHIN).topics)
 
     def facts(self, *names: str) -> list[TopicFacts]:
         """Ask for these topics' partitions and settings; they exist."""
-        listed = self._admin.list_topics(timeout=ANSWER_WITHIN).topics
+        listed = self.admin.list_topics(timeout=ANSWER_WITHIN).topics
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-        answers = self._admin.describe_configs(resources, request_timeout=ANSWER_WITHIN)
+        answers = self.admin.describe_configs(resources, request_timeout=ANSWER_WITHIN)
         configs = {
             resource.name: {entry.name: entry.value for entry in answer.result().values()}
             for resource, answer in answers.items()
         }
-        return [TopicFacts(name, len(listed[name].partitions), configs[name]) for name in names]
+        described = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_WITHIN)
+        ids = {name: str(answer.result().topic_id) for name, answer in described.items()}
+        return [TopicFacts(name, len(listed[name].partitions), configs[name], ids[name]) for name in names]
 
     def _answers(self) -> bool:
-        self._admin.poll(0)
+        self.admin.poll(0)
         try:
-            self._admin.list_topics(timeout=1.0)
+            self.admin.list_topics(timeout=1.0)
         except KafkaException as error:
             self._trouble = self._trouble or error.args[0]
             return False
@@ -153,6 +157,12 @@ class OpenTopics:
     target: Topic
     source_facts: TopicFacts
     target_facts: TopicFacts
+    admin: AdminClient
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The topics' ids, by their names."""
+        return {facts.name: facts.topic_id for facts in (self.source_facts, self.target_facts)}
 
 
 def open_topics(app: Application, settings: Settings) -> OpenTopics:
@@ -176,7 +186,7 @@ def open_topics(app: Application, settings: Settings) -> OpenTopics:
     target = app.topic(settings.output, config=TopicConfig(found.partitions, default, like_source), **_PLAIN)
     wanted = _facts(broker, target, cloud=app.is_quix_app)
     check(found, wanted)
-    return OpenTopics(source, target, found, wanted)
+    return OpenTopics(source, target, found, wanted, broker.admin)
 
 
 def _facts(broker: Broker, topic: Topic, *, cloud: bool) -> TopicFacts:

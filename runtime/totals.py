@@ -26,15 +26,30 @@ class Totals:
     """Counts records, and warns of each reason at most every WARN_EVERY seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.records = 0
-        self.by_reason: Counter[Reason] = Counter()
+        self.committed = 0
+        """Records whose output is committed; at-least-once: acknowledged."""
+        self.uncommitted = 0
+        """Records taken since."""
+        self._by_reason: Counter[Reason] = Counter()
+        self._uncommitted_by_reason: Counter[Reason] = Counter()
         self._clock = clock
         self._pending: dict[Reason, _Pending] = {}
         self._warned: dict[Reason, float] = {}
 
+    def commit(self) -> None:
+        """Count all that has been taken as committed."""
+        self.committed += self.uncommitted
+        self._by_reason += self._uncommitted_by_reason
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what has been taken since the last commit: it is given up, and will be taken again."""
+        self.uncommitted = 0
+        self._uncommitted_by_reason.clear()
+
     def count(self, reason: Reason, partition: int, offset: int) -> None:
         """Count one malformed record."""
-        self.by_reason[reason] += 1
+        self._uncommitted_by_reason[reason] += 1
         pending = self._pending.get(reason)
         if pending is None:
             self._pending[reason] = _Pending(1, partition, offset)
@@ -59,8 +74,7 @@ class Totals:
                 )
 
     def __str__(self) -> str:
-        malformed = self.by_reason.total()
-        by_reason = ", ".join(f"{reason} {count}" for reason, count in self.by_reason.most_common())
-        return f"{self.records} in, {self.records} out, {malformed} malformed" + (
-            f" ({by_reason})" if malformed else ""
-        )
+        found = self._by_reason + self._uncommitted_by_reason
+        by_reason = ", ".join(f"{reason} {count}" for reason, count in found.most_common())
+        records = f"{self.committed + self.uncommitted} in, {self.committed} out, {found.total()} malformed"
+        return f"{records} ({by_reason})" if found else records

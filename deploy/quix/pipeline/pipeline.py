@@ -26,13 +26,13 @@ from transforms import chain, upper_device_type
 TRANSFORMS = (upper_device_type,)
 
 
-def build(settings: Settings, *, batched: bool = True) -> Application:
+def build(settings: Settings) -> Application:
     """Put the pipeline together, without running it.
 
     Raises:
         PipelineError: there is no broker, or a topic is missing or unfit.
     """
-    app = Application(settings, batched=batched)
+    app = Application(settings)
     source, target = app.open_topics()
     frame = app.dataframe(source)
     frame = frame.apply(chain(*TRANSFORMS))

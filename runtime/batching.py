@@ -95,7 +95,7 @@ class Batches:
         messages: list[Message] = self._consumer.consume(self._room(), 0) or self._wait_for_one()
         if messages and self.rebalanced:
             for message in messages:
-                if message.error() is not None:
+                if (error := message.error()) is not None and error.code() not in _OUT_OF_RANGE:
                     raise_for_msg_error(message)
             self._positions.read_again()  # these may be of before
             return []

@@ -1,0 +1,40 @@
+"""The pipeline's application with stock Quix's loop, one record at a time: what the batches are compared with."""
+
+import quixstreams
+from quixstreams.context import message_context
+from quixstreams.dataframe import StreamingDataFrame
+from quixstreams.models import Topic
+
+from runtime.application import Application
+from runtime.settings import Settings
+
+
+class SingleRecords(Application):
+    """Takes records as Quix does; sink and commits are those of the pipeline."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Let Quix count the records of a checkpoint: it is here one for each."""
+        super().__init__(settings)
+        self._processing_context.commit_every = settings.commit_every
+
+    def dataframe(self, topic: Topic | None = None, source: object = None) -> StreamingDataFrame:
+        """Quix's own, which first tells the sink the record."""
+        return super().dataframe(topic, source).update(self._remember)
+
+    def _process_message(self, dataframe_composed: dict[str, object]) -> None:
+        quixstreams.Application._process_message(self, dataframe_composed)
+
+    def _remember(self, value: bytes | None) -> None:
+        self._batches.in_hand = _SingleRecord(value)
+        self.totals.uncommitted += 1
+
+
+class _SingleRecord:
+    """The present record, as Quix's `message_context()` tells it."""
+
+    def __init__(self, value: bytes | None) -> None:
+        context = message_context()
+        self.topic = lambda: context.topic
+        self.partition = lambda: context.partition
+        self.offset = lambda: context.offset
+        self.value = lambda: value

@@ -81,7 +81,9 @@ class ProducerRenewal:
 
     def begin_transaction(self) -> None:
         """Begin a transaction, of a new producer if the present one is outdated."""
-        if self._is_outdated and not stop_request.requested:
+        if self._is_outdated:
+            if stop_request.requested:  # no record follows
+                return
             self.start()
         self._begin()
 

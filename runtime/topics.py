@@ -108,9 +108,12 @@ class Broker:
             resource.name: {entry.name: entry.value for entry in answer.result().values()}
             for resource, answer in answers.items()
         }
-        described = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=ANSWER_WITHIN)
-        ids = {name: str(answer.result().topic_id) for name, answer in described.items()}
-        return [TopicFacts(name, len(listed[name].partitions), configs[name], ids[name]) for name in names]
+        return [TopicFacts(name, len(listed[name].partitions), configs[name], self.topic_id(name)) for name in names]
+
+    def topic_id(self, name: str) -> str:
+        """Ask for a topic's id; it exists."""
+        (answer,) = self.admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_WITHIN).values()
+        return str(answer.result().topic_id)
 
     def _answers(self) -> bool:
         self.admin.poll(0)
@@ -204,15 +207,17 @@ def _facts(broker: Broker, topic: Topic, *, cloud: bool) -> TopicFacts:
     )
     known = topic.broker_config
     config = {name: str(value) for name, value in known.extra_config.items()} | {"max.message.bytes": _USUAL_LIMIT}
-    return TopicFacts(topic.name, known.num_partitions or 1, config)
+    return TopicFacts(topic.name, known.num_partitions or 1, config, broker.topic_id(topic.name))
 
 
 def check(source: TopicFacts, target: TopicFacts) -> None:
     """Refuse an output topic that would lose records, and warn of what a reader would not expect.
 
     Raises:
-        Misconfigured: the output topic is compacted, or has fewer partitions than the input topic.
+        Misconfigured: the output topic is the input topic, is compacted, or has fewer partitions than the input topic.
     """
+    if source.name == target.name:
+        raise Misconfigured(f"input and output are the same topic, {target.name!r}: give `output` another name")
     if "compact" in target.config.get("cleanup.policy", ""):
         raise Misconfigured(
             f"the output topic {target.name!r} is compacted (cleanup.policy={target.config['cleanup.policy']}): "

@@ -115,6 +115,12 @@ class IdCheck:
         self.counts.lost = lost
         return self.counts
 
+    def forget_before(self, numbers: Mapping[int, int]) -> None:
+        """Take no record before these numbers for lost, by partition: the input that held them was deleted."""
+        for partition, first in numbers.items():
+            state = self._partitions[partition]
+            state.passed_over = {number for number in state.passed_over if number >= first}
+
     def waiting_for(self, sent: Mapping[int, int]) -> int:
         """How many of the records sent lie behind the last one that came."""
         return sum(max(0, total - self._partitions[partition].next) for partition, total in sent.items())

@@ -32,6 +32,8 @@ class Weather(NamedTuple):
 
 FAIR = Weather()
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 class Proxy:
     """Listens on a free port and connects to `port`; leaving the `with` block ends it."""
@@ -42,6 +44,7 @@ class Proxy:
         self._port = port
         self._random = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -52,7 +55,7 @@ class Proxy:
     def __enter__(self) -> Self:
         self._thread.start()
         begin = asyncio.start_server(self._connected, HOST, self._listen)
-        asyncio.run_coroutine_threadsafe(begin, self._loop).result(5)
+        self._server = asyncio.run_coroutine_threadsafe(begin, self._loop).result(5)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,8 +73,12 @@ class Proxy:
             writer.close()
             return
         self._writers |= {writer, onward[1]}
-        await asyncio.gather(self._pass(reader, onward[1]), self._pass(onward[0], writer))
+        await self._relay((reader, writer), onward)
         self._writers -= {writer, onward[1]}
+
+    async def _relay(self, client: Streams, broker: Streams) -> None:
+        """Pass on what both say, until both connections are closed."""
+        await asyncio.gather(self._pass(client[0], broker[1]), self._pass(broker[0], client[1]))
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what comes, in order, each chunk as late as the weather has it."""
@@ -113,6 +120,7 @@ class Proxy:
             writer.transport.abort()
 
     async def _end(self) -> None:
+        self._server.close()
         await self._reset()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from faults.plan import Plan
 from faults.report import Report
-from faults.rows import brokers, changes, hostile, kills, network, pauses, soak, stops
+from faults.rows import brokers, changes, hostile, kills, late, network, pauses, recreated, soak, stops
 from tools.kafka_node import QUICK_START, STEADY
 
 
@@ -42,4 +42,7 @@ ROWS = {
     "10": Row("soak: memory, files and threads stay flat", 0, 20_000, soak.soak),
     "11": Row("broker frozen (SIGSTOP) with a backlog", 20, 0, pauses.broker),
     "12": Row("partitions added, input deleted, disk full, clock stepped by 1 h", 3, 500, changes.changes, every=0.1),
+    "13": Row("late requests of an earlier transaction", 50, 400, late.named, every=0.1),
+    "13b": Row("the same without an INSTANCE_ID", 50, 400, late.nameless, every=0.1),
+    "19": Row("input deleted and created again", 20, 500, recreated.recreated, every=0.1),
 }

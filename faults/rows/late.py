@@ -1,0 +1,81 @@
+"""Row 13: requests of a transaction that reach the broker while the next transaction is open."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from faults.late import Attack, LateProxy, Phase
+from faults.plan import Plan
+from faults.report import Goal, Report
+from faults.trial import NAMED, NAMELESS, PATIENCE, Trial
+from faults.wire import ADD_PARTITIONS, NAMES, PRODUCE, TXN_OFFSET_COMMIT
+from tools.kafka_node import HOST, choose_ports
+
+_MOMENTS = (ADD_PARTITIONS, PRODUCE, TXN_OFFSET_COMMIT)
+"""A late request is delivered after the next transaction has had one of these answered."""
+_TRIES = 3  # of one attack: a worker that exits meanwhile ends it
+_DELIVERED_WITHIN = 60.0  # seconds
+_PAUSES = (0.3, 1.5)  # seconds
+
+
+def named(plan: Plan) -> Report:
+    """Row 13: a worker with an INSTANCE_ID, whose transactional id stays the same when it starts again."""
+    return _late_requests(plan, "13", NAMED)
+
+
+def nameless(plan: Plan) -> Report:
+    """Row 13b: a worker without an INSTANCE_ID."""
+    return _late_requests(plan, "13b", NAMELESS)
+
+
+def _late_requests(plan: Plan, row: str, names: Mapping[str, str]) -> Report:
+    ports = choose_ports(None)  # one for the worker's own listener, one for the proxy in front of it
+    detour = (ports.internal, ports.clients)
+    plan = replace(plan, settings={"Quix__Broker__Address": f"{HOST}:{ports.clients}", **names, **plan.settings})
+    with LateProxy(ports.clients, ports.internal, plan.seed) as proxy, Trial(plan, detour=detour) as trial:
+        trial.crew.start()
+        trial.load()
+        trial.follow()
+        for number in range(plan.count):
+            kind = list(NAMES)[number % len(NAMES)]
+            # What a late TxnOffsetCommit has done shows only when a worker starts at the committed offset.
+            attack = Attack(kind, trial.random.choice(_MOMENTS), stop_after_commit=kind == TXN_OFFSET_COMMIT)
+            _attack(trial, proxy, attack)
+            trial.say(f"{number + 1}/{plan.count} attacks")
+        report = trial.report(row, "late requests of an earlier transaction")
+    _add_figures(report, proxy)
+    report.goals.append(Goal("late requests not delivered", plan.count - len(proxy.delivered), 0))
+    return report
+
+
+def _attack(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
+    """Attack until the late request has been delivered."""
+    before = len(proxy.delivered)
+    for _ in range(_TRIES):
+        trial.flows()
+        trial.wait(trial.random.uniform(*_PAUSES) * trial.plan.pace)
+        _try(trial, proxy, attack)
+        if len(proxy.delivered) > before:
+            return
+
+
+def _try(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
+    """Attack once; the worker's own exit ends it."""
+    assert trial.until(trial.crew.living, PATIENCE), "no worker came up"
+    (worker,) = trial.crew.living()
+    proxy.arm(attack)
+    trial.fault(f"late {NAMES[attack.kind]}")
+    ended = {Phase.IDLE, Phase.COMMITTED}
+    trial.until(lambda: proxy.phase in ended or not worker.running, _DELIVERED_WITHIN)
+    if proxy.phase is Phase.COMMITTED:
+        worker.kill()
+        trial.reader.mark()
+        trial.crew.start()
+    proxy.end()
+
+
+def _add_figures(report: Report, proxy: LateProxy) -> None:
+    """Add what the broker answered to the late requests, by kind: it shows what makes them harmless."""
+    found = Counter(f"late {NAMES[late.attack.kind]} answered with {late.error}" for late in proxy.delivered)
+    renewed = Counter(f"late {NAMES[late.attack.kind]} after a new epoch" for late in proxy.delivered if late.new_epoch)
+    report.figures |= dict(sorted((found + renewed).items()))

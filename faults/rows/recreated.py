@@ -1,0 +1,100 @@
+"""Row 19: the input topic is deleted and created again under load."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import NewTopic
+
+from faults.plan import Plan
+from faults.records import TRACED, record
+from faults.report import Goal, Report
+from faults.trial import PATIENCE, SOURCE, Trial
+
+_WORKERS = 2
+_GAPS = (0.3, 5.0)
+"""Seconds from the deletion to the creation."""
+_SHARES = (0.3, 1.0, 3.0)
+"""The new topic's first records, over those of the deleted one."""
+_LEAST, _BURST = 500, 2000  # records of a partition at first; of all, right before the deletion
+_PRODUCER = {"enable.idempotence": True, "queue.buffering.max.messages": 1_000_000, "log_level": 0}
+_MISCONFIGURED = 78
+_RECREATED = "deleted and created again"
+_NOTICED_WITHIN = 60.0  # seconds
+
+
+def recreated(plan: Plan) -> Report:
+    """Row 19; the numbers of the records go on in the new topic, so that each has been sent once only."""
+    late = 0
+    with Trial(replace(plan, audit=False)) as trial:  # tools.verify needs the input that was deleted
+        trial.crew.start(_WORKERS)
+        first = dict.fromkeys(trial.partitions, 0)
+        trial.sent = _fill(trial, dict.fromkeys(trial.partitions, _LEAST))
+        for number in range(plan.count):
+            trial.load()
+            trial.flows()
+            trial.wait(trial.random.uniform(1.0, 4.0) * plan.pace)
+            gap, share = _GAPS[number % len(_GAPS)], _SHARES[number % len(_SHARES)]
+            first, noticed = _recreate(trial, first, gap, share)
+            late += not noticed
+            trial.say(f"{number + 1}/{plan.count} times, {trial.crew.reasons[-1:]}")
+        report = trial.report("19", "input deleted and created again", ends={_MISCONFIGURED})
+        told = [SOURCE in reason and "delet" in reason for reason in trial.crew.reasons]
+        full = sum(_RECREATED in reason for reason in trial.crew.reasons)
+    report.notes.append("without tools.verify: the deleted topic is not there to compare with")
+    report.figures[f"exits that say '{_RECREATED}'"] = full
+    report.goals.append(Goal("workers that did not end within 60 s", late, 0))
+    report.goals.append(Goal("exits that do not name the topic and its deletion", told.count(False), 0))
+    return report
+
+
+def _recreate(trial: Trial, first: Mapping[int, int], gap: float, share: float) -> tuple[dict[int, int], bool]:
+    """Do it once; the new topic's first numbers, and whether each worker that ran has ended."""
+    before = trial.crew.workers.copy()
+    trial.end_load()
+    trial.load(count=_BURST, rate=0)
+    trial.end_load()
+    trial.admin.delete_topics([SOURCE])[SOURCE].result(30)
+    trial.fault(f"input created again {gap:g} s after its deletion")
+    trial.wait(gap)
+    _create(trial)
+    begin = trial.sent.copy()
+    trial.sent = _fill(trial, {n: max(1, int((begin[n] - first[n]) * share)) for n in trial.partitions})
+    trial.load()
+    noticed = trial.until(lambda: not any(worker.running for worker in before), _NOTICED_WITHIN)
+    trial.end_load()
+    assert trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), PATIENCE), "no output of the new topic"
+    trial.reader.check.forget_before(begin)
+    return begin, noticed
+
+
+def _create(trial: Trial) -> None:
+    """Create the input as soon as Kafka has removed the deleted one."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            trial.admin.create_topics([NewTopic(SOURCE, len(trial.partitions), -1)])[SOURCE].result(30)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            trial.wait(0.05)
+        else:
+            return
+
+
+def _fill(trial: Trial, counts: Mapping[int, int]) -> dict[int, int]:
+    """Send so many records to each partition as fast as possible; the numbers after the last ones."""
+    producer = Producer({**_PRODUCER, "bootstrap.servers": trial.cluster.address})
+    sent = {partition: trial.sent.get(partition, 0) for partition in counts}
+    for partition, count in counts.items():
+        for number in range(sent[partition], sent[partition] + count):
+            login = record(trial.plan.seed, partition, number)
+            headers: list[tuple[str, str | bytes | None]] = (
+                [("trace", b"%d" % partition)] if number % TRACED == 0 else []
+            )
+            producer.produce(SOURCE, login.value, login.key, partition, headers=headers)
+        sent[partition] += count
+        producer.poll(0)
+    assert producer.flush(PATIENCE) == 0, "the new topic takes no records"
+    return sent

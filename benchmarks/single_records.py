@@ -1,5 +1,7 @@
 """The pipeline's application with stock Quix's loop, one record at a time: what the batches are compared with."""
 
+from collections.abc import Callable
+
 import quixstreams
 from quixstreams.context import message_context
 from quixstreams.dataframe import StreamingDataFrame
@@ -21,8 +23,8 @@ class SingleRecords(Application):
         """Quix's own, which first tells the sink the record."""
         return super().dataframe(topic, source).update(self._remember)
 
-    def _process_message(self, dataframe_composed: dict[str, object]) -> None:
-        quixstreams.Application._process_message(self, dataframe_composed)
+    def _process_message(self, dataframe_composed: dict[str, Callable[..., None]]) -> None:
+        quixstreams.Application._process_message(self, dataframe_composed)  # type: ignore[no-untyped-call]  # noqa: SLF001
 
     def _remember(self, value: bytes | None) -> None:
         self._batches.in_hand = _SingleRecord(value)

@@ -100,7 +100,7 @@ class Checkpoints:
         logger.warning("{}: doing the last {} records again, {}", error, handled, now)
         self._renewal.discard()
         self._totals.discard()
-        self._context.init_checkpoint()
+        self._context.init_checkpoint()  # type: ignore[no-untyped-call]
         self._batches.begin(again=True)
 
     def _deliver(self) -> None:

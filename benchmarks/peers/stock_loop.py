@@ -2,7 +2,8 @@
 
 import sys
 
-from pipeline import build
+import pipeline
+from benchmarks.single_records import SingleRecords
 from runtime.settings import Settings
 from runtime.stopping import stop_request
 
@@ -20,7 +21,8 @@ def main(address: str, source: str, target: str, group: str, guarantee: str) -> 
             "COMMIT_EVERY": 1_000_000,  # this loop would commit after each ten, and that is not what is compared
         }
     )
-    build(settings, batched=False).run()
+    pipeline.Application = SingleRecords  # type: ignore[misc]
+    pipeline.build(settings).run()
 
 
 if __name__ == "__main__":

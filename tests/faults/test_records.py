@@ -7,7 +7,8 @@ import pytest
 
 from faults.hostile import LIMIT, hostile, judge
 from faults.records import TRACED, Sent, is_right, number_of, record
-from runtime.output import Output
+from runtime.output import TIME_OF_PRODUCING, Output
+from runtime.timestamp_limits import TimestampLimits
 from runtime.totals import Totals
 from transforms import Malformed, upper_device_type
 
@@ -70,7 +71,8 @@ def produced(sent: Sent, limit: int) -> tuple[bytes | None, bytes | None]:
     """What the pipeline produces for a record where the output topic has this limit: value and tag."""
     record = InHand(sent)
     headers: list[tuple[str, bytes | None]] = [("trace", b"0")] if record.offset() % TRACED == 0 else []
-    value, tagged = Output("out", limit, Totals()).produced(upper_device_type(sent.value), sent.key, headers, record)
+    output = Output("out", limit, TimestampLimits({}), Totals())
+    value, _, tagged = output.build(upper_device_type(sent.value), sent.key, TIME_OF_PRODUCING, headers, record)
     return value, dict(tagged).get("malformed")
 
 

@@ -17,7 +17,6 @@ import resource
 import signal
 import sys
 import time
-from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from confluent_kafka import Message
 from quixstreams import message_context
 
 import pipeline
+from benchmarks.single_records import SingleRecords
 from runtime import application, batching, clients
 from transforms import Malformed, upper_device_type
 
@@ -69,12 +69,12 @@ def failing(value: bytes | None) -> bytes | Malformed:
 class TracedBatches(batching.Batches):
     """Batches that leave a trace."""
 
-    def handle(self, messages: list[Message], execute: batching.Execute) -> None:
+    def handle(self, messages: list[Message], execute: batching.Execute) -> int:
         """Write down how many there are, first."""
         assert TRACE_BATCHES is not None
         with Path(TRACE_BATCHES).open("a") as file:
             file.write(f"{len(messages)}\n")
-        super().handle(messages, execute)
+        return super().handle(messages, execute)
 
 
 def peak_memory() -> int:
@@ -89,7 +89,8 @@ def peak_memory() -> int:
 def main() -> int:
     """Run the pipeline so changed."""
     pipeline.TRANSFORMS = ({"login": login, "context": context, "failing": failing}[os.environ.get("MAP", "login")],)
-    pipeline.build = partial(pipeline.build, batched=os.environ.get("LOOP", "batches") != "stock")
+    if os.environ.get("LOOP") == "stock":
+        pipeline.Application = SingleRecords  # type: ignore[misc]
     batching.BATCH = int(os.environ.get("BATCH", batching.BATCH))
     batching.COMMIT_WHEN_IDLE = float(os.environ.get("COMMIT_WHEN_IDLE", batching.COMMIT_WHEN_IDLE))
     if session_timeout := os.environ.get("SESSION_TIMEOUT_MS"):

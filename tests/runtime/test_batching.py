@@ -1,33 +1,38 @@
 """Taking batches, with stand-ins for Quix's consumer and context; tests/parity has the same on a real Kafka."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 from quixstreams.kafka.exceptions import KafkaConsumerException
 
-from runtime.batching import BATCH, BETWEEN_TRANSACTIONS, COMMIT_WHEN_IDLE, IDLE_WAIT, Batches
+from runtime import batching
+from runtime.batching import BETWEEN_TRANSACTIONS, COMMIT_WHEN_IDLE, IDLE_WAIT, Batches
+from runtime.positions import Positions
+from runtime.topic_ids import TopicIds
+from runtime.transaction_size import FIRST
 
 
 class FakeMessage:
-    """A record as confluent-kafka gives it."""
+    """A record as confluent-kafka gives it, or an error in the place of one."""
 
-    def __init__(self, partition: int, offset: int) -> None:
-        self.place = (partition, offset)
+    def __init__(self, partition: int, offset: int | None, error: int | None = None) -> None:
+        self._place = (partition, offset)
+        self._error = None if error is None else KafkaError(error)
 
     def error(self) -> KafkaError | None:
-        return None
+        return self._error
 
     def topic(self) -> str:
         return "in"
 
     def partition(self) -> int:
-        return self.place[0]
+        return self._place[0]
 
     def offset(self) -> int | None:
-        return self.place[1]
+        return self._place[1]
 
     def value(self) -> bytes:
         return b"{}"
@@ -42,29 +47,21 @@ class FakeMessage:
         return None
 
 
-class FakeFailure(FakeMessage):
-    """An error in the place of a record."""
-
-    def error(self) -> KafkaError:
-        return KafkaError(KafkaError._AUTO_OFFSET_RESET)
-
-    def offset(self) -> None:
-        return None
-
-
 class FakeConsumer:
-    """Gives one batch; partitions may move while it is taken."""
+    """Gives one batch, whose partitions are committed as far as `committed` says."""
 
-    def __init__(self, messages: list[FakeMessage], committed: dict[int, int]) -> None:
-        self.messages = messages
+    def __init__(self, messages: Sequence[FakeMessage], committed: dict[int, int]) -> None:
+        self.messages = list(messages)
         self.offsets = committed
         self.on_consume: Callable[[], None] = lambda: None
         self.assigned: dict[int, int] | None = None
         self.polled: list[float] = []
+        self.asked: list[int] = []
         self.next: FakeMessage | None = None
 
     def consume(self, number: int, timeout: float) -> list[FakeMessage]:
-        assert (number, timeout) == (BATCH, 0)
+        assert timeout == 0
+        self.asked.append(number)
         self.on_consume()
         return self.messages
 
@@ -72,164 +69,213 @@ class FakeConsumer:
         self.polled.append(timeout)
         return self.next
 
-    def assignment(self) -> list[TopicPartition]:
-        return [TopicPartition("in", partition) for partition in self.offsets]
-
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         assert timeout > 0
         return [TopicPartition("in", place.partition, self.offsets[place.partition]) for place in partitions]
+
+    def get_watermark_offsets(self, _place: TopicPartition, timeout: float) -> tuple[int, int]:
+        assert timeout > 0
+        return 100, 200
 
     def assign(self, partitions: list[TopicPartition]) -> None:
         self.assigned = {place.partition: place.offset for place in partitions}
 
 
-class FakeCheckpoint:
-    """Quix's count of a checkpoint's records, and after how many it ends."""
-
-    _total_offsets_processed = 0
-    _commit_every = 10
-    _created_at = 0.0
-
-    def empty(self) -> bool:
-        return not self._total_offsets_processed
-
-
 class FakeContext:
     """Quix's processing context."""
 
-    commit_every = 10
-    exactly_once = True
+    commit_interval = 1.0
 
-    def __init__(self) -> None:
-        self.checkpoint = FakeCheckpoint()
+    def __init__(self, *, exactly_once: bool = True) -> None:
+        self.exactly_once = exactly_once
         self.stored: dict[int, int] = {}
 
     def store_offset(self, topic: str, partition: int, offset: int) -> None:
         assert topic == "in"
         self.stored[partition] = offset
-        self.checkpoint._total_offsets_processed += 1
 
 
-def batches(consumer: FakeConsumer, context: FakeContext | None = None) -> Batches:
-    """What is tested."""
-    return Batches(cast("Any", consumer), cast("Any", context or FakeContext()))
+def begun(consumer: FakeConsumer, context: FakeContext | None = None, commit_every: int = 10) -> Batches:
+    """What is tested, with all partitions assigned and the first transaction begun."""
+    positions = Positions(cast("Any", consumer), "earliest")
+    positions.topic_ids = TopicIds(cast("Any", None), {}, str)
+    positions.assign([TopicPartition("in", partition) for partition in consumer.offsets])
+    batches = Batches(cast("Any", consumer), cast("Any", context or FakeContext()), positions, commit_every)
+    batches.begin()
+    return batches
+
+
+def handle(batches: Batches, messages: Sequence[FakeMessage], execute: Callable[..., None] = lambda *_: None) -> int:
+    """Handle these."""
+    return batches.handle(cast("Any", list(messages)), execute)
 
 
 MESSAGES = [FakeMessage(0, 5), FakeMessage(1, 7), FakeMessage(0, 6)]
-NONE = -1001  # what librdkafka gives for a partition without a committed offset
+COMMITTED = {0: 5, 1: 7}
+
+
+def records(count: int, offset: int = 0) -> list[FakeMessage]:
+    """So many records of partition 0."""
+    return [FakeMessage(0, offset + number) for number in range(count)]
 
 
 def test_plain() -> None:
-    """What has arrived is taken as it is while partitions stay."""
-    consumer = FakeConsumer(MESSAGES, {0: 5, 1: 7})
-    assert batches(consumer).take() == MESSAGES
+    """What has arrived is taken as it is, no more than a transaction may hold, while partitions stay."""
+    consumer = FakeConsumer(MESSAGES, COMMITTED)
+    assert begun(consumer).take() == MESSAGES
     assert consumer.assigned is None
+    assert consumer.asked == [FIRST]
+
+
+def test_rebalance_while_taking() -> None:
+    """If partitions move while records are taken, these are dropped and read again from what is committed."""
+    consumer = FakeConsumer(MESSAGES, {0: 3, 1: 7})
+    batches = begun(consumer)
+    consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
+    assert batches.take() == []
+    assert consumer.assigned == {0: 3, 1: 7}
 
 
 @pytest.mark.parametrize(
-    ("committed", "assigned"),
-    [
-        ({0: 5, 1: 7}, {0: 5, 1: 7}),
-        ({0: 3, 1: 7}, {0: 3, 1: 7}),  # older than what was taken: that is read again, and nothing is skipped
-        ({0: NONE, 1: 7}, {0: 5, 1: 7}),  # nothing is committed yet: from the first that was taken
-        ({1: 7}, {1: 7}),  # partition 0 has gone to another worker
-        ({1: 7, 2: NONE}, {1: 7, 2: NONE}),
-    ],
+    ("code", "raised"), [(KafkaError._AUTO_OFFSET_RESET, False), (KafkaError.TOPIC_AUTHORIZATION_FAILED, True)]
 )
-def test_rebalance_while_taking(committed: dict[int, int], assigned: dict[int, int]) -> None:
-    """Where partitions move while records are taken, these are dropped and read again from what is committed."""
-    consumer = FakeConsumer(MESSAGES, committed)
-    taking = batches(consumer)
-    consumer.on_consume = lambda: setattr(taking, "rebalanced", True)
-    assert taking.take() == []
-    assert consumer.assigned == assigned
-
-
-def test_rebalance_while_taking_an_error() -> None:
-    """An error in a record's place is not dropped with the records: librdkafka reports some only once."""
-    consumer = FakeConsumer([*MESSAGES, FakeFailure(2, 0)], {0: NONE, 2: NONE})
-    taking = batches(consumer)
-    consumer.on_consume = lambda: setattr(taking, "rebalanced", True)
-    with pytest.raises(KafkaConsumerException):
-        taking.take()
-    assert consumer.assigned is None
+def test_rebalance_while_taking_an_error(code: int, *, raised: bool) -> None:
+    """An error in a record's place is not dropped with the records, unless it comes again by itself."""
+    consumer = FakeConsumer([*MESSAGES, FakeMessage(1, None, code)], COMMITTED)
+    batches = begun(consumer)
+    consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
+    if raised:
+        with pytest.raises(KafkaConsumerException):
+            batches.take()
+    else:
+        assert batches.take() == []
+        assert consumer.assigned == COMMITTED
 
 
 def test_rebalance_without_records() -> None:
-    """Where partitions move and no record was taken, nothing is to be read again."""
+    """If partitions move and no record was taken, nothing is to be read again."""
     consumer = FakeConsumer([], {0: 5})
-    taking = batches(consumer)
-    consumer.on_consume = lambda: setattr(taking, "rebalanced", True)
-    assert taking.take() == []
+    batches = begun(consumer)
+    consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
+    assert batches.take() == []
     assert consumer.assigned is None
 
 
 def test_commits_when_idle() -> None:
-    """Where nothing more comes, what has been handled is due at once; where nothing was handled, nothing is."""
-    consumer, context = FakeConsumer([], {}), FakeContext()
-    taking = batches(consumer, context)
-    assert taking.take() == []
-    context.store_offset("in", 0, 5)
-    assert taking.take() == []
+    """If nothing more comes, what has been handled is due at once; if nothing was handled, nothing is."""
+    consumer = FakeConsumer([], COMMITTED)
+    batches = begun(consumer)
+    assert batches.take() == []
+    assert not batches.is_full
+    handle(batches, MESSAGES)
+    assert batches.take() == []
     assert consumer.polled == [IDLE_WAIT, COMMIT_WHEN_IDLE]
-    assert context.checkpoint._commit_every == 1
+    assert batches.is_full
 
 
 def test_no_commit_while_they_come() -> None:
     """A record that comes while we wait for one leaves COMMIT_EVERY in force."""
-    consumer, context = FakeConsumer([], {}), FakeContext()
-    consumer.next = MESSAGES[0]
-    context.store_offset("in", 0, 5)
-    assert batches(consumer, context).take() == [MESSAGES[0]]
-    assert context.checkpoint._commit_every == context.commit_every
+    consumer = FakeConsumer([], COMMITTED)
+    batches = begun(consumer)
+    handle(batches, MESSAGES)
+    consumer.next = FakeMessage(0, 7)
+    assert batches.take() == [consumer.next]
+    assert not batches.is_full
 
 
-@pytest.mark.parametrize(("exactly_once", "waits"), [(True, True), (False, False)])
-def test_between_transactions(monkeypatch: pytest.MonkeyPatch, exactly_once: bool, waits: bool) -> None:  # noqa: FBT001
-    """After a commit, records are left waiting until the broker has ended the transaction, where there is one."""
-    context = FakeContext()
-    context.exactly_once = exactly_once
-    context.checkpoint._created_at = time.monotonic()
+@pytest.mark.parametrize("exactly_once", [True, False])
+def test_between_transactions(monkeypatch: pytest.MonkeyPatch, *, exactly_once: bool) -> None:
+    """After a commit, records are left waiting until the broker has ended the transaction, if there is one."""
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    batches(FakeConsumer(MESSAGES, {}), context).take()
-    assert (sum(slept) > 0) == waits
-    assert sum(slept) <= BETWEEN_TRANSACTIONS
+    monkeypatch.setattr(batching, "BETWEEN_TRANSACTIONS", 1000 * BETWEEN_TRANSACTIONS)
+    begun(FakeConsumer(MESSAGES, COMMITTED), FakeContext(exactly_once=exactly_once)).take()
+    assert (sum(slept) > 0) == exactly_once
 
 
 def test_offsets_after_all() -> None:
     """Offsets are stored once the whole batch is handled, the last of each partition, and every record counts."""
     context = FakeContext()
     seen: list[Any] = []
-    handling = batches(FakeConsumer(MESSAGES, {}), context)
 
     def execute(*record: Any) -> None:
         assert not context.stored
         seen.append(record)
 
-    handling.handle(cast("Any", MESSAGES), execute)
+    assert handle(begun(FakeConsumer([], COMMITTED), context), MESSAGES, execute) == 3
     assert seen == [(b"{}", None, 5, None)] * 3
     assert context.stored == {0: 6, 1: 7}
-    assert context.checkpoint._total_offsets_processed == 3
 
 
 def test_failure_stores_nothing() -> None:
     """A record that fails leaves the whole batch's offsets unstored."""
     context = FakeContext()
-    handling = batches(FakeConsumer(MESSAGES, {}), context)
 
     def execute(*_record: object) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        handling.handle(cast("Any", MESSAGES), execute)
+        handle(begun(FakeConsumer([], COMMITTED), context), MESSAGES, execute)
     assert not context.stored
 
 
-@pytest.mark.parametrize(("count", "commit_every"), [(1, 10), (BATCH - 1, 10), (BATCH, 0)])
-def test_group_commit(count: int, commit_every: int) -> None:
-    """A full batch, which means a backlog, leaves the end of the checkpoint to the interval."""
-    context = FakeContext()
-    messages = [FakeMessage(0, offset) for offset in range(count)]
-    batches(FakeConsumer([], {}), context).handle(cast("Any", messages), lambda *_: None)
-    assert context.checkpoint._commit_every == commit_every
+@pytest.mark.parametrize(
+    ("count", "commit_every", "is_full"),
+    [(1, 10, False), (9, 10, False), (10, 10, True), (FIRST - 1, 10, True), (FIRST - 1, FIRST, False)],
+)
+def test_group_commit(count: int, commit_every: int, *, is_full: bool) -> None:
+    """A checkpoint ends after COMMIT_EVERY records."""
+    batches = begun(FakeConsumer([], COMMITTED), commit_every=commit_every)
+    handle(batches, records(count))
+    assert batches.is_full == is_full
+
+
+def test_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a backlog, a checkpoint ends when the transaction has as many records as it may, not after COMMIT_EVERY."""
+    monkeypatch.setattr(batching, "BATCH", FIRST // 5)
+    batches = begun(FakeConsumer([], COMMITTED))
+    for number in range(5):
+        assert not batches.is_full
+        handle(batches, records(FIRST // 5, number * FIRST))
+    assert batches.is_full
+
+
+def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a batch that takes too long, the rest is read again after the commit, and nothing of it is stored."""
+    monkeypatch.setattr(batching, "LONG_BATCH", 0.02)
+    consumer, context = FakeConsumer([], {0: 0, 1: 7}), FakeContext()
+    context.commit_interval = 0.01
+    batches = begun(consumer, context)
+    done = handle(batches, records(400), lambda *_: time.sleep(0.001))
+    assert 0 < done < 400
+    assert context.stored == {0: done - 1}
+    assert batches.is_full
+    batches.begin()
+    assert consumer.assigned == {0: done, 1: 7}
+
+
+def test_given_up() -> None:
+    """What was handled in a transaction that is given up is read again."""
+    consumer = FakeConsumer([], COMMITTED)
+    batches = begun(consumer)
+    handle(batches, MESSAGES)
+    batches.begin(again=True)
+    assert consumer.assigned == COMMITTED
+
+
+def test_out_of_range() -> None:
+    """If a partition has no record at its offset, what came before is committed, and then it goes on where one is."""
+    consumer, context = FakeConsumer([], COMMITTED), FakeContext()
+    batches = begun(consumer, context)
+    failure = FakeMessage(1, None, KafkaError._AUTO_OFFSET_RESET)
+    assert handle(batches, [MESSAGES[0], failure, MESSAGES[2]]) == 1
+    assert context.stored == {0: 5}
+    assert batches.is_full
+    batches.begin()
+    assert consumer.assigned == {0: 6, 1: 100}
+
+
+def test_consumer_error() -> None:
+    """Another error in a record's place stops the pipeline."""
+    with pytest.raises(KafkaConsumerException):
+        handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, None, KafkaError.TOPIC_AUTHORIZATION_FAILED)])

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from runtime import commits
-from runtime.commits import Watched, patient
+from runtime.commits import Watched, retry_while_coordinator_moves
 from tests.kafka import wait_until
 
 AWAY, REFUSED = KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION
@@ -49,7 +49,7 @@ def test_again(code: int, *, raised: bool) -> None:
     """What only means that the coordinator moves is tried again, with the same offsets, until it is done."""
     commit, calls = answers(code, code, None, raised=raised)
 
-    assert patient(commit)(offsets=[1], asynchronous=False) == [Place(None), Place(None)]
+    assert retry_while_coordinator_moves(commit)(offsets=[1], asynchronous=False) == [Place(None), Place(None)]
     assert calls == [{"offsets": [1], "asynchronous": False}] * 3
 
 
@@ -57,18 +57,18 @@ def test_refused() -> None:
     """What waiting does not mend is passed on at once, raised or in the answer."""
     commit, calls = answers(REFUSED, raised=True)
     with pytest.raises(KafkaException, match="generation"):
-        patient(commit)()
+        retry_while_coordinator_moves(commit)()
     assert len(calls) == 1
 
     commit, calls = answers(REFUSED, raised=False)
-    (_, place) = patient(commit)() or []
+    (_, place) = retry_while_coordinator_moves(commit)() or []
     assert place.error.code() == REFUSED
     assert len(calls) == 1
 
 
 def test_asynchronous() -> None:
     """A commit that gives no answer is done."""
-    assert patient(lambda **_: None)(asynchronous=True) is None
+    assert retry_while_coordinator_moves(lambda **_: None)(asynchronous=True) is None
 
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,11 +76,11 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commits, "COMMIT_AGAIN_WITHIN", 0.05)
     commit, calls = answers(AWAY, raised=True)
     with pytest.raises(KafkaException, match="oordinator"):
-        patient(commit)()
+        retry_while_coordinator_moves(commit)()
     assert len(calls) > 1
 
     commit, calls = answers(AWAY, raised=False)
-    (_, place) = patient(commit)() or []
+    (_, place) = retry_while_coordinator_moves(commit)() or []
     assert place.error.code() == AWAY
     assert len(calls) > 1
 

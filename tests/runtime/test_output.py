@@ -9,10 +9,11 @@ from itertools import product
 import pytest
 
 from runtime.errors import Failed
-from runtime.output import Headers, Output, record_size
+from runtime.output import TIME_OF_PRODUCING, Headers, Output, record_size
+from runtime.timestamp_limits import TimestampLimits
 from runtime.totals import Totals
 from tests.wire import RawRecord, batch_size, record_batch
-from transforms import Malformed, Reason, upper_device_type
+from transforms import Malformed, Reason, original, upper_device_type
 
 SIZES = [None, 0, 1, 62, 63, 64, 65, 8190, 8191, 8192, 8193, 1_048_575, 1_048_576]
 HEADERS: list[Headers] = [
@@ -41,6 +42,21 @@ class Input:
 
     def value(self) -> bytes | None:
         return self._value
+
+
+def make(limit: int, totals: Totals | None = None, **config: str) -> Output:
+    """What is tested, for a topic that takes records of this size and has these settings."""
+    settings = {name.replace("_", "."): value for name, value in config.items()}
+    return Output("out", limit, TimestampLimits(settings), totals or Totals())
+
+
+def build(
+    output: Output, result: bytes | Malformed, key: bytes | None, headers: Headers | None, record: Input
+) -> tuple[bytes | None, Headers]:
+    """Give value and headers of a record whose timestamp is of no interest."""
+    value, timestamp, tagged = output.build(result, key, 7, headers, record)
+    assert timestamp == 7
+    return value, tagged
 
 
 def filled(size: int | None) -> bytes | None:
@@ -78,13 +94,13 @@ def test_batch_size() -> None:
 def test_headers(headers: Headers | None, kept: Headers) -> None:
     """Forged tags are removed, all other headers stay in order, and the tag of a malformed record is the last."""
     totals = Totals()
-    output = Output("out", 1_000_000, totals)
+    output = make(1_000_000, totals)
     malformed = Malformed(Reason.NULL_VALUE, "detail", None)
 
-    assert output.produced(b"v", b"k", headers, Input(b"v")) == (b"v", kept)
-    assert totals.by_reason.total() == 0
-    assert output.produced(malformed, b"k", headers, Input(None)) == (None, [*kept, ("malformed", b"null_value")])
-    assert totals.by_reason == {Reason.NULL_VALUE: 1}
+    assert build(output, b"v", b"k", headers, Input(b"v")) == (b"v", kept)
+    assert str(totals).endswith("0 malformed")
+    assert build(output, malformed, b"k", headers, Input(None)) == (None, [*kept, ("malformed", b"null_value")])
+    assert str(totals).endswith("1 malformed (null_value 1)")
 
 
 @pytest.mark.parametrize("headers", HEADERS)
@@ -95,10 +111,10 @@ def test_limit(key: bytes | None, headers: Headers) -> None:
     limit = batch_size(RawRecord(key, value, [(name.encode(), content) for name, content in headers]))
     totals = Totals()
 
-    assert Output("out", limit, totals).produced(value, key, headers, Input(b"in")) == (value, headers)
-    stub, tagged = Output("out", limit - 1, totals).produced(value, key, headers, Input(b"in"))
+    assert build(make(limit, totals), value, key, headers, Input(b"in")) == (value, headers)
+    stub, tagged = build(make(limit - 1, totals), value, key, headers, Input(b"in"))
     assert tagged == [*headers, ("malformed", b"too_large")]
-    assert totals.by_reason == {Reason.TOO_LARGE: 1}
+    assert str(totals).endswith("1 malformed (too_large 1)")
     assert stub is not None
     assert json.loads(stub) == {
         "malformed": {
@@ -122,38 +138,37 @@ LARGEST: list[tuple[str, Callable[[int], RawRecord]]] = [
 ]
 
 
-@pytest.mark.parametrize(("title", "make"), LARGEST, ids=[title for title, _ in LARGEST])
+@pytest.mark.parametrize(("title", "large"), LARGEST, ids=[title for title, _ in LARGEST])
 @pytest.mark.parametrize("limit", [2_000, 1_048_588])
-def test_room_for_a_stub(limit: int, title: str, make: Callable[[int], RawRecord]) -> None:
+def test_room_for_a_stub(limit: int, title: str, large: Callable[[int], RawRecord]) -> None:
     """Whatever an input topic takes, its tag or its stub fits into an output topic of four times its limit and 1 KiB.
 
     That is what SECURITY.md asks for.
     """
-    raw = make(limit - (batch_size(make(limit)) - limit))
+    raw = large(limit - (batch_size(large(limit)) - limit))
     assert limit - 5 <= batch_size(raw) <= limit
     headers = [(name.decode(errors="backslashreplace"), content) for name, content in raw.headers]
     record = Input(raw.value)
     record.topic = lambda: "t" * 249  # type: ignore[method-assign]
     for output_limit in (limit + 1024, 4 * limit + 1024)[title == "odd name" :]:
-        output = Output("out", output_limit, Totals())
-        value, tagged = output.produced(upper_device_type(raw.value), raw.key, headers, record)
+        value, tagged = build(make(output_limit), upper_device_type(raw.value), raw.key, headers, record)
         assert record_size(raw.key, value, tagged) <= output_limit
 
 
 @pytest.mark.parametrize("size", [300, 2000, 1_000_000])
-def test_surely_fits(size: int) -> None:
-    """Whatever the short cut takes for small enough is small enough."""
-    fits = Output("out", size, Totals()).surely_fits
+def test_max_plain_bytes(size: int) -> None:
+    """Key and value of max_plain_bytes together fit."""
+    fits = make(size).max_plain_bytes
 
     assert record_size(None, b"7" * fits, []) <= size
     assert record_size(b"7" * fits, b"", []) <= size
 
 
 def test_no_room() -> None:
-    """Where not even the stub fits, it fails and names the record, both topics and the limit."""
+    """If not even the stub fits, it fails and names the record, both topics and the limit."""
     with pytest.raises(Failed) as stop:
-        Output("out", 1000, Totals()).produced(b"v", b"k" * 1000, None, Input(b"v"))
-    for text in ("offset 1234567", "partition 3", "'in'", "'out'", "max.message.bytes than 1000"):
+        build(make(1000), b"v", b"k" * 1000, None, Input(b"v"))
+    for text in ("in[3]@1234567", "give out a larger max.message.bytes than 1000"):
         assert text in str(stop.value)
 
 
@@ -161,9 +176,39 @@ def test_other_reasons_yield() -> None:
     """A malformed record that is too large is that, and nothing else."""
     totals = Totals()
     malformed = Malformed(Reason.INVALID_JSON, "detail", b"7" * 2000)
-    stub, headers = Output("out", 1000, totals).produced(malformed, None, None, Input(None))
+    stub, headers = build(make(1000, totals), malformed, None, None, Input(None))
 
     assert headers == [("malformed", b"too_large")]
     assert stub is not None
     assert json.loads(stub)["malformed"]["size"] == 0
-    assert totals.by_reason == {Reason.TOO_LARGE: 1}
+    assert str(totals).endswith("1 malformed (too_large 1)")
+
+
+HOUR = 3_600_000
+AFTER = {"message_timestamp_after_max_ms": f"{HOUR}"}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "back"),
+    [
+        (b'{"device_type": "ios"}', b"refused_timestamp", b'{"device_type": "ios"}'),
+        (b"[", b"invalid_json", b"["),
+        (None, b"null_value", None),
+        (b'{"device_type": "ios", "x": "%b"}' % (b"x" * 2000), b"too_large", None),
+    ],
+)
+def test_refused_timestamp(value: bytes | None, reason: bytes, back: bytes | None) -> None:
+    """A timestamp that the topic refuses becomes the time of producing; the input is tagged unless it is already."""
+    totals = Totals()
+    output = make(1500, totals, **AFTER)
+    output.timestamps.update()
+    late = output.timestamps.newest + 1
+    produced, timestamp, headers = output.build(upper_device_type(value), b"k", late, [("a", b"1")], Input(value))
+
+    assert timestamp == TIME_OF_PRODUCING
+    assert headers == [("a", b"1"), ("malformed", reason)]
+    assert str(totals).endswith(f"1 malformed ({reason.decode()} 1)")
+    if reason != b"too_large" and produced is not None:
+        assert original(produced) == back
+    if reason == b"refused_timestamp":
+        assert f"{late}" in json.loads(produced or b"")["malformed"]["detail"]

@@ -1,4 +1,4 @@
-"""Quix's private names that runtime/application.py, batching.py and sink.py use are there and are what they were."""
+"""Quix's private names that runtime/ uses are there and are what they were."""
 
 import inspect
 import re
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import quixstreams
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 from quixstreams.checkpointing import Checkpoint
-from quixstreams.checkpointing.checkpoint import BaseCheckpoint
 from quixstreams.core.stream import Stream
 from quixstreams.core.stream.functions import UpdateWithMetadataFunction
 from quixstreams.dataframe import StreamingDataFrame
@@ -31,6 +31,8 @@ from runtime.output import Output
 from runtime.settings import Settings
 from runtime.sink import Sink
 from runtime.stopping import stop_request
+from runtime.timestamp_limits import TimestampLimits
+from runtime.topic_ids import TopicIds
 
 LOOK = "quixstreams has changed: compare its source with what {} relies on, then move the pin in pyproject.toml"
 
@@ -45,11 +47,20 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str], str]] = [
     (RunTracker.set_as_running, ["self"], "_RunTracker.set_as_running"),
     (RunTracker.stop, ["self"], "_RunTracker.set_as_running"),
     (InternalProducer._on_delivery, ["self", "err", "msg"], "Application.open_topics"),
-    (InternalProducer._raise_for_error, ["self"], "Sink._produce_later"),
+    (InternalProducer._raise_for_error, ["self"], "Sink._produce_later, ProducerRenewal.discard"),
+    (InternalProducer.begin_transaction, ["self"], "ProducerRenewal.begin_transaction"),
+    (
+        InternalProducer.commit_transaction,
+        ["self", "positions", "group_metadata", "timeout"],
+        "ProducerRenewal.commit_transaction",
+    ),
+    (InternalProducer.purge, ["self"], "ProducerRenewal.discard"),
     (InternalProducer._broker_available, ["self"], "Application._process_message"),
     (InternalConsumer._broker_available, ["self"], "Application._process_message"),
     (InternalConsumer.consume, ["self", "num_messages", "timeout"], "Batches.take"),
-    (ProcessingContext.store_offset, ["self", "topic", "partition", "offset"], "Batches._store_offsets"),
+    (ProcessingContext.store_offset, ["self", "topic", "partition", "offset"], "Batches._end"),
+    (ProcessingContext.commit_checkpoint, ["self", "force", "revoking"], "Checkpoints.end"),
+    (ProcessingContext.init_checkpoint, ["self"], "Checkpoints.do_again"),
     (Stream.add_function, ["self", "func"], "_DataFrame.to_topic"),
     (UpdateWithMetadataFunction.get_executor, ["self", "child_executors"], "Sink.get_executor"),
     (UpdateWithMetadataFunction._resolve_branching, ["self", "child_executors"], "Sink.get_executor"),
@@ -72,18 +83,18 @@ def test_signature(function: Callable[..., Any], parameters: list[str], user: st
 
 CALLS: list[tuple[Callable[..., Any], str, str]] = [
     (quixstreams.Application._run_dataframe, r"process_message\(dataframes_composed\)", "Application._process_message"),
-    (quixstreams.Application._run_dataframe, r"processing_context\.commit_checkpoint\(\)", "Batches._store_offsets"),
+    (quixstreams.Application._run_dataframe, r"processing_context\.commit_checkpoint\(\)", "Checkpoints.end"),
     (quixstreams.Application._run_dataframe, r"run_tracker\.set_as_running\(\)", "_RunTracker.set_as_running"),
     (quixstreams.Application._run_dataframe, r"dataframe_registry\.compose_all\(", "Sink.connect"),
-    (Checkpoint.expired, r"0 < self\._commit_every <= self\._total_offsets_processed", "Batches._store_offsets"),
+    (Checkpoint.expired, r"0 < self\._commit_every <= ", "Application.__init__"),
     (Checkpoint.commit, r"self\._consumer\.commit\(offsets=offsets, asynchronous=False\)", "Application.__init__"),
     (
         quixstreams.Application._on_revoke,
         r"self\._processing_context\.commit_checkpoint\(force=True, revoking=True\)",
         "Application._run_dataframe",
     ),
-    (BaseCheckpoint.__init__, r"self\._created_at = time\.monotonic\(\)", "Batches._await_last_transaction"),
-    (Checkpoint.store_offset, r"self\._total_offsets_processed \+= 1", "Batches._store_offsets"),
+    (Checkpoint.__init__, r"self\._producer\.begin_transaction\(\)", "ProducerRenewal.begin_transaction"),
+    (Checkpoint.commit, r"self\._producer\.commit_transaction\(\s+offsets,", "ProducerRenewal.commit_transaction"),
     (InternalProducer.flush, r"self\._raise_for_error\(\)", "Application.open_topics: failed deliveries are raised"),
     (Producer.__init__, r"self\._producer_config = ", "Application.open_topics"),
     (StateStoreManager._init_state_dir, r"if self\._state_dir is None:\s+return", "Application.run"),
@@ -103,9 +114,11 @@ ATTRIBUTES = [
     "_batches",
     "_config.commit_every",
     "_consumer._broker_available",
+    "_consumer._consumer_config",
     "_dataframe_registry.register_root",
     "_processing_context.commit_checkpoint",
     "_processing_context.commit_every",
+    "_producer._active_transaction",
     "_producer._error",
     "_producer._producer._inner_producer",
     "_producer._producer._producer_config",
@@ -164,7 +177,9 @@ def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch, code: int, said: s
     app = Application(
         Settings.model_validate({"PROCESSING_GUARANTEE": "at-least-once", "Quix__Broker__Address": "127.0.0.1:9"})
     )
-    app._sink = Sink("out", Output("out", 1_000_000, app.totals), app._batches)
+    app._output = Output("out", 1_000_000, TimestampLimits({}), app.totals)
+    app._sink = Sink("out", app._output, app._batches)
+    app._positions.topic_ids = TopicIds(AdminClient({"bootstrap.servers": "127.0.0.1:9"}), {}, str)
     app._run_dataframe()
     (watched,) = seen
     assert isinstance(watched, Watched)
@@ -172,7 +187,7 @@ def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch, code: int, said: s
     with pytest.raises(KafkaException, match="metadata"):
         app._look_for_broker()
 
-    app._look_for_broker = bool if answered else no_broker
+    app._look_for_broker = bool if answered else no_broker  # type: ignore[assignment,method-assign]
     watched._overdue()
     assert hurried
     assert app._failure is not None
@@ -195,6 +210,7 @@ def test_failed_rebalance(callback: str, monkeypatch: pytest.MonkeyPatch) -> Non
     """What a rebalance raises is kept, as confluent-kafka may lose it."""
     monkeypatch.setattr(quixstreams.Application, callback, no_broker)
     app = Application(Settings())
+    app._positions.assign = no_partitions  # type: ignore[method-assign]
     with pytest.raises(KafkaException) as raised:
         getattr(app, callback)(None, [])
     assert app._failure is raised.value
@@ -206,7 +222,7 @@ def test_failed_rebalance(callback: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
     """Partitions are lost to the group, or with the last broker: what stops the pipeline tells which."""
     app = Application(Settings())
-    app._look_for_broker = bool if answered else no_broker
+    app._look_for_broker = bool if answered else no_broker  # type: ignore[assignment,method-assign]
     with pytest.raises((Failed, KafkaException)) as lost:
         app._on_lost(None, [])
     told = explain(lost.value, "kafka:9")
@@ -217,3 +233,7 @@ def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
 def no_broker(*_: object) -> None:
     """What a client raises that no broker answers."""
     raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+
+def no_partitions(_partitions: object) -> None:
+    """What a worker without partitions has to decide."""

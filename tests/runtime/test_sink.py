@@ -10,9 +10,10 @@ from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import sink
-from runtime.errors import Misconfigured, Unavailable
+from runtime.errors import Misconfigured, OutputTooSlow
 from runtime.output import Output
 from runtime.sink import Sink
+from runtime.timestamp_limits import TimestampLimits
 from runtime.totals import Totals
 
 FULL = BufferError("Local: Queue full")
@@ -80,7 +81,7 @@ class Batches:
 
 def send(producer: Producer, quix: Quix | None = None) -> None:
     """Send one record."""
-    step = Sink("out", Output("out", 1_000_000, Totals()), Batches())  # type: ignore[arg-type]
+    step = Sink("out", Output("out", 1_000_000, TimestampLimits({}), Totals()), Batches())  # type: ignore[arg-type]
     step.connect(quix or Quix(), producer)  # type: ignore[arg-type]
     execute: Callable[..., None] = step.get_executor(lambda *_: None)
     execute(b"v", b"k", 7, None)
@@ -89,8 +90,8 @@ def send(producer: Producer, quix: Quix | None = None) -> None:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives up after half a second."""
-    monkeypatch.setattr(sink, "ROOM_WAIT", 0.5)
-    monkeypatch.setattr(sink, "METADATA_WAIT", 0.5)
+    for name in ("ROOM_WAIT", "FLUSH_WITHIN", "METADATA_WAIT"):
+        monkeypatch.setattr(sink, name, 0.5)
 
 
 def test_partition() -> None:
@@ -115,8 +116,9 @@ def test_again(raised: list[Exception]) -> None:
 
 def test_full_for_too_long() -> None:
     """A queue that stays full stops the pipeline."""
-    with pytest.raises(Unavailable, match="took no record"):
-        send(Producer(repeat(FULL)))
+    for quix in (Quix(), Quix(transactional=True)):
+        with pytest.raises(OutputTooSlow, match="took no record"):
+            send(Producer(repeat(FULL)), quix)
 
 
 def test_partition_lacking() -> None:
@@ -129,7 +131,7 @@ def test_partition_lacking() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "raised"), [(NO_PARTITION, FULL, Unavailable), (FULL, NO_PARTITION, Misconfigured)]
+    ("first", "then", "raised"), [(NO_PARTITION, FULL, OutputTooSlow), (FULL, NO_PARTITION, Misconfigured)]
 )
 def test_another_trouble_after_the_first(first: Exception, then: Exception, raised: type[Exception]) -> None:
     """It is the trouble that lasts which stops the pipeline, not the one that came first and passed."""

@@ -90,7 +90,23 @@ def test_text() -> None:
     totals = Totals()
     assert str(totals) == "0 in, 0 out, 0 malformed"
 
-    totals.records = 7
+    totals.uncommitted = 7
     for reason in (Reason.EMPTY_VALUE, Reason.TOO_LARGE, Reason.TOO_LARGE):
         totals.count(reason, 0, 0)
+    assert str(totals) == "7 in, 0 out, 3 malformed (too_large 2, empty_value 1)"
+
+    totals.commit()
     assert str(totals) == "7 in, 7 out, 3 malformed (too_large 2, empty_value 1)"
+
+
+def test_discard() -> None:
+    """Records that are given up and taken again count once, also by reason; those that are committed stay."""
+    totals = Totals()
+    for commit in (True, False, True):
+        totals.uncommitted += 5
+        totals.count(Reason.TOO_LARGE, 0, 0)
+        if commit:
+            totals.commit()
+        else:
+            totals.discard()
+    assert str(totals) == "10 in, 10 out, 2 malformed (too_large 2)"

@@ -2,13 +2,14 @@
 
 import json
 import re
-from itertools import accumulate
+from itertools import islice
 
 import msgspec
 from msgspec import UNSET
 
 from transforms.malformed import Malformed, Reason, spliced, tag
-from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, Member, members
+from transforms.members import string_literal, top_level
+from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, check_syntax, count_brackets, plain, too_deep_at
 
 
 def upper_device_type(value: bytes | None) -> bytes | Malformed:
@@ -63,19 +64,13 @@ _spells_letters = re.compile(rb"\\u00[567]").search
 _SPACINGS = (b'"device_type": "%b"', b'"device_type":"%b"')
 _CHANGES_KEPT, _LENGTH_KEPT = 1000, 100  # bounds the memory, whatever comes in
 _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
-_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # linear, as it can't fail
-_NO_BRACKETS = bytes(set(range(256)) - set(b"{[}]"))
-_STEPS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}  # how much deeper each leads
+_MANY_BRACKETS = 1000  # in so many the exact path looks once, rather than both paths
 
 
 def _is_shallow(value: bytes) -> bool:
-    """Whether this value, if it is JSON, is nested no deeper than the limit."""
-    # Removing few brackets is many times quicker than counting them: it jumps from one to the next.
-    without = len(value.replace(b"{", b"", NESTING_LIMIT + 1)) + len(value.replace(b"[", b"", NESTING_LIMIT + 1))
-    if 2 * len(value) - without <= NESTING_LIMIT:
-        return True  # too few brackets to nest so deep
-    brackets = _strings.sub(b"", value).translate(None, _NO_BRACKETS)
-    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) <= NESTING_LIMIT
+    """Whether this value, if it is JSON, is nested no deeper than the limit; False, too, if it has many brackets."""
+    brackets = count_brackets(value, _MANY_BRACKETS)
+    return brackets <= NESTING_LIMIT or (brackets <= _MANY_BRACKETS and too_deep_at(plain(value)) is None)
 
 
 def _learn(text: str) -> tuple[bytes, bytes, bytes, bytes]:
@@ -96,41 +91,43 @@ def exact(value: bytes | None) -> bytes | Malformed:
         return tag(Reason.EMPTY_VALUE, "the value is empty or only white space", value)
     try:
         value.decode()
-        found = members(value, "device_type", "malformed")
+        text = check_syntax(value)
     except UnicodeDecodeError as error:
         return tag(Reason.INVALID_UTF8, f"not UTF-8, at byte {error.start}", value)
     except JSONSyntaxError as error:
         return tag(Reason.INVALID_JSON, str(error), value)
-    if found is None:
+    if not text.lstrip().startswith(b"{"):
         return tag(Reason.NOT_AN_OBJECT, "the value is JSON, but not an object", value)
-    return _login(value, found)
+    return _login(value, text)
 
 
-def _login(value: bytes, found: list[Member]) -> bytes | Malformed:
-    """The outcome for a JSON object."""
-    device_types = [member for member in found if member.name == "device_type"]
+def _login(value: bytes, text: bytes) -> bytes | Malformed:
+    """The outcome for a JSON object; `text` is its plain form."""
+    device_types = list(islice(top_level(text, "device_type"), 2))
     if not device_types:
-        return tag(Reason.MISSING_DEVICE_TYPE, _MISSING, value, found)
+        return tag(Reason.MISSING_DEVICE_TYPE, _MISSING, value, text)
     if len(device_types) > 1:
-        detail = f"device_type is given {len(device_types)} times, the second time at byte {device_types[1].at}"
-        return tag(Reason.DUPLICATE_DEVICE_TYPE, detail, value, found)
-    _, _, start, end = device_types[0]
-    literal = value[start:end]
-    text: str = json.loads(literal) if literal.startswith(b'"') else ""
-    if problem := _problem(literal, text):
-        return tag(Reason.INVALID_DEVICE_TYPE, f"device_type {problem}, at byte {start}", value, found)
-    upper = text.upper()
-    if upper == text:
+        detail = f"device_type is given more than once, the second time at byte {device_types[1][0]}"
+        return tag(Reason.DUPLICATE_DEVICE_TYPE, detail, value, text)
+    _, start = device_types[0]
+    if text[start : start + 1] != b'"':
+        return tag(Reason.INVALID_DEVICE_TYPE, f"device_type is not a string, at byte {start}", value, text)
+    literal = string_literal(value, text, start)
+    device_type: str = json.loads(literal)
+    if problem := _problem(device_type):
+        return tag(Reason.INVALID_DEVICE_TYPE, f"device_type {problem}, at byte {start}", value, text)
+    upper = device_type.upper()
+    if upper == device_type:
         return value
-    return value[:start] + json.dumps(upper, ensure_ascii=False).encode() + value[end:]
+    return value[:start] + json.dumps(upper, ensure_ascii=False).encode() + value[start + len(literal) :]
 
 
-def _problem(literal: bytes, text: str) -> str | None:
-    """What keeps this literal and its text from being a device type."""
-    if not literal.startswith(b'"'):
-        return "is not a string"
+def _problem(text: str) -> str | None:
+    """What keeps this text from being a device type."""
     if not text.strip():
         return "is blank"
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         return "holds a lone surrogate"
     return None

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from transforms.syntax import JSONSyntaxError, Member, members
+from transforms.members import top_level
+from transforms.syntax import JSONSyntaxError, check_syntax
 
 
 class Reason(StrEnum):
@@ -35,17 +36,17 @@ class Malformed(NamedTuple):
     value: bytes | None
 
 
-def tag(reason: Reason, detail: str, value: bytes, found: list[Member] | None = None) -> Malformed:
+def tag(reason: Reason, detail: str, value: bytes, text: bytes | None = None) -> Malformed:
     """Tag a value.
 
     Args:
         reason: the first of the reasons that holds.
         detail: one short sentence for a person; it must not quote the value.
-        value: the input, in which the tag becomes the last member where it is an object without such a member;
-            in all other cases the tagged value is an object that holds the tag, and the input inside.
-        found: where the value is a JSON object, its members `malformed` (and others), as listed by `members`.
+        value: the input. If it is an object without a member `malformed`, the tag becomes its last member; any other
+            is put into an object that holds the tag.
+        text: if the value is a JSON object, its plain form, as `check_syntax` gives it.
     """
-    if found is not None and not any(member.name == "malformed" for member in found):
+    if text is not None and not _has_malformed(text):
         return spliced(reason, detail, value)
     try:
         raw = '"raw":' + _quoted(value.decode())
@@ -67,10 +68,10 @@ def tag_input(reason: Reason, detail: str, value: bytes | None) -> Malformed:
         return Malformed(reason, detail, None)
     try:
         value.decode()
-        found = members(value, "malformed")
+        text = check_syntax(value)
     except (UnicodeDecodeError, JSONSyntaxError):
-        found = None
-    return tag(reason, detail, value, found)
+        return tag(reason, detail, value)
+    return tag(reason, detail, value, text if text.lstrip().startswith(b"{") else None)
 
 
 def refused_timestamp(result: bytes | Malformed, value: bytes | None, timestamp: int) -> Malformed:
@@ -131,6 +132,19 @@ def _inside(found: dict[str, str]) -> bytes:
     return found["raw"].encode() if "raw" in found else base64.b64decode(found["raw_base64"], validate=True)
 
 
+class _Object(msgspec.Struct, gc=False):
+    malformed: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _has_malformed(text: bytes) -> bool:
+    """Whether the JSON object of which this is the plain form has a top-level member `malformed`."""
+    try:
+        return _decode(text).malformed is not msgspec.UNSET
+    except RecursionError:  # the stack is nearly full
+        return any(top_level(text, "malformed"))
+
+
+_decode = msgspec.json.Decoder(_Object).decode
 _NAME = b'"malformed":'
 _OPENING = _NAME + b'{"reason":'
 

@@ -1,155 +1,149 @@
-"""Where the members of a JSON object lie in its bytes (RFC 8259, byte by byte, nothing decoded)."""
+"""Whether a text is JSON (RFC 8259), and which byte is wrong if it is not."""
 
-import json
 import re
-from collections.abc import Mapping
-from typing import NamedTuple, NoReturn
+import threading
+from typing import NoReturn
+
+import msgspec
 
 NESTING_LIMIT = 128
 """The deepest nesting that is taken for JSON; the outermost value is level 1."""
-
-_SPACE = rb"[ \t\n\r]*+"
-_PLAIN = rb'[^"\\\x00-\x1f]*+'
-_ESCAPE = rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})'
-_STRING = rb'"%b(?:%b%b)*+"' % (_PLAIN, _ESCAPE, _PLAIN)
-_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
-_SCALAR = rb"(?:%b|%b|true|false|null)" % (_STRING, _NUMBER)
-_KEY = rb"%b(%b)%b:" % (_SPACE, _STRING, _SPACE)
-
-_spaces = re.compile(_SPACE)
-_value = re.compile(rb"%b(?:%b|([{\[]))" % (_SPACE, _SCALAR))
-_key = re.compile(_KEY)
-_member = re.compile(rb"%b%b(%b)%b([,}])" % (_KEY, _SPACE, _SCALAR, _SPACE))
-_unfinished_string = re.compile(rb'"%b(?:%b%b)*+' % (_PLAIN, _ESCAPE, _PLAIN))
-_after_value = {
-    b"}": re.compile(rb"%b([,}])" % _SPACE),
-    b"]": re.compile(rb"%b([,\]])" % _SPACE),
-}
-_end_of_empty = {closer: re.compile(_SPACE + re.escape(closer)) for closer in _after_value}
-# What a container holds before its last or first nested value, passed over in one step.
-_run = {
-    b"}": re.compile(rb"(?:%b%b%b%b,)*+" % (_KEY.replace(b"(%b)" % _STRING, _STRING), _SPACE, _SCALAR, _SPACE)),
-    b"]": re.compile(rb"(?:%b%b%b,)*+" % (_SPACE, _SCALAR, _SPACE)),
-}
 
 
 class JSONSyntaxError(ValueError):
     """The text is not JSON; `str()` says why and at which byte, without quoting the text."""
 
 
-class Member(NamedTuple):
-    """A member of the top-level object: its name, where its key begins, where its value begins and ends."""
-
-    name: str
-    at: int
-    start: int
-    end: int
-
-
-def members(data: bytes, *names: str) -> list[Member] | None:
-    """List the members of these names in the object that `data` holds, in order; None where it holds no object.
+def check_syntax(data: bytes) -> bytes:
+    """Check that this is one JSON text, and give its plain form, as `plain` does.
 
     Args:
         data: valid UTF-8.
-        names: plain ASCII. Keys are compared decoded: an escape may spell any of their letters.
 
     Raises:
-        JSONSyntaxError: `data` is not one JSON text, or is nested deeper than NESTING_LIMIT.
+        JSONSyntaxError: it is not, or it is nested deeper than NESTING_LIMIT.
     """
-    at = _end_of_spaces(data, 0)
-    if data[at : at + 1] != b"{":
-        found, at = None, _skip(data, at, depth=0)
-    else:
-        found, at = _object(data, at + 1, {json.dumps(name).encode(): name for name in names})
-    end = _end_of_spaces(data, at)
-    if end != len(data):
-        raise JSONSyntaxError(f"more text after the JSON value, at byte {end}")
-    return found
+    text = plain(data)
+    too_deep = too_deep_at(text)
+    checked = text if too_deep is None else text[:too_deep]
+    error = _msgspec_error(checked)
+    if too_deep is not None and error == _TRUNCATED:
+        raise JSONSyntaxError(f"nested deeper than {NESTING_LIMIT} levels, at byte {too_deep}")
+    if error is not None:
+        _raise(checked, error)
+    return text
 
 
-def _object(data: bytes, at: int, wanted: Mapping[bytes, str]) -> tuple[list[Member], int]:
-    """The top-level object's wanted members, and where it ends; `at` is behind its opening brace."""
-    found: list[Member] = []
-    if empty := _end_of_empty[b"}"].match(data, at):
-        return found, empty.end()
-    while True:
-        if key := _member.match(data, at):
-            start, end = key.span(2)
-            following, at = key[3], key.end()
+def plain(data: bytes) -> bytes:
+    """Overwrite some escapes of a text by others, of the same length, so that it is easy to search.
+
+    Each quote that is left begins or ends a string, and no half surrogate pair is left, which msgspec would refuse.
+    """
+    if b"\\" not in data:
+        return data
+    data = data.replace(rb"\\", _OVERWRITTEN).replace(rb"\"", _OVERWRITTEN)
+    return data.replace(rb"\ud", rb"\ue").replace(rb"\uD", rb"\ue")
+
+
+def outside_strings(text: bytes, others: bytes, *, inside: bool = False) -> bytes:
+    """What is outside of strings.
+
+    Args:
+        text: a plain one.
+        others: bytes to leave out, too.
+        inside: whether the text begins inside a string.
+    """
+    # Two quotes in a row change nothing about what is outside; without them there is little left to split.
+    pieces = text.translate(None, others).replace(b'""', b"").split(b'"')
+    return b"".join(pieces[inside::2])
+
+
+def too_deep_at(text: bytes) -> int | None:
+    """The offset of the first bracket past the limit on nesting in a plain text; None if there is none."""
+    if count_brackets(text, NESTING_LIMIT) <= NESTING_LIMIT:
+        return None
+    bits = outside_strings(text, _NO_BRACKETS).translate(_BITS)
+    size = -(-len(bits) // 8)
+    level = 0
+    for number, eight in enumerate(int(b"0" + bits.ljust(8 * size, b"0"), 2).to_bytes(size)):
+        if level + _PEAKS[eight] > NESTING_LIMIT:
+            opened = [2 * bits[: at + 1].count(b"1") - at - 1 for at in range(8 * number, 8 * number + 8)]
+            return _offset_of_bracket(text, 8 * number + next(i for i, o in enumerate(opened) if o > NESTING_LIMIT))
+        level += _RISES[eight]
+    return None
+
+
+def count_brackets(text: bytes, limit: int) -> int:
+    """How many opening brackets there are, those in strings included; more than `limit` are not counted exactly."""
+    # Removing few brackets is many times quicker than counting them: it jumps from one to the next.
+    without = len(text.replace(b"{", b"", limit + 1)) + len(text.replace(b"[", b"", limit + 1))
+    return 2 * len(text) - without
+
+
+_TRUNCATED = "Input data was truncated"
+_OVERWRITTEN = b"\x7f\x7f"  # allowed in strings, and in no name that is looked for
+_NO_BRACKETS = bytes(set(range(256)) - set(b'{[}]"'))
+_BITS = bytes.maketrans(b"{[}]", b"1100")
+_RISES = tuple(2 * eight.bit_count() - 8 for eight in range(256))
+_PEAKS = tuple(max(2 * (eight >> 8 - n).bit_count() - n for n in range(9)) for eight in range(256))
+"""For eight brackets, packed into a byte: how many levels they lead down in all, and at most in between."""
+
+_decode = msgspec.json.Decoder(msgspec.Raw).decode
+_escape = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}|(?:u[0-9A-Fa-f]{0,3})?\Z)')
+_word = re.compile(rb"true|false|null|(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z")
+
+
+def _offset_of_bracket(text: bytes, number: int) -> int:
+    """The offset of the bracket of this number, from 0, outside of strings."""
+    start, end, inside = 0, len(text), False
+    while end - start > 1:
+        middle = (start + end) // 2
+        half = text[start:middle]
+        count = len(outside_strings(half, _NO_BRACKETS, inside=inside))
+        if number < count:
+            end = middle
         else:
-            if not (key := _key.match(data, at)):
-                _fail(data, at, wanted_key=True)
-            start = _end_of_spaces(data, key.end())
-            end = _skip(data, start, depth=1)
-            following, at = _separator(data, end, b"}")
-        if name := wanted.get(_without_escapes(key[1])):
-            found.append(Member(name, key.start(1), start, end))
-        if following == b"}":
-            return found, at
+            start, number, inside = middle, number - count, inside ^ half.count(b'"') % 2 == 1
+    return start
 
 
-def _without_escapes(key: bytes) -> bytes:
-    """A key's literal without needless escapes."""
-    return key if b"\\" not in key else json.dumps(json.loads(key)).encode()
+def _msgspec_error(text: bytes) -> str | None:
+    """What msgspec says against a plain text; None if it is JSON."""
+    try:
+        _decode(text)
+    except msgspec.DecodeError as error:
+        return str(error)
+    except RecursionError:  # Python 3.11 counts levels of nesting with the calls on the stack
+        return _on_new_stack(text)
+    return None
 
 
-def _skip(data: bytes, at: int, depth: int) -> int:
-    """The end of the value that begins at `at` inside `depth` containers."""
-    closers: list[bytes] = []
-    while True:
-        if not (value := _value.match(data, at)):
-            _fail(data, at)
-        at = value.end()
-        if opener := value[1]:
-            closer = b"}" if opener == b"{" else b"]"
-            if depth + len(closers) == NESTING_LIMIT:
-                raise JSONSyntaxError(f"nested deeper than {NESTING_LIMIT} levels, at byte {at - 1}")
-            if empty := _end_of_empty[closer].match(data, at):
-                at = empty.end()
-            else:
-                closers.append(closer)
-                at = _next_value(data, at, closer)
-                continue
-        while closers:
-            following, at = _separator(data, at, closers[-1])
-            if following == b",":
-                at = _next_value(data, at, closers[-1])
-                break
-            closers.pop()
-        else:
-            return at
+def _on_new_stack(text: bytes) -> str | None:
+    errors: list[str | None] = []
+    thread = threading.Thread(target=lambda: errors.append(_msgspec_error(text)), daemon=True)
+    thread.start()
+    thread.join()
+    return errors[0]
 
 
-def _next_value(data: bytes, at: int, closer: bytes) -> int:
-    """Where the next value to look at begins in the container that `closer` ends."""
-    if run := _run[closer].match(data, at):
-        at = run.end()
-    if closer == b"]":
-        return at
-    if not (named := _key.match(data, at)):
-        _fail(data, at, wanted_key=True)
-    return named.end()
-
-
-def _separator(data: bytes, at: int, closer: bytes) -> tuple[bytes, int]:
-    if not (found := _after_value[closer].match(data, at)):
-        _fail(data, at)
-    return found[1], found.end()
-
-
-def _end_of_spaces(data: bytes, at: int) -> int:
-    found = _spaces.match(data, at)
-    return found.end() if found else at
-
-
-def _fail(data: bytes, at: int, *, wanted_key: bool = False) -> NoReturn:
-    """Raise for the first byte at or after `at` that can't stand where it stands."""
-    at = _end_of_spaces(data, at)
-    if string := _unfinished_string.match(data, at):
-        if data[string.end() : string.end() + 1] != b'"':
-            at = string.end()
-        elif wanted_key:  # it is whole, so what is missing is its colon
-            at = _end_of_spaces(data, string.end() + 1)
-    if at >= len(data):
+def _raise(text: bytes, error: str) -> NoReturn:
+    """Raise for the first byte that can't be where it is, by what msgspec says."""
+    found = re.search(r"\(byte (\d+)\)", error)
+    at = int(found[1]) if found else len(text)
+    if "trailing characters" in error:
+        raise JSONSyntaxError(f"more text after the JSON value, at byte {at - 1}")
+    at = _bad_token(text, at)
+    if at >= len(text):
         raise JSONSyntaxError(f"the JSON text ends too early, at byte {at}")
     raise JSONSyntaxError(f"unexpected character at byte {at}")
+
+
+def _bad_token(text: bytes, end: int) -> int:
+    """Where the escape or word begins that is wrong, in the few bytes before `end`; `end` if there is none."""
+    for at in range(max(0, end - len(rb"\u0000")), end):
+        first = text[at : at + 1]
+        if first == b"\\" and not _escape.match(text, at):
+            return at
+        if first in (b"t", b"f", b"n") and not _word.match(text, at) and text.count(b'"', 0, at) % 2 == 0:
+            return at
+    return end

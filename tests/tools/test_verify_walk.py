@@ -1,6 +1,6 @@
-"""Which records the walks read and where they begin, on two topics that a stand-in holds in memory; without Kafka."""
+"""Which records the walk reads and where it begins, on two topics that a stand-in holds in memory; without Kafka."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple, cast
 
 import pytest
@@ -9,13 +9,10 @@ from confluent_kafka import Message
 from runtime.settings import Settings
 from runtime.stopping import stop_request
 from runtime.topics import TopicFacts
-from tools.verify import keys, keys_walk
 from tools.verify.findings import total
 from tools.verify.gap import Record
-from tools.verify.keys import target_of
-from tools.verify.keys_walk import KeyWalk
 from tools.verify.topics import Reader, Topics
-from tools.verify.walk import EVERYTHING, Begin, PartitionWalk, Walk
+from tools.verify.walk import EVERYTHING, Begin, Walk
 
 BATCH = 7
 
@@ -65,10 +62,10 @@ class Held(Topics):
         self.held = {"in": source, "out": target}
 
     def reader(self, facts: TopicFacts) -> Reader:
-        return HeldReader(self.held[facts.name])
+        return HeldReader(self, facts.name)
 
     def partitions(self, facts: TopicFacts) -> int:
-        return facts.partitions
+        return len(self.held[facts.name])
 
     def begins(self, facts: TopicFacts, partitions: Iterable[int]) -> dict[int, int]:
         return {number: self.held[facts.name][number].begin for number in partitions}
@@ -84,12 +81,14 @@ class Held(Topics):
 class HeldReader(Reader):
     """Reads one of them, some records at a time."""
 
-    def __init__(self, held: list[Partition]) -> None:
-        self.held = held
+    def __init__(self, topics: Held, topic: str) -> None:
+        self.topics, self.topic = topics, topic
         self.done, self.at = True, 0
 
     def begin(self, partition: int, begin: int, end: int) -> None:
-        self.partition, self.at, self.end, self.done = self.held[partition], begin, end, begin >= end
+        self.at, self.end, self.done = begin, end, begin >= end
+        if not self.done:
+            self.partition = self.topics.held[self.topic][partition]
 
     def read(self) -> list[Message]:
         first = self.at - self.partition.begin
@@ -110,29 +109,10 @@ def login(number: int) -> Record:
     return Record(key, b'{"n": %d, "device_type": "IOS"}' % number, 1_000 + number, None)
 
 
-def tombstone(number: int) -> Record:
-    """One of ten that are equal, in one of two partitions."""
-    return Record(b"k%d" % (number % 2), None, 1_000 + number // 20, None)
-
-
-Make = Callable[[int], Record]
-
-
-def inputs(gone: tuple[int, ...], make: Make = login) -> list[Partition]:
+def topic(gone: tuple[int, ...]) -> list[Partition]:
     """Records in turn in these partitions, of each of which so many are gone."""
-    partitions = [[make(number) for number in range(at, COUNT, len(gone))] for at in range(len(gone))]
+    partitions = [[login(number) for number in range(at, COUNT, len(gone))] for at in range(len(gone))]
     return _cut(partitions, gone)
-
-
-def outputs(gone: tuple[int, ...], sources: int, make: Make = login, first: int = 0) -> list[Partition]:
-    """What is made of them from this one on, in as many partitions as the inputs or where each key belongs."""
-    places: list[list[Record]] = [[] for _ in gone]
-    for number in range(first, COUNT):
-        record = make(number)
-        tagged = record if record.value else record._replace(headers=(("malformed", b"null_value"),))
-        hashed = number // 3 % len(gone) if record.key is None else target_of(record.key, len(gone))
-        places[number % sources if sources == len(gone) else hashed].append(tagged)
-    return _cut(places, gone)
 
 
 def _cut(partitions: list[list[Record]], gone: tuple[int, ...]) -> list[Partition]:
@@ -150,12 +130,9 @@ def doctor(target: list[Partition], number: int, *, wrong: bool) -> None:
                 records[at : at + 1] = [InMemory(place, record._replace(value=b"?"))] if wrong else []
 
 
-def walk(
-    source: list[Partition], target: list[Partition], begin: Begin = EVERYTHING, offset_reset: str = "earliest"
-) -> Walk:
+def walk(source: list[Partition], target: list[Partition], begin: Begin = EVERYTHING) -> Walk:
     """The audit of these, that follows."""
-    kind = PartitionWalk if len(source) == len(target) else KeyWalk
-    return kind(Held(source, target), Settings.model_validate({"AUTO_OFFSET_RESET": offset_reset}), begin, follow=True)
+    return Walk(Held(source, target), Settings(), begin, follow=True)
 
 
 def found(one: Walk) -> tuple[dict[str, int], bool]:
@@ -165,9 +142,6 @@ def found(one: Walk) -> tuple[dict[str, int], bool]:
     return {name: count for name, count in total(findings).items() if count}, all(each.ok for each in findings.values())
 
 
-ONE_TO_ONE, BY_KEY = (0, 0), (0, 0, 0, 0, 0)
-"""No record gone of as many output partitions."""
-
 BEGINS: dict[str, tuple[tuple[int, ...], Begin]] = {
     "expired": ((150, 150), EVERYTHING),
     "the last": ((0, 0), Begin(last=50)),
@@ -175,16 +149,15 @@ BEGINS: dict[str, tuple[tuple[int, ...], Begin]] = {
 }
 
 
-@pytest.mark.parametrize("kept", [ONE_TO_ONE, BY_KEY])
 @pytest.mark.parametrize("name", BEGINS)
-def test_stopped_at_once(monkeypatch: pytest.MonkeyPatch, name: str, kept: tuple[int, ...]) -> None:
+def test_stopped_at_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Asked to stop before it has read anything, one that follows judges what is there all the same."""
     gone, begin = BEGINS[name]
     monkeypatch.setattr(stop_request, "requested", True)
-    right = outputs(kept, 2)
-    assert found(walk(inputs(gone), right, begin)) == ({"checked": 100}, True)
+    right = topic((0, 0))
+    assert found(walk(topic(gone), right, begin)) == ({"checked": 100}, True)
     doctor(right, 350, wrong=True)
-    assert found(walk(inputs(gone), right, begin)) == ({"checked": 99, "wrong": 1}, False)
+    assert found(walk(topic(gone), right, begin)) == ({"checked": 99, "wrong": 1}, False)
 
 
 @pytest.mark.parametrize(
@@ -193,60 +166,50 @@ def test_stopped_at_once(monkeypatch: pytest.MonkeyPatch, name: str, kept: tuple
 )
 def test_all_expired(gone: tuple[int, ...], left: tuple[int, ...], *, ok: bool) -> None:
     """A partition of which nothing is left on either side is right; outputs without any input can't be aligned."""
-    assert found(walk(inputs(gone), outputs(left, 2)))[1] is ok
+    assert found(walk(topic(gone), topic(left)))[1] is ok
 
 
-class Missing(NamedTuple):
-    """How many first records of the input and the output are gone, how many were there before, and what is left."""
-
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    before: int
-    skipped: int
-    checked: int
+EMPTY = Partition(0, [])
 
 
-MISSING = {
-    "outputs": Missing((0, 0), (10, 50, 0, 30, 20), 0, 110, 290),
-    "outputs of one partition": Missing((0, 0), (0, 50, 0, 0, 0), 0, 50, 350),
-    "those before it began": Missing((0, 0), BY_KEY, 150, 150, 250),
-    "inputs": Missing((30, 100), BY_KEY, 0, 70, 270),
-    "inputs and outputs": Missing((60, 60), (40, 40, 40, 40, 40), 0, 80, 200),
-}
+@pytest.mark.parametrize("begin", [EVERYTHING, Begin(last=200), Begin(timestamp=0)])
+@pytest.mark.parametrize(
+    ("more", "wrong"), [([EMPTY], 0), ([Partition(5, []), EMPTY], 0), ([EMPTY, *topic((0,) * 4)[2:]], 200)]
+)
+def test_output_has_more_partitions(more: list[Partition], wrong: int, begin: Begin) -> None:
+    """More output partitions are right if they are empty; records in one that the input lacks are wrong."""
+    counts = {"checked": 400, "wrong": wrong} if wrong else {"checked": 400}
+    assert found(walk(topic((0, 0)), [*topic((0, 0)), *more], begin)) == (counts, not wrong)
 
 
-@pytest.mark.parametrize("name", MISSING)
-def test_missing(name: str) -> None:
-    """With other partition counts, records are skipped whose output or input is gone or of before the pipeline began.
-
-    What is lost after those is lost.
-    """
-    there = MISSING[name]
-    reset = "latest" if there.before else "earliest"
-    target = outputs(there.outputs, 2, first=there.before)
-    assert found(walk(inputs(there.inputs), target, offset_reset=reset)) == (
-        {"checked": there.checked, "skipped": there.skipped},
-        True,
-    )
-    doctor(target, 350, wrong=False)
-    assert found(walk(inputs(there.inputs), target, offset_reset=reset)) == (
-        {"checked": there.checked - 1, "lost": 1, "skipped": there.skipped},
-        False,
-    )
-
-
-@pytest.mark.parametrize("name", MISSING)
-def test_missing_equal(name: str) -> None:
-    """Equal records on both sides of the place at which all begins are no fault."""
-    there = MISSING[name]
-    reset = "latest" if there.before else "earliest"
-    target = outputs(there.outputs, 2, tombstone, there.before)
-    assert found(walk(inputs(there.inputs, tombstone), target, offset_reset=reset))[1]
+@pytest.mark.parametrize(
+    ("gone", "begin", "left"),
+    [
+        ((0,) * 4, EVERYTHING, 100),
+        ((40,) * 4, EVERYTHING, 60),
+        ((0,) * 4, Begin(last=50), 50),
+        ((0,) * 4, Begin(timestamp=1_200), 50),
+    ],
+)
+def test_output_lacks_partitions(gone: tuple[int, ...], begin: Begin, left: int) -> None:
+    """Inputs of two partitions that the output lacks are pending, and are checked once it has gained them."""
+    right = topic((0,) * 4)
+    held = Held(topic(gone), right[:2])
+    one = Walk(held, Settings(), begin, follow=True)
+    one.step(lambda _: None, final=False)
+    assert total(one.findings())["pending"] == 2 * left
+    held.held["out"] = right
+    counts = {"checked": 4 * left, "skipped": 2 * (100 - left)}
+    assert found(one) == ({name: count for name, count in counts.items() if count}, True)
 
 
-def test_missing_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More inputs may lack their outputs than may wait: the input is read on until the first output's."""
-    monkeypatch.setattr(keys, "OPEN", 200)
-    monkeypatch.setattr(keys_walk, "_CHUNK", BATCH)
-    target = outputs(BY_KEY, 2, first=300)
-    assert found(walk(inputs((0, 0)), target, offset_reset="latest")) == ({"checked": 100, "skipped": 300}, True)
+def test_both_gain_partitions() -> None:
+    """Partitions that both topics gain meanwhile are checked, those that the output gains first, too."""
+    every = topic((0,) * 4)
+    held = Held(every[:2], every[:2])
+    one = Walk(held, Settings(), EVERYTHING, follow=True)
+    for sources, targets, checked in ((2, 3, 200), (4, 4, 400)):
+        held.held = {"in": every[:sources], "out": [*every[:sources], *[EMPTY] * (targets - sources)]}
+        one.step(lambda _: None, final=False)
+        assert total(one.findings())["checked"] == checked
+    assert found(one) == ({"checked": 400}, True)

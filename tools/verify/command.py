@@ -19,10 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
 from runtime.stopping import stop_request
-from tools.verify.keys_walk import KeyWalk
 from tools.verify.report import Report
 from tools.verify.topics import Topics
-from tools.verify.walk import EVERYTHING, Begin, PartitionWalk, Walk
+from tools.verify.walk import EVERYTHING, Begin, Walk
 
 NOT_RIGHT = 1
 """The exit code where the output is not what it should be."""
@@ -58,7 +57,7 @@ def audit(settings: Settings, options: Options) -> Report:
         PipelineError: no broker, a topic is missing or unfit, or a signal came where there is nothing to follow.
     """
     topics = Topics(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
-    with closing(_walk(topics, settings, options)) as walk:
+    with closing(Walk(topics, settings, options.begin, follow=options.follow)) as walk:
         report = Report(topics.source.name, topics.target.name, options.complete)
         if options.follow:
             _follow(walk, report, as_json=options.as_json)
@@ -67,12 +66,6 @@ def audit(settings: Settings, options: Options) -> Report:
             task = progress.add_task("comparing", total=walk.size())
             walk.step(lambda count: progress.advance(task, count), final=True)
         return report.of(walk.findings(), final=True)
-
-
-def _walk(topics: Topics, settings: Settings, options: Options) -> Walk:
-    if topics.source.partitions == topics.target.partitions:
-        return PartitionWalk(topics, settings, options.begin, follow=options.follow)
-    return KeyWalk(topics, settings, options.begin, follow=options.follow)
 
 
 def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:

@@ -58,11 +58,13 @@ class Comparison:
         """Whether every input that the outputs given so far can have been made of has been given, too."""
         self.ending = False
         """Whether every output has been given or soon will be: what is left need not wait for more of them."""
+        self.aligned = False
+        """Whether the output is known to belong to this input: from here on, none without an input is skipped."""
         self._inputs, self._outputs = _Side(), _Side()
         self._ledger = Ledger(history)
         self._cut, self._skips_inputs, self._compacted = cut, skips_inputs, compacted
         self._skipped = 0
-        self._aligned = self._complete = False
+        self._complete = False
         self._last_offset: int | None = None
         self._last_at: dict[int, int] = {}
         self._indexed = 0
@@ -93,7 +95,7 @@ class Comparison:
         """What was found so far."""
         found = self._ledger.findings()
         found.counts["pending"] += len(self._inputs)
-        if self._complete and not self._aligned and self._outputs.taken:
+        if self._complete and not self.aligned and self._outputs.taken:
             times = [record.timestamp or 0 for record in self._inputs.records]
             are_older = self._cut and min(times, default=0) >= self._latest_skipped
             found.cannot_align = bool(self._inputs.taken or times) and not are_older
@@ -110,7 +112,7 @@ class Comparison:
     def _look_for_begin(self) -> bool:
         """Leave aside what comes before both sides go on alike; False where more records must tell where that is."""
         given = Given(self._cut, self._skips_inputs, self.covered, self._complete)
-        while not self._aligned and (self._cut or self._skips_inputs) and self._inputs and self._outputs:
+        while not self.aligned and (self._cut or self._skips_inputs) and self._inputs and self._outputs:
             if not self._complete and len(self._inputs) + len(self._outputs) < self._try_again_at:
                 return False
             skip = find_begin(self._inputs.records, self._outputs.records, given)
@@ -139,7 +141,7 @@ class Comparison:
             self._last_offset = self._inputs.offsets[count - 1]
             self._inputs.drop(count)
             self._outputs.drop(count)
-            self._aligned = True
+            self.aligned = True
 
     def _resolve(self) -> bool:
         """Get over a difference; False where more records are needed to judge it."""
@@ -176,7 +178,7 @@ class Comparison:
             return changed, changed
         begin_in, begin_out = inputs[0].timestamp, outputs[0].timestamp
         inputs_are_older = begin_in is None or begin_out is None or begin_in <= begin_out
-        return (half, 0) if inputs_are_older and (self._aligned or self._skips_inputs) else (0, half)
+        return (half, 0) if inputs_are_older and (self.aligned or self._skips_inputs) else (0, half)
 
     def _last_made(self) -> int:
         """How many inputs, at least, the outputs left at the end were made of."""
@@ -221,10 +223,10 @@ class Comparison:
 
     def _close_gap(self, inputs: int, outputs: int) -> None:
         """Judge these first records of each side."""
-        unmatched, begun = self._gone(inputs), self._aligned
+        unmatched, begun = self._gone(inputs), self.aligned
         due = self._inputs.records[: inputs + 1]
         expected, found = self._inputs.take(inputs), self._outputs.take(outputs)
-        if not self._aligned:
+        if not self.aligned:
             records = [record for _, record in found]
             skipped = first_due(due, records) if self._skips_inputs else 0
             self._skipped += min(skipped, inputs)
@@ -232,13 +234,13 @@ class Comparison:
             begun = not (self._cut or self._compacted) and any(resembles(due[0], record) for record in records if due)
             self._latest_skipped = max([self._latest_skipped, *(record.timestamp or 0 for record in records)])
         if self._ledger.judge(expected, found, begun=begun, may_pair=self._may_pair(), unmatched=unmatched):
-            self._aligned = True
+            self.aligned = True
         if expected:
             self._last_offset = expected[-1][0]
 
     def _may_pair(self) -> bool:
         """Whether an output may be wrong: the first ones may belong to inputs that are gone."""
-        return self._aligned or not self._cut
+        return self.aligned or not self._cut
 
     def _gone(self, inputs: int) -> int:
         """How many offsets are missing before and among the first inputs, and before the one that follows them."""

@@ -103,6 +103,8 @@ class Topics:
         return found if found >= 0 else None
 
     def _offsets(self, facts: TopicFacts, wanted: dict[int, OffsetSpec]) -> dict[int, int]:
+        if not wanted:
+            return {}
         asked = {TopicPartition(facts.name, partition): spec for partition, spec in wanted.items()}
         options: Any = {"isolation_level": IsolationLevel.READ_COMMITTED, "request_timeout": ANSWER_WITHIN}
         return self.ask(

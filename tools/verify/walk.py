@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from confluent_kafka import Message
 
@@ -29,30 +29,6 @@ class Begin(NamedTuple):
 EVERYTHING = Begin()
 
 
-class Walk(Protocol):
-    """An audit of two topics."""
-
-    def step(self, advance: Callable[[int], None], *, final: bool) -> bool:
-        """Read both topics to where they end now; tell whether there was anything new.
-
-        Args:
-            advance: told how many records were read.
-            final: whether to judge what is left, too.
-
-        Raises:
-            PipelineError: no broker, or interrupted.
-        """
-
-    def size(self) -> int:
-        """How many offsets are to be read by now."""
-
-    def findings(self) -> dict[int, Findings]:
-        """What was found, by partition."""
-
-    def close(self) -> None:
-        """Let go of the broker."""
-
-
 @dataclass
 class _Partition:
     """How far one partition was read in the input and, once it is known where to begin, in the output."""
@@ -73,8 +49,8 @@ class _Partition:
         return has_output or (self.input_at < self.input_end and self.comparison.waiting[0] < WINDOW)
 
 
-class PartitionWalk:
-    """The audit of an output topic that has the input topic's partitions.
+class Walk:
+    """An audit of two topics, of which each output partition belongs to the input partition of its number.
 
     Args:
         topics: both.
@@ -98,7 +74,15 @@ class PartitionWalk:
         return sum(one.input_end - one.begin + one.output_end - (one.output_at or 0) for one in found)
 
     def step(self, advance: Callable[[int], None], *, final: bool) -> bool:
-        """Read both topics to where they end now; see Walk."""
+        """Read both topics to where they end now; tell whether there was anything new.
+
+        Args:
+            advance: told how many records were read.
+            final: whether to judge what is left, too.
+
+        Raises:
+            PipelineError: no broker, or interrupted.
+        """
         self._look()
         news = {number: one for number, one in self._partitions.items() if final or one.has_news}
         for number, partition in news.items():
@@ -124,29 +108,44 @@ class PartitionWalk:
         return found
 
     def _look(self) -> None:
-        """See where the partitions end: first the output's, so that each output's input lies before the input's end."""
+        """See where the partitions end: first the output's, so that each output's input lies before the input's end.
+
+        A partition that the output alone has counts once it has records: they are of no input.
+        """
         source, target = self._topics.source, self._topics.target
-        numbers = range(self._topics.partitions(source))
-        both = range(min(len(numbers), self._topics.partitions(target)))
-        output_ends = self._topics.ends(target, both)
-        input_ends = self._topics.ends(source, numbers)
-        if new := [number for number in numbers if number not in self._partitions]:
-            begins = self._topics.begins(source, new)
-            output_begins = self._topics.begins(target, [number for number in new if number in both])
-            history = max(_LEAST_HISTORY, HISTORY // len(numbers))
-            for number in new:
-                begin = first_input(self._topics, self._begin, number, begins[number], input_ends[number])
-                output_begin = output_begins.get(number, 0)
-                comparison = Comparison(
-                    history,
-                    cut=begin > 0,
-                    skips_inputs=self._began_later or output_begin > 0,
-                    compacted=self._compacted,
-                )
-                output_at = None if begin > 0 else output_begin
-                self._partitions[number] = _Partition(comparison, begin, begin, output_at, output_begin)
+        output_ends = self._topics.ends(target, range(self._topics.partitions(target)))
+        input_ends = self._topics.ends(source, range(self._topics.partitions(source)))
+        numbers = {*input_ends, *(number for number, end in output_ends.items() if end)}
+        new = numbers - self._partitions.keys()
+        begins = self._topics.begins(source, new & input_ends.keys())
+        output_begins = self._topics.begins(target, new & output_ends.keys())
+        history = max(_LEAST_HISTORY, HISTORY // len(numbers))
+        for number in sorted(new):
+            begin = self._first_input(number, begins[number], input_ends[number]) if number in begins else 0
+            partition = self._begun(history, begin, output_begins.get(number, 0))
+            partition.comparison.aligned = number not in input_ends
+            self._partitions[number] = partition
         for number, partition in self._partitions.items():
-            partition.input_end, partition.output_end = input_ends[number], output_ends.get(number, 0)
+            partition.input_end, partition.output_end = input_ends.get(number, 0), output_ends.get(number, 0)
+
+    def _begun(self, history: int, begin: int, output_begin: int) -> _Partition:
+        """A partition of which nothing has been read, from this offset of the input."""
+        comparison = Comparison(
+            history,
+            cut=begin > 0,
+            skips_inputs=self._began_later or output_begin > 0,
+            compacted=self._compacted,
+        )
+        return _Partition(comparison, begin, begin, None if begin > 0 else output_begin, output_begin)
+
+    def _first_input(self, number: int, first: int, end: int) -> int:
+        """The offset to begin at in a partition of the input that reaches from `first` to `end`."""
+        if self._begin.last is not None:
+            return max(first, end - self._begin.last)
+        if self._begin.timestamp is not None:
+            found = self._topics.from_time(self._topics.source, number, self._begin.timestamp)
+            return end if found is None else found
+        return first
 
     def _visit(self, number: int, partition: _Partition, advance: Callable[[int], None], *, final: bool) -> None:
         """Read one partition of both topics to their ends, always the side that is behind."""
@@ -157,7 +156,7 @@ class PartitionWalk:
         outputs.begin(number, partition.output_at or 0, partition.output_end if partition.output_at is not None else 0)
         comparison.covered, comparison.ending = inputs.done, final
         while not outputs.done or (not inputs.done and _wants_input(comparison)):
-            if heed_signals(follow=self._follow) and not final:
+            if check_stop(follow=self._follow) and not final:
                 break
             waiting_in, waiting_out = comparison.waiting
             if not inputs.done and (outputs.done or waiting_in <= waiting_out):
@@ -176,12 +175,14 @@ class PartitionWalk:
         None where no input is left yet, or a signal asked to stop and this is not the final step.
         """
         messages: list[Message] = []
-        while not messages and not self._inputs.done and (not heed_signals(follow=self._follow) or final):
+        while not messages and not self._inputs.done and (not check_stop(follow=self._follow) or final):
             messages = self._inputs.read()
         if not messages:
             return None
-        partition.comparison.add_inputs(*numbered(messages, self._expectation.expected))
+        partition.comparison.add_inputs(*_numbered(messages, self._expectation.expected))
         advance(len(messages))
+        if not partition.output_end:
+            return 0
         earliest = min(message.timestamp()[1] for message in messages)
         if earliest <= 0 or not self._expectation.has_times:
             return self._topics.begins(self._topics.target, [number])[number]
@@ -193,24 +194,14 @@ class PartitionWalk:
         partition.comparison.end()
         self._inputs.begin(number, partition.input_at, partition.input_end)
         while not self._inputs.done:
-            heed_signals(follow=self._follow)
+            check_stop(follow=self._follow)
             count = len(self._inputs.read())
             partition.unread += count
             advance(count)
         partition.input_at = self._inputs.at
 
 
-def first_input(topics: Topics, begin: Begin, number: int, first: int, end: int) -> int:
-    """The offset to begin at in a partition of the input that reaches from `first` to `end`."""
-    if begin.last is not None:
-        return max(first, end - begin.last)
-    if begin.timestamp is not None:
-        found = topics.from_time(topics.source, number, begin.timestamp)
-        return end if found is None else found
-    return first
-
-
-def heed_signals(*, follow: bool) -> bool:
+def check_stop(*, follow: bool) -> bool:
     """Whether a signal asked to stop.
 
     Raises:
@@ -227,7 +218,7 @@ def _wants_input(comparison: Comparison) -> bool:
     return inputs < WINDOW or (outputs > 0 and (comparison.ending or inputs < 2 * WINDOW))
 
 
-def numbered(
+def _numbered(
     messages: Sequence[Message], records: Callable[[Sequence[Message]], list[Record]]
 ) -> tuple[list[int], list[Record]]:
     """The messages' offsets and what is compared of them."""
@@ -242,5 +233,5 @@ def _take(
     """Hand on what has arrived; give the number of records."""
     messages = reader.read()
     if messages:
-        add(*numbered(messages, records))
+        add(*_numbered(messages, records))
     return len(messages)

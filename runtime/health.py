@@ -1,4 +1,4 @@
-"""Says over HTTP whether the loop turns and records flow, from a thread that a stuck loop does not silence.
+"""Says over HTTP whether the loop runs and records flow, from a thread that a stuck loop does not silence.
 
     /live   200 while the loop has turned within LIVE_WITHIN seconds: if not, a restart is what helps.
     /ready  200 while it has turned within READY_WITHIN seconds and no check names a problem: if not, the body says why.
@@ -7,18 +7,14 @@ While the broker is away and Quix still tries, a pipeline is live but not ready:
 answer at all is to be taken as 503: code that holds Python's lock for good, or a stopped process, silences any thread.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, has_dualstack_ipv6
-from socketserver import TCPServer
-from threading import Thread
-
-from loguru import logger
 
 from runtime.errors import Misconfigured
+from runtime.http_server import Response, serve
 
 LIVE_WITHIN = 180.0
 """Seconds; above what a turn may wait for a broker (a flush 60 s, then a commit three times, up to 31 s each, with the
@@ -58,66 +54,31 @@ class Health:
         """Answer on this port of all interfaces, of the container or the machine; 0 for not at all.
 
         Raises:
-            Misconfigured: the port is taken, or not ours to take.
+            Misconfigured: the port is in use or not permitted.
         """
         if not port:
             yield
             return
         self.beat()
-        try:
-            server = _Server(port, {"/live": self.live, "/ready": self.ready})
-        except OSError as error:
-            raise Misconfigured(f"HEALTH_PORT is {port}, but that port can't be had: {error.strerror}") from error
-        with server:
-            Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True).start()
+        with ExitStack() as stack:
             try:
-                yield
-            finally:
-                server.shutdown()
+                stack.enter_context(serve({"/live": _page(self.live), "/ready": _page(self.ready)}, port))
+            except OSError as error:
+                reason = os.strerror(error.errno or 0)  # its own text names an address, too
+                raise Misconfigured(f"cannot listen on HEALTH_PORT {port}: {reason}") from error
+            yield
 
     def _stuck(self, limit: float) -> list[str]:
         seconds = self._clock() - self._turned
-        return [f"the loop has not turned for {seconds:.0f} s"] if seconds > limit else []
+        return [f"no loop iteration for {seconds:.0f} s"] if seconds > limit else []
 
 
-class _Server(ThreadingHTTPServer):
-    address_family = AF_INET6 if has_dualstack_ipv6() else AF_INET
+def _page(problems: Callable[[], list[str]]) -> Callable[[], Response]:
+    """The page that names these problems, a line each, or says that there are none."""
 
-    def __init__(self, port: int, pages: dict[str, Callable[[], list[str]]]) -> None:
-        self.pages = pages
-        super().__init__(("", port), _Handler)
+    def page() -> Response:
+        lines = problems()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if lines else HTTPStatus.OK
+        return Response(status, "".join(f"{line}\n" for line in lines or ["ok"]))
 
-    def server_bind(self) -> None:
-        """Listen for IPv4, too, and ask no name server for our name, as HTTPServer would."""
-        if self.address_family == AF_INET6:
-            self.socket.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 0)
-        TCPServer.server_bind(self)
-
-    def handle_error(self, _request: object, client_address: object) -> None:
-        logger.opt(exception=True).debug("the health check of {} failed", client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    server_version = "health"
-    sys_version = ""
-    timeout = 5.0
-
-    def do_GET(self) -> None:
-        page = self.server.pages.get(self.path)
-        if page is None:
-            self._answer(HTTPStatus.NOT_FOUND, [f"ask for {' or '.join(self.server.pages)}"])
-        else:
-            problems = page()
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK, problems or ["ok"])
-
-    def log_message(self, *_: object) -> None:
-        """Leave the log to the pipeline."""
-
-    def _answer(self, status: HTTPStatus, lines: list[str]) -> None:
-        body = "".join(f"{line}\n" for line in lines).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/plain; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    return page

@@ -110,8 +110,8 @@ def test_stuck(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, p
     wait_for(port, "/ready", 200)
     kafka.produce(source, [Record(value=LOGIN % 1)])
 
-    wait_for(port, "/ready", 503, "the loop has not turned for ")
-    wait_for(port, "/live", 503, "the loop has not turned for ")
+    wait_for(port, "/ready", 503, "no loop iteration for ")
+    wait_for(port, "/live", 503, "no loop iteration for ")
     blocker.unlink()
     wait_for(port, "/live", 200)
     wait_for(port, "/ready", 200)
@@ -170,5 +170,5 @@ def test_port_taken(topics: Callable[..., str], pipelines: Pipelines) -> None:
         pipeline = pipelines.start(topics("in"), topics("out"), HEALTH_PORT=port)
         assert pipeline.wait() == 78
     error = next(line for line in pipeline.lines if "ERROR" in line)
-    assert f"HEALTH_PORT is {port}, but that port can't be had: Address already in use" in error
+    assert f"cannot listen on HEALTH_PORT {port}: Address already in use" in error
     assert "Traceback" not in pipeline.log

@@ -111,7 +111,8 @@ class Trial:
         """
         places = partitions or self.partitions
         if "pad" in other:
-            self.reader.check.judge = LOGINS._replace(record=partial(record, pad=int(other["pad"])))
+            padded = partial(record, pad=int(other["pad"]), noisy=other.get("kind") == "noisy")
+            self.reader.check.judge = LOGINS._replace(record=padded)
         options = {
             "rate": self.plan.rate,
             "every": self.plan.every,

@@ -1,6 +1,7 @@
 """What a worker writes under a quota, with a backlog: `python -m faults.quota`, one line per quota."""
 
 import argparse
+import signal
 import time
 
 from faults.broker_admin import set_produce_quota
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--quota", type=int, nargs="+", help="only these quotas")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the worker")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all that was started is ended
     settings = dict(pair.split("=", 1) for pair in arguments.set)
     for quota, count, size in _CASES:
         if not arguments.quota or quota in arguments.quota:

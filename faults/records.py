@@ -5,7 +5,7 @@ It knows nothing of the map's code: both the login and its mapped text are writt
 
 import json
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from hashlib import shake_256
 from typing import NamedTuple
 
@@ -53,7 +53,7 @@ def record(seed: int, partition: int, number: int, pad: int = 0, *, noisy: bool 
     device, upper = _DEVICES[(drawn >> 16) % len(_DEVICES)]
     key = None if (drawn >> 24) % _KEYLESS == 0 else name
     octets = (drawn >> 32) & 255, (drawn >> 40) & 255
-    padding = shake_256(name).hexdigest(pad // 2).encode() if noisy else b"x" * pad
+    padding = b64encode(shake_256(name).digest(pad * 3 // 4)) if noisy else b"x" * pad
     login, mapped = (_LOGIN % (name, *octets, text, padding) for text in (device, upper))
     return Sent(key, login, mapped, None)
 

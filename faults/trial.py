@@ -53,7 +53,7 @@ class Trial:
         nodes: int = 1,
         properties: Mapping[str, str] | None = None,
         command: Sequence[str] = PIPELINE,
-        detour: tuple[int, int] | None = None,
+        detour: tuple[int, int] | list[tuple[int, int]] | None = None,
     ) -> None:
         self.plan = plan
         self.random = random.Random(plan.seed)

@@ -10,20 +10,30 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from faults.hostile import hostile
-from faults.records import TRACED, record
+from faults.records import TRACED, Sent, record
 
 _CATCH_UP = 0.5  # seconds: what a hold-up left undone beyond that is not made up for
+CLIENT = "faults-load"
 _PRODUCER = {
+    "client.id": CLIENT,
     "enable.idempotence": True,
     "delivery.timeout.ms": 1_800_000,
     "compression.type": "lz4",
     "linger.ms": 5,
     "reconnect.backoff.max.ms": 1000,
     "log_level": 0,
+}
+
+_KINDS: dict[str, Callable[[int, int, int, int], Sent]] = {
+    "logins": record,
+    "noisy": partial(record, noisy=True),
+    "hostile": hostile,
 }
 
 
@@ -34,7 +44,7 @@ class Load:
         self.sent = dict.fromkeys(arguments.partitions, arguments.first)
         self.error: KafkaError | None = None
         self._arguments = arguments
-        self._record = hostile if arguments.kind == "hostile" else record
+        self._record = _KINDS[arguments.kind]
         self._stopped = False
         self._producer = Producer({**_PRODUCER, "bootstrap.servers": arguments.address, "on_delivery": self._note})
         signal.signal(signal.SIGTERM, self._stop)
@@ -88,8 +98,10 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=0.0, help="records per second; 0 for as fast as it goes")
     parser.add_argument("--every", type=float, default=0.01, help="seconds from one burst to the next")
     parser.add_argument("--count", type=int, default=0, help="0 for no end")
-    parser.add_argument("--kind", choices=("logins", "hostile"), default="logins")
-    parser.add_argument("--pad", type=int, default=0, help="bytes that each login is longer")
+    parser.add_argument("--kind", choices=_KINDS, default="logins")
+    parser.add_argument(
+        "--pad", type=int, default=0, help="bytes that each login is longer; noisy ones do not compress"
+    )
     parser.add_argument("--first", type=int, default=0, help="the first record's number in each partition")
     parser.add_argument("--seed", type=int, required=True)
     load = Load(parser.parse_args())

@@ -1,6 +1,6 @@
 """The network between workers and the broker, as bad as asked for: a TCP proxy on 127.0.0.1.
 
-One proxy stands before one port of the broker. It can be slow, lose (as TCP shows it: what is lost is sent again later,
+One proxy is in front of one port of a broker. It can be slow, lose (as TCP shows it: what is lost is sent again later,
 and all behind it waits), swallow everything while connections stay open, or reset every connection.
 """
 
@@ -9,10 +9,10 @@ import random
 import socket
 import struct
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import NamedTuple, Self
 
-from tools.kafka_node import HOST
+from tools.kafka_node import HOST, choose_ports
 
 _CHUNK = 16_384  # bytes
 _RESENT_AFTER = 0.2  # seconds: TCP's least time to send again; doubled while that is lost, too
@@ -126,3 +126,39 @@ class Proxy:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+
+
+class Proxies:
+    """A proxy in front of each of several brokers; leaving the `with` block ends them.
+
+    Args:
+        size: how many brokers.
+        seed: of what the proxies draw.
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
+        ports = [choose_ports(None) for _ in range(size)]
+        self.detours = [(port.internal, port.clients) for port in ports]
+        """For the cluster: where each broker listens, and where it says that it does."""
+        self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)
+        """For the workers."""
+        self.each = [Proxy(port.clients, port.internal, seed + number) for number, port in enumerate(ports)]
+        self._stack = ExitStack()
+
+    def set(self, weather: Weather) -> None:
+        """Let the same happen to what passes any of them."""
+        for proxy in self.each:
+            proxy.weather = weather
+
+    def reset(self) -> None:
+        """Reset every connection."""
+        for proxy in self.each:
+            proxy.reset()
+
+    def __enter__(self) -> Self:
+        for proxy in self.each:
+            self._stack.enter_context(proxy)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()

@@ -5,7 +5,8 @@ It knows nothing of the map's code: both the login and its mapped text are writt
 
 import json
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from hashlib import shake_256
 from typing import NamedTuple
 
 MALFORMED_PER_MILLE = 25
@@ -39,8 +40,11 @@ class Sent(NamedTuple):
     reason: bytes | None
 
 
-def record(seed: int, partition: int, number: int, pad: int = 0) -> Sent:
-    """Give the record that has this number in this partition, with so many bytes more; the same one every time."""
+def record(seed: int, partition: int, number: int, pad: int = 0, *, noisy: bool = False) -> Sent:
+    """Give the record that has this number in this partition, with `pad` bytes more; the same one every time.
+
+    The padding compresses well, unless it is to be `noisy`.
+    """
     name = b"%d:%d" % (partition, number)
     drawn = _mixed(seed << 48 ^ partition << 40 ^ number)
     if drawn % 1000 < MALFORMED_PER_MILLE:
@@ -49,7 +53,8 @@ def record(seed: int, partition: int, number: int, pad: int = 0) -> Sent:
     device, upper = _DEVICES[(drawn >> 16) % len(_DEVICES)]
     key = None if (drawn >> 24) % _KEYLESS == 0 else name
     octets = (drawn >> 32) & 255, (drawn >> 40) & 255
-    login, mapped = (_LOGIN % (name, *octets, text, b"x" * pad) for text in (device, upper))
+    padding = b64encode(shake_256(name).digest(pad * 3 // 4)) if noisy else b"x" * pad
+    login, mapped = (_LOGIN % (name, *octets, text, padding) for text in (device, upper))
     return Sent(key, login, mapped, None)
 
 

@@ -53,7 +53,7 @@ class Trial:
         nodes: int = 1,
         properties: Mapping[str, str] | None = None,
         command: Sequence[str] = PIPELINE,
-        detour: tuple[int, int] | None = None,
+        detour: tuple[int, int] | list[tuple[int, int]] | None = None,
     ) -> None:
         self.plan = plan
         self.random = random.Random(plan.seed)
@@ -111,7 +111,8 @@ class Trial:
         """
         places = partitions or self.partitions
         if "pad" in other:
-            self.reader.check.judge = LOGINS._replace(record=partial(record, pad=int(other["pad"])))
+            padded = partial(record, pad=int(other["pad"]), noisy=other.get("kind") == "noisy")
+            self.reader.check.judge = LOGINS._replace(record=padded)
         options = {
             "rate": self.plan.rate,
             "every": self.plan.every,

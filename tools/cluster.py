@@ -34,7 +34,8 @@ class Cluster:
     Args:
         size: how many nodes.
         properties: Kafka's own settings, over those that suit a small cluster.
-        detour: makes the first node listen on the one port and tell whoever connects there that it is at the other.
+        detour: makes the first node listen on the one port and tell whoever connects there that it is at the other;
+            in a list, one such pair for each node.
         jvm: each node's options.
     """
 
@@ -42,7 +43,7 @@ class Cluster:
         self,
         size: int = 3,
         properties: Mapping[str, str] | None = None,
-        detour: tuple[int, int] | None = None,
+        detour: tuple[int, int] | list[tuple[int, int]] | None = None,
         jvm: Sequence[str] = QUICK_START,
     ) -> None:
         ports = [choose_ports(None) for _ in range(size)]
@@ -57,13 +58,14 @@ class Cluster:
             "offsets.topic.replication.factor": str(replicas),
             "transaction.state.log.replication.factor": str(replicas),
             "transaction.state.log.min.isr": str(max(1, replicas - 1)),
-            **(_detour(ports[0], *detour) if detour else {}),
             **(properties or {}),
         }
-        self.nodes = [
-            Broker(properties={**common, "node.id": str(number)}, jvm=jvm, member=Member(port, cluster))
-            for number, port in enumerate(ports, 1)
-        ]
+        detours = dict(enumerate(detour if isinstance(detour, list) else [detour] if detour else [], 1))
+        self.nodes: list[Broker] = []
+        for number, port in enumerate(ports, 1):
+            own = _detour(port, *detours[number]) if number in detours else {}
+            settings = {**common, **own, "node.id": str(number)}
+            self.nodes.append(Broker(properties=settings, jvm=jvm, member=Member(port, cluster)))
         self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)
 
     def start(self) -> None:

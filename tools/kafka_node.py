@@ -78,7 +78,7 @@ def choose_ports(clients: int | None) -> Ports:
 def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: str | None = None) -> str:
     """Write the settings, and a data folder if there is none yet, into `folder`; the id of the node's cluster.
 
-    `listeners` among the properties come on top of the node's own.
+    `listeners` among the properties come on top of the node's own. `{folder}` in a property is the node's own folder.
     The id is a new one where there was no data folder and none is given.
 
     Raises:
@@ -86,10 +86,12 @@ def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: 
     """
     listeners = [f"{name.upper()}://{HOST}:{port}" for name, port in ports._asdict().items()]
     more = [properties["listeners"]] if "listeners" in properties else []
-    merged = {**_PROPERTIES, "log.dirs": str(folder / "data"), **properties, "listeners": ",".join(listeners + more)}
+    folders = {"log.dirs": "{folder}/data", "metadata.log.dir": "{folder}/data"}
+    merged = {**_PROPERTIES, **folders, **properties, "listeners": ",".join(listeners + more)}
     merged.setdefault("controller.quorum.voters", f"{merged['node.id']}@{HOST}:{ports.controller}")
     settings = _settings(folder)
-    settings.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
+    lines = (f"{name}={value.replace('{folder}', str(folder))}\n" for name, value in merged.items())
+    settings.write_text("".join(lines))
     meta = folder / "data" / "meta.properties"
     if not meta.exists():
         _format(settings, meta, merged["node.id"], cluster or new_cluster_id())

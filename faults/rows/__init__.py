@@ -5,7 +5,23 @@ from dataclasses import dataclass
 
 from faults.plan import Plan
 from faults.report import Report
-from faults.rows import brokers, changes, hostile, kills, late, network, pauses, recreated, soak, stops
+from faults.rows import (
+    brokers,
+    changes,
+    cuts,
+    disks,
+    hostile,
+    kills,
+    late,
+    moves,
+    network,
+    pairs,
+    pauses,
+    quotas,
+    recreated,
+    soak,
+    stops,
+)
 from tools.kafka_node import QUICK_START, STEADY
 
 
@@ -44,5 +60,10 @@ ROWS = {
     "12": Row("partitions added, input deleted, disk full, clock stepped by 1 h", 3, 500, changes.changes, every=0.1),
     "13": Row("late requests of an earlier transaction", 50, 400, late.named, every=0.1),
     "13b": Row("the same without an INSTANCE_ID", 50, 400, late.nameless, every=0.1),
+    "14": Row("two faults at once, drawn at random", 100, 300, pairs.pairs, QUICK_START, 0.1),
+    "15": Row("partitions reassigned to other brokers", 20, 300, moves.moves, QUICK_START, 0.1),
+    "16": Row("quota of 50,000 bytes/s switched on and off", 20, 300, quotas.quotas, every=0.1),
+    "17": Row("one worker cut off from one broker for 10 to 90 s", 20, 300, cuts.cuts, QUICK_START, 0.1),
+    "18": Row("one log directory of a broker fails", 5, 300, disks.disks, QUICK_START, 0.1),
     "19": Row("input deleted and created again", 20, 500, recreated.recreated, every=0.1),
 }

@@ -46,7 +46,7 @@ def one_of_three(plan: Plan) -> Report:
             node = trial.random.choice(trial.cluster.nodes)
             trial.fault("clean restart")
             begin = time.monotonic()
-            _meanwhile(trial, partial(node.stop, _STOP_WITHIN))
+            meanwhile(trial, partial(node.stop, _STOP_WITHIN))
             assert time.monotonic() - begin < _STOP_WITHIN, "the broker did not stop by itself"
             trial.reader.mark()
             _back(trial, node)
@@ -59,12 +59,12 @@ def one_of_three(plan: Plan) -> Report:
 def _back(trial: Trial, node: Broker) -> None:
     """Wait until output flows, start the broker again, and wait until it has all that the others have."""
     assert trial.until(lambda: not trial.reader.check.open_faults, PATIENCE), "output does not flow without it"
-    _meanwhile(trial, node.start)
-    assert trial.until(lambda: _in_sync(trial), PATIENCE), "the broker does not catch up"
+    meanwhile(trial, node.start)
+    assert trial.until(lambda: in_sync(trial), PATIENCE), "the broker does not catch up"
     trial.wait(trial.random.uniform(1.0, 5.0) * trial.plan.pace)
 
 
-def _meanwhile(trial: Trial, action: Callable[[], None]) -> None:
+def meanwhile(trial: Trial, action: Callable[[], None]) -> None:
     """Do something that takes a while, minding the workers."""
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(action)
@@ -72,10 +72,11 @@ def _meanwhile(trial: Trial, action: Callable[[], None]) -> None:
         done.result()
 
 
-def _in_sync(trial: Trial) -> bool:
+def in_sync(trial: Trial) -> bool:
+    """Whether each broker has all records of its partitions."""
     found = trial.admin.list_topics(timeout=10).topics.values()
     partitions = [partition for topic in found for partition in topic.partitions.values()]
-    return all(len(partition.isrs) == len(trial.cluster.nodes) for partition in partitions)
+    return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
 
 
 def all_away(plan: Plan) -> Report:
@@ -111,7 +112,7 @@ def _away(trial: Trial, seconds: float) -> tuple[int, float]:
     trial.fault(f"no broker for {seconds:g} s", resume=False)
     trial.wait(seconds)
     lived = sum(worker.running for worker in before)
-    _meanwhile(trial, trial.cluster.start)
+    meanwhile(trial, trial.cluster.start)
     trial.reader.mark()
     begin = time.monotonic()
     assert trial.until(lambda: not trial.reader.check.open_faults, PATIENCE), "output does not flow again"

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import NewTopic
 
 from faults.plan import Plan
-from faults.records import TRACED, record
+from faults.records import record
 from faults.report import Goal, Report
 from faults.trial import PATIENCE, SOURCE, Trial
 
@@ -90,10 +90,7 @@ def _fill(trial: Trial, counts: Mapping[int, int]) -> dict[int, int]:
     for partition, count in counts.items():
         for number in range(sent[partition], sent[partition] + count):
             login = record(trial.plan.seed, partition, number)
-            headers: list[tuple[str, str | bytes | None]] = (
-                [("trace", b"%d" % partition)] if number % TRACED == 0 else []
-            )
-            producer.produce(SOURCE, login.value, login.key, partition, headers=headers)
+            producer.produce(SOURCE, login.value, login.key, partition)
         sent[partition] += count
         producer.poll(0)
     assert producer.flush(PATIENCE) == 0, "the new topic takes no records"

@@ -13,16 +13,15 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from loguru import logger
 from quixstreams.context import set_message_context
 from quixstreams.dataframe import StreamingDataFrame
-from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 from quixstreams.models import Topic
 from quixstreams.runtracker import RunTracker
 
 from runtime.batching import BATCH, Batches, RecordInHand
-from runtime.checkpoints import Checkpoints
+from runtime.checkpoints import DELIVERY_FAILURES, Checkpoints
 from runtime.clients import PRODUCER_QUEUE, consumer_config, producer_config
 from runtime.cloud import quix_cloud
 from runtime.commits import LOOK_WITHIN, Watched, retry_while_coordinator_moves
-from runtime.errors import GIVEN_UP, Failed, OutputTooSlow, PipelineError, Unavailable, explain
+from runtime.errors import GIVEN_UP, Failed, PipelineError, Unavailable, explain
 from runtime.health import Health
 from runtime.leaving import Membership, cause
 from runtime.output import Output
@@ -79,7 +78,7 @@ class Application(quixstreams.Application):
         self._finished = False
         self._output: Output
         self._sink: Sink
-        self._do_again: Callable[[KafkaProducerDeliveryError | OutputTooSlow], None]
+        self._do_again: Callable[[Exception], None]
         self._target = ""
 
     def open_topics(self) -> tuple[Topic, Topic]:
@@ -170,7 +169,7 @@ class Application(quixstreams.Application):
         (execute,) = dataframe_composed.values()  # there is one dataframe
         try:
             self.totals.uncommitted += self._batches.handle(messages, execute)
-        except (KafkaProducerDeliveryError, OutputTooSlow) as error:
+        except DELIVERY_FAILURES as error:
             self._do_again(error)
         self._producer._broker_available()
         self._consumer._broker_available()

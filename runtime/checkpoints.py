@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from loguru import logger
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 from quixstreams.processing import ProcessingContext
@@ -19,6 +19,14 @@ NO_PROGRESS_WITHIN = 60.0
 """Seconds without a commit after which a transaction that the broker takes too slowly is not tried again."""
 
 _REFUSED_TIMESTAMP = {KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD, KafkaError._INVALID_DIFFERENT_RECORD}
+_OF_THIS_PRODUCER = {
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,  # a late Produce of an earlier transaction has come between
+    KafkaError.UNKNOWN_PRODUCER_ID,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.INVALID_TXN_STATE,
+}
+DELIVERY_FAILURES = (KafkaProducerDeliveryError, KafkaException, OutputTooSlow, SystemError)
+"""What is raised if the output takes a record not at all or not in time; a SystemError hides one of the others."""
 
 
 class Checkpoints:
@@ -71,7 +79,7 @@ class Checkpoints:
             return
         try:
             self._deliver()
-        except (KafkaProducerDeliveryError, OutputTooSlow) as error:
+        except DELIVERY_FAILURES as error:
             self.do_again(error)
             return
         self._topic_ids.check()
@@ -80,27 +88,32 @@ class Checkpoints:
         self._last_commit = time.monotonic()
         self._batches.begin()
 
-    def do_again(self, error: KafkaProducerDeliveryError | OutputTooSlow) -> None:
+    def do_again(self, error: Exception) -> None:
         """Give up what is not committed, and take it again in such a way that the output takes it.
 
+        Args:
+            error: one of DELIVERY_FAILURES, raised before anything was committed.
+
         Raises:
-            KafkaProducerDeliveryError: there is no such way.
-            OutputTooSlow: there has been none for NO_PROGRESS_WITHIN, or it would write records twice.
+            Exception: the given one: there is no such way, or there has been no commit for NO_PROGRESS_WITHIN.
         """
+        code, text = _told(error)
         handled = max(1, self._totals.uncommitted)
-        if isinstance(error, OutputTooSlow) or error.code == KafkaError._MSG_TIMED_OUT:
-            if not self._context.exactly_once or time.monotonic() - self._last_commit > NO_PROGRESS_WITHIN:
-                raise error
+        if code in _REFUSED_TIMESTAMP and self._output.timestamps.widen_margin():
+            now = "tagging more of those whose timestamp is close to the output topic's limit"
+        elif not self._context.exactly_once or time.monotonic() - self._last_commit > NO_PROGRESS_WITHIN:
+            raise error
+        elif isinstance(error, OutputTooSlow) or code == KafkaError._MSG_TIMED_OUT:
             self._batches.size.reduce(handled)
             now = f"{self._batches.size.records} at a time"
+        elif code in _OF_THIS_PRODUCER:
+            now = "with a new producer"
         else:
-            if error.code not in _REFUSED_TIMESTAMP or not self._output.timestamps.widen_margin():
-                raise error
-            now = "with the tag refused_timestamp on those whose timestamp is close to the output topic's limit"
-        logger.warning("{}: doing the last {} records again, {}", error, handled, now)
+            raise error
+        logger.warning("{}: doing the last {} records again, {}", text, handled, now)
         self._renewal.discard()
         self._totals.discard()
-        self._context.init_checkpoint()  # type: ignore[no-untyped-call]
+        self._context.init_checkpoint()
         self._batches.begin(again=True)
 
     def _deliver(self) -> None:
@@ -115,3 +128,14 @@ class Checkpoints:
         if unsent:
             raise OutputTooSlow(f"the broker did not take {unsent} records within {time.monotonic() - begun:.0f} s")
         self._batches.size.note(self._batches.handled, time.monotonic() - begun)
+
+
+def _told(error: BaseException | None) -> tuple[int | None, str]:
+    """The code and the text of the Kafka error that was raised, or that is behind what was raised."""
+    link = error
+    while link is not None:
+        found = link.args[0] if isinstance(link, KafkaException) else getattr(link, "error", None)
+        if isinstance(found, KafkaError):
+            return int(found.code()), str(found.str())
+        link = link.__cause__
+    return None, str(error)

@@ -100,7 +100,8 @@ class ProducerRenewal:
 
     def discard(self) -> None:
         """Drop what is not delivered. The start of the next producer makes the broker abort the open transaction."""
-        self._quix.purge()
+        with suppress(KafkaException, SystemError):  # it may be of no use any more
+            self._quix.purge()
         with suppress(KafkaProducerDeliveryError):
             self._quix._raise_for_error()
         self._is_outdated = True

@@ -26,9 +26,9 @@ class TimestampLimits:
         self._widened = 0
         self.oldest, self.newest = 0, UNLIMITED
 
-    def update(self) -> None:
-        """Judge by the present time from now on."""
-        now = int(time.time() * 1000)
+    def update(self, now: int | None = None) -> None:
+        """Judge by the present time from now on, or by the one given, in milliseconds."""
+        now = int(time.time() * 1000) if now is None else now
         self.oldest = now - self._before + self._margin(self._before)
         self.newest = now + self._after - self._margin(self._after)
 

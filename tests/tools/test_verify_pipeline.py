@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -155,3 +156,40 @@ def test_more_output_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     report = audited(kafka, source, target)
     assert report["total"] == {**dict.fromkeys(COUNTS, 0), "checked": 2 * len(LOGINS), "wrong": 1}
     assert report["partitions"][-1]["examples"]["wrong"] == [0]
+
+
+UNLIMITED = {"message.timestamp.before.max.ms": str(2**63 - 1), "message.timestamp.after.max.ms": str(2**63 - 1)}
+WEEK, HOUR = 7 * 24 * 3_600_000, 3_600_000
+LIMITED = {"message.timestamp.before.max.ms": str(WEEK), "message.timestamp.after.max.ms": str(HOUR)}
+
+
+def test_refused_timestamps(kafka: Kafka, pipelines: Pipelines) -> None:
+    """What the pipeline makes of timestamps that the output refuses is right; another value with its tag is wrong."""
+    source = lasting_topic(kafka, "timed-in", 2, UNLIMITED)
+    target = lasting_topic(kafka, "timed-out", 2, LIMITED)
+    now = int(time.time() * 1000)
+    values = [
+        b'{"device_type": "ios"}',
+        b'{"device_type": "IOS"}',
+        b"[]",
+        None,
+        b'{"malformed": 1, "device_type": "b"}',
+    ]
+    sent = [
+        Record(b"k%d" % (at % 7), values[at % 5], timestamp=[now, now - 2 * WEEK, now + 2 * HOUR][at // 2 % 3] + at)
+        for at in range(600)
+    ]
+    kafka.produce(source, [replace(record, partition=at % 2) for at, record in enumerate(sent)])
+    pipeline = pipelines.start(source, target)
+    outputs = kafka.read(target, len(sent))
+    assert pipeline.stop() == 0
+    assert audited(kafka, source, target)["total"] == {**dict.fromkeys(COUNTS, 0), "checked": len(sent)}
+    refused = [at for at, one in enumerate(outputs) if one.headers[-1:] == [("malformed", b"refused_timestamp")]]
+    assert len(refused) == 240
+
+    doctored = lasting_topic(kafka, "timed-doctored", 2, LIMITED)
+    at = next(at for at in refused[90:] if b'{"device_type": "' in (outputs[at].value or b""))
+    other = (outputs[at].value or b"").replace(b'{"device_type": "', b'{"device_type":"')
+    kafka.produce(doctored, [*outputs[:at], replace(outputs[at], value=other), *outputs[at + 1 :]])
+    total = audited(kafka, source, doctored)["total"]
+    assert total == {**dict.fromkeys(COUNTS, 0), "checked": len(sent) - 1, "wrong": 1}

@@ -76,9 +76,16 @@ def faulty(draw: st.DrawFn) -> tuple[list[Record], list[Record]]:
     return inputs, outputs
 
 
-def feed(inputs: Sequence[Record], outputs: Sequence[Record], visits: Sequence[Visit], **given: bool) -> Findings:
+def feed(
+    inputs: Sequence[Record],
+    outputs: Sequence[Record],
+    visits: Sequence[Visit],
+    *,
+    cut: bool = False,
+    skips_inputs: bool = False,
+) -> Findings:
     """Hand both sides to a comparison, as the walk does: it says when all inputs of a visit have been read."""
-    comparison = Comparison(**given)
+    comparison = Comparison(cut=cut, skips_inputs=skips_inputs)
     input_at = output_at = 0
     for visit in visits:
         comparison.covered = input_at == visit.inputs

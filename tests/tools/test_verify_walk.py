@@ -23,6 +23,9 @@ class InMemory(NamedTuple):
     place: int
     record: Record
 
+    def topic(self) -> str:
+        return "in"
+
     def partition(self) -> int:
         return 0
 
@@ -56,8 +59,8 @@ class Partition(NamedTuple):
 class Held(Topics):
     """Two topics and how to read them, without a broker."""
 
-    def __init__(self, source: list[Partition], target: list[Partition]) -> None:
-        config = {"max.message.bytes": "1000000"}
+    def __init__(self, source: list[Partition], target: list[Partition], **limits: int) -> None:
+        config = {"max.message.bytes": "1000000"} | {name.replace("_", "."): str(one) for name, one in limits.items()}
         self.source, self.target = TopicFacts("in", len(source), config), TopicFacts("out", len(target), config)
         self.held = {"in": source, "out": target}
 

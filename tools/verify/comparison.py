@@ -6,39 +6,17 @@ before it is judged (cases.py). Offsets are names only: markers and aborted tran
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import takewhile
 
 from tools.verify.begin import Given, find_begin
 from tools.verify.cases import HISTORY, Ledger
 from tools.verify.findings import Findings
 from tools.verify.gap import WINDOW, Record, alike, find_anchor, first_due, pair_alike, resembles
+from tools.verify.retiming import Retiming, retime
+from tools.verify.side import Side
 
 _NEAR = 40  # an output is looked for that much further on among the inputs than outputs are left
-
-
-class _Side:
-    """What was read of one side and is not compared yet."""
-
-    def __init__(self) -> None:
-        self.offsets: list[int] = []
-        self.records: list[Record] = []
-        self.taken = 0
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def add(self, offsets: Sequence[int], records: Sequence[Record]) -> None:
-        self.offsets += offsets
-        self.records += records
-
-    def take(self, count: int) -> list[tuple[int, Record]]:
-        taken = list(zip(self.offsets[:count], self.records[:count], strict=True))
-        self.drop(count)
-        return taken
-
-    def drop(self, count: int) -> None:
-        del self.offsets[:count], self.records[:count]
-        self.taken += count
 
 
 class Comparison:
@@ -49,10 +27,17 @@ class Comparison:
         cut: whether the input begins later than the output may, so that all of it may be gone.
         skips_inputs: whether the first inputs may lack their outputs: those of before the pipeline began, or expired.
         compacted: whether outputs may lack their inputs wherever input offsets are missing.
+        retiming: what to expect of an input whose timestamp the output topic refuses.
     """
 
     def __init__(
-        self, history: int = HISTORY, *, cut: bool = False, skips_inputs: bool = False, compacted: bool = False
+        self,
+        *,
+        history: int = HISTORY,
+        cut: bool = False,
+        skips_inputs: bool = False,
+        compacted: bool = False,
+        retiming: Retiming | None = None,
     ) -> None:
         self.covered = False
         """Whether every input that the outputs given so far can have been made of has been given, too."""
@@ -60,9 +45,10 @@ class Comparison:
         """Whether every output has been given or soon will be: what is left need not wait for more of them."""
         self.aligned = False
         """Whether the output is known to belong to this input: from here on, none without an input is skipped."""
-        self._inputs, self._outputs = _Side(), _Side()
+        self._inputs, self._outputs = Side(), Side()
         self._ledger = Ledger(history)
         self._cut, self._skips_inputs, self._compacted = cut, skips_inputs, compacted
+        self._retime = partial(retime, self._inputs, self._outputs, retiming)
         self._skipped = 0
         self._complete = False
         self._last_offset: int | None = None
@@ -76,9 +62,14 @@ class Comparison:
         """How many inputs and outputs wait for their other side."""
         return len(self._inputs), len(self._outputs)
 
-    def add_inputs(self, offsets: Sequence[int], records: Sequence[Record]) -> None:
-        """Take the next inputs as what is expected of them; a timestamp of 0 stands for any."""
-        self._inputs.add(offsets, records)
+    def add_inputs(
+        self, offsets: Sequence[int], records: Sequence[Record], values: Sequence[bytes | None] = ()
+    ) -> None:
+        """Take the next inputs as what is expected of them, and their values if timestamps may be refused.
+
+        A timestamp of 0 stands for any.
+        """
+        self._inputs.add(offsets, records, values)
         self._advance()
 
     def add_outputs(self, offsets: Sequence[int], records: Sequence[Record]) -> None:
@@ -149,18 +140,21 @@ class Comparison:
         if not self._complete and count < self._try_again_at:
             return False
         self._try_again_at = 0
-        if self._adopt_times() or self._take_repeats():
+        if self._retime(_NEAR) or self._take_repeats():
             return True
-        if anchor := find_anchor(self._inputs.records, self._outputs.records):
-            self._close_gap(*anchor)
-            return True
+        anchor = find_anchor(self._inputs.records, self._outputs.records)
+        if anchor is None and not self._must_judge():
+            self._wait()
+            return False
+        if not self._retime(max(anchor) if anchor else WINDOW):
+            self._close_gap(*(anchor or self._give_up()))
+        return True
+
+    def _must_judge(self) -> bool:
+        """Whether to judge what there is though nothing in it is alike."""
         has_outputs = self.ending or len(self._outputs) >= WINDOW
         is_full = (has_outputs and len(self._inputs) >= WINDOW) or (self.covered and len(self._outputs) >= WINDOW)
-        if self._complete or is_full:
-            self._close_gap(*self._give_up())
-            return True
-        self._wait()
-        return False
+        return self._complete or is_full
 
     def _wait(self) -> None:
         """Don't look again before there is an eighth more."""
@@ -187,21 +181,6 @@ class Comparison:
         equal = [at for at, record in enumerate(inputs) if record in found]
         near = pair_alike(inputs[: len(found) + _NEAR], self._outputs.records) if self._may_pair() else []
         return 1 + max([-1, *equal, *(before for before, _ in near)])
-
-    def _adopt_times(self) -> bool:
-        """Give inputs with a timestamp of 0 that of their output: the client made it the time of producing."""
-        inputs = self._inputs.records[:WINDOW]
-        zero = [at for at, record in enumerate(inputs) if record.timestamp == 0]
-        if not zero:
-            return False
-        others, times = set(inputs), dict[Record, list[int]]()
-        for record in self._outputs.records[:WINDOW]:
-            if record.timestamp and record not in others:
-                times.setdefault(record._replace(timestamp=0), []).append(record.timestamp)
-        for at in zero:
-            if same := times.get(inputs[at]):
-                self._inputs.records[at] = inputs[at]._replace(timestamp=same.pop(0))
-        return self._inputs.records[0] == self._outputs.records[0]
 
     def _take_repeats(self) -> bool:
         """Let go of the first outputs that repeat earlier ones and are none of those expected next."""

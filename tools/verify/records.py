@@ -1,28 +1,61 @@
 """What is compared of a record: what the pipeline's own functions make of an input, and what the output topic holds."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from confluent_kafka import Message
 
 from pipeline import TRANSFORMS
+from runtime.errors import Failed
 from runtime.headers import headers_of
-from runtime.output import Output
+from runtime.output import TIME_OF_PRODUCING, Output
+from runtime.timestamp_limits import UNLIMITED, TimestampLimits
 from runtime.topics import TopicFacts
 from runtime.totals import Totals
 from tools.verify.gap import Record
-from transforms import Malformed, chain
+from transforms import Malformed, chain, refused_timestamp
+
+_WIDENED = 2
+"""How often the pipeline may have widened its margin to the topic's limits on timestamps: to four minutes."""
+
+
+class _Input(NamedTuple):
+    """An input record, as Output takes it."""
+
+    source: str
+    number: int
+    place: int
+    content: bytes | None
+
+    def topic(self) -> str:
+        return self.source
+
+    def partition(self) -> int:
+        return self.number
+
+    def offset(self) -> int:
+        return self.place
+
+    def value(self) -> bytes | None:
+        return self.content
 
 
 class Expectation:
-    """Says what is to be in an output topic, by its present `max.message.bytes`.
+    """Says what is to be in an output topic, by its present limits.
 
-    Where the topic replaces timestamps (LogAppendTime), they are not compared.
+    If the topic replaces timestamps (LogAppendTime), they are not compared, and none is refused.
     """
 
-    def __init__(self, target: TopicFacts) -> None:
+    def __init__(self, source: str, target: TopicFacts) -> None:
+        self._source = source
         self._transform = chain(*TRANSFORMS)
-        self._output = Output(target.name, target.max_message_bytes, Totals())
+        self._limits = TimestampLimits(target.config)
+        self._output = Output(target.name, target.max_message_bytes, TimestampLimits({}), Totals())
         self.has_times = target.config.get("message.timestamp.type") != "LogAppendTime"
+        for _ in range(_WIDENED):
+            self._limits.widen_margin()
+        self._limits.update()
+        self.takes_all_times = self._limits.oldest <= 0 and self._limits.newest >= UNLIMITED
 
     def expected(self, messages: Sequence[Message]) -> list[Record]:
         """Map input records, as the pipeline's sink does.
@@ -30,17 +63,34 @@ class Expectation:
         Raises:
             Failed: not even the stub of a record fits into the output topic; the pipeline stops there, too.
         """
-        transform, produced, surely_fits = self._transform, self._output.produced, self._output.surely_fits
-        records = []
+        transform, build, max_plain_bytes = self._transform, self._output.build, self._output.max_plain_bytes
+        records, has_times = [], self.has_times
         for message, headers in zip(messages, headers_of(messages), strict=True):
             key, result = message.key(), transform(message.value())
-            time = message.timestamp()[1] if self.has_times else None
-            if headers or isinstance(result, Malformed) or len(result) + len(key or b"") > surely_fits:
-                value, kept = produced(result, key, headers, message)
-                records.append(Record(key, value, time, tuple(kept) or None))
+            time = message.timestamp()[1]
+            if headers or isinstance(result, Malformed) or len(result) + len(key or b"") > max_plain_bytes:
+                value, time, kept = build(result, key, time, headers, message)
+                records.append(Record(key, value, time if has_times else None, tuple(kept) or None))
             else:
-                records.append(Record(key, result, time, None))
+                records.append(Record(key, result, time if has_times else None, None))
         return records
+
+    def retimed(self, partition: int, offset: int, value: bytes | None, expected: Record) -> Record | None:
+        """What is produced, with another timestamp, if the topic refuses the input's; None if no stub of it fits."""
+        result = refused_timestamp(self._transform(value), value, expected.timestamp or 0)
+        record = _Input(self._source, partition, offset, value)
+        try:
+            produced, time, headers = self._output.build(
+                result, expected.key, TIME_OF_PRODUCING, list(expected.headers or ()), record
+            )
+        except Failed:
+            return None
+        return Record(expected.key, produced, time, tuple(headers))
+
+    def may_refuse(self, timestamp: int, produced: int) -> bool:
+        """Whether the topic may have refused this timestamp at the time of producing; both in milliseconds."""
+        self._limits.update(produced)
+        return self._limits.refuses(timestamp)
 
     def found(self, messages: Sequence[Message]) -> list[Record]:
         """Take output records as they are."""

@@ -1,7 +1,9 @@
 """Walks the partitions of both topics in step, again and again while the pipeline runs."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from confluent_kafka import Message
@@ -12,9 +14,10 @@ from runtime.stopping import stop_request
 from tools.verify.cases import HISTORY
 from tools.verify.comparison import Comparison
 from tools.verify.findings import Findings
-from tools.verify.gap import WINDOW, Record
+from tools.verify.gap import WINDOW
 from tools.verify.records import Expectation
-from tools.verify.topics import Reader, Topics
+from tools.verify.retiming import Retiming
+from tools.verify.topics import Topics
 
 _LEAST_HISTORY = 10_000  # records of each partition, however many there are
 
@@ -61,7 +64,7 @@ class Walk:
 
     def __init__(self, topics: Topics, settings: Settings, begin: Begin, *, follow: bool) -> None:
         self._topics, self._begin, self._follow = topics, begin, follow
-        self._expectation = Expectation(topics.target)
+        self._expectation = Expectation(topics.source.name, topics.target)
         self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)
         self._compacted = "compact" in topics.source.config.get("cleanup.policy", "")
         self._began_later = settings.auto_offset_reset == "latest"
@@ -122,19 +125,20 @@ class Walk:
         history = max(_LEAST_HISTORY, HISTORY // len(numbers))
         for number in sorted(new):
             begin = self._first_input(number, begins[number], input_ends[number]) if number in begins else 0
-            partition = self._begun(history, begin, output_begins.get(number, 0))
+            partition = self._begun(number, history, begin, output_begins.get(number, 0))
             partition.comparison.aligned = number not in input_ends
             self._partitions[number] = partition
         for number, partition in self._partitions.items():
             partition.input_end, partition.output_end = input_ends.get(number, 0), output_ends.get(number, 0)
 
-    def _begun(self, history: int, begin: int, output_begin: int) -> _Partition:
+    def _begun(self, number: int, history: int, begin: int, output_begin: int) -> _Partition:
         """A partition of which nothing has been read, from this offset of the input."""
         comparison = Comparison(
-            history,
+            history=history,
             cut=begin > 0,
             skips_inputs=self._began_later or output_begin > 0,
             compacted=self._compacted,
+            retiming=Retiming(partial(self._expectation.retimed, number), self._expectation.may_refuse),
         )
         return _Partition(comparison, begin, begin, None if begin > 0 else output_begin, output_begin)
 
@@ -160,10 +164,12 @@ class Walk:
                 break
             waiting_in, waiting_out = comparison.waiting
             if not inputs.done and (outputs.done or waiting_in <= waiting_out):
-                advance(_take(inputs, self._expectation.expected, comparison.add_inputs))
+                advance(self._expect(comparison, inputs.read()))
                 comparison.covered = inputs.done
             else:
-                advance(_take(outputs, self._expectation.found, comparison.add_outputs))
+                messages = outputs.read()
+                comparison.add_outputs([one.offset() for one in messages], self._expectation.found(messages))
+                advance(len(messages))
         partition.input_at = inputs.at
         partition.output_at = outputs.at if partition.output_at is not None else None
 
@@ -179,15 +185,21 @@ class Walk:
             messages = self._inputs.read()
         if not messages:
             return None
-        partition.comparison.add_inputs(*_numbered(messages, self._expectation.expected))
-        advance(len(messages))
+        advance(self._expect(partition.comparison, messages))
         if not partition.output_end:
             return 0
         earliest = min(message.timestamp()[1] for message in messages)
-        if earliest <= 0 or not self._expectation.has_times:
+        may_differ = earliest <= 0 or self._expectation.may_refuse(earliest, int(time.time() * 1000))
+        if may_differ or not self._expectation.has_times:
             return self._topics.begins(self._topics.target, [number])[number]
         found = self._topics.from_time(self._topics.target, number, earliest)
         return partition.output_end if found is None else found
+
+    def _expect(self, comparison: Comparison, messages: list[Message]) -> int:
+        """Hand on inputs; give their number."""
+        values = () if self._expectation.takes_all_times else [one.value() for one in messages]
+        comparison.add_inputs([one.offset() for one in messages], self._expectation.expected(messages), values)
+        return len(messages)
 
     def _end(self, number: int, partition: _Partition, advance: Callable[[int], None]) -> None:
         """Judge what is left, and count what is not processed yet."""
@@ -216,22 +228,3 @@ def _wants_input(comparison: Comparison) -> bool:
     """Whether to read on in the input though all of the output has been read."""
     inputs, outputs = comparison.waiting
     return inputs < WINDOW or (outputs > 0 and (comparison.ending or inputs < 2 * WINDOW))
-
-
-def _numbered(
-    messages: Sequence[Message], records: Callable[[Sequence[Message]], list[Record]]
-) -> tuple[list[int], list[Record]]:
-    """The messages' offsets and what is compared of them."""
-    return [message.offset() for message in messages], records(messages)
-
-
-def _take(
-    reader: Reader,
-    records: Callable[[Sequence[Message]], list[Record]],
-    add: Callable[[list[int], list[Record]], None],
-) -> int:
-    """Hand on what has arrived; give the number of records."""
-    messages = reader.read()
-    if messages:
-        add(*_numbered(messages, records))
-    return len(messages)

@@ -1,0 +1,57 @@
+"""Finds outputs whose timestamp is the time of producing: the input's is 0, or the output topic refuses it; pure.
+
+The client replaces a timestamp of 0. A record whose timestamp the topic refuses is tagged, and produced with a new one.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from runtime.output import TAG
+from tools.verify.gap import Record, sort_gap
+from tools.verify.side import Side
+
+
+class Retiming(NamedTuple):
+    """What becomes of the inputs of a partition whose timestamp the output topic refuses.
+
+    Attributes:
+        retimed: gives the record to produce, with a timestamp of 0, for an input's offset, its value and what is
+            expected of it otherwise; None if there can be none.
+        may_refuse: whether the topic may have refused a timestamp at a time of producing; both in milliseconds.
+    """
+
+    retimed: Callable[[int, bytes | None, Record], Record | None]
+    may_refuse: Callable[[int, int], bool]
+
+
+def retime(inputs: Side, outputs: Side, retiming: Retiming | None, count: int) -> bool:
+    """Expect what was produced with another timestamp of these first inputs; False if there is no such output."""
+    found = list(_find_retimed(inputs, outputs.records[:count], retiming, count))
+    for at, record in found:
+        inputs.records[at] = record
+    return bool(found)
+
+
+def _find_retimed(
+    inputs: Side, found: Sequence[Record], retiming: Retiming | None, count: int
+) -> Iterator[tuple[int, Record]]:
+    """The indices of inputs and the outputs that were made of them."""
+    expected = inputs.records[:count]
+    if not inputs.values and not any(record.timestamp == 0 for record in expected):
+        return
+    gap = sort_gap(expected, found)
+    waiting = defaultdict[Record, deque[Record]](deque)
+    for at in gap.extra:
+        waiting[found[at]._replace(timestamp=0)].append(found[at])
+    tagged_keys = {one.key for one in waiting if one.headers and one.headers[-1][0] == TAG}
+    for at in gap.missing if waiting else ():
+        record = expected[at]
+        if record.timestamp == 0:
+            if same := waiting.get(record):
+                yield at, same.popleft()
+        elif inputs.values and retiming and record.key in tagged_keys:
+            made = retiming.retimed(inputs.offsets[at], inputs.values[at], record)
+            same = waiting.get(made) if made else None
+            if same and retiming.may_refuse(record.timestamp or 0, same[0].timestamp or 0):
+                yield at, same.popleft()

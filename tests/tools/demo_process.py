@@ -16,19 +16,20 @@ from tests.kafka import TIMEOUT, wait_until
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tools.demo"]
 ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-LAST_LINE = re.compile(r"demo: (\d+) in, (\d+) out, (\d+) malformed, (\d+) lost")
+LAST_LINE = re.compile(r"demo: (\d+) in, (\d+) out, (\d+) malformed, (\d+) (lost|not yet counted)")
 PLAIN_LINE = re.compile(r"demo: (\d+) s, (\d+) in \(\d+/s\), (\d+) out \(\d+/s\), (\d+) malformed, lag (\d+)")
 _GENERATIONS = 5  # terminal, demo, its children, the shell beside Kafka, and one to spare
 _AFTERMATH = 3.0  # seconds: the shell that guards Kafka ends after it
 
 
 class Figures(NamedTuple):
-    """What the last line says."""
+    """What the last line says; `is_counted` is whether it says of the missing ones that they are lost."""
 
     records_in: int
     records_out: int
     malformed: int
-    lost: int
+    missing: int
+    is_counted: bool
 
 
 class Demo:
@@ -125,7 +126,8 @@ class Demo:
         """What its last line says."""
         match = LAST_LINE.fullmatch(self.lines[-1])
         assert match, self.report
-        return Figures(*map(int, match.groups()))
+        records_in, records_out, malformed, missing = map(int, match.groups()[:-1])
+        return Figures(records_in, records_out, malformed, missing, match[5] == "lost")
 
     def left(self) -> list[str]:
         """What stays of its processes, as far as `descendants` has seen them, and of its files."""

@@ -14,6 +14,7 @@ from runtime.headers import headers_of
 from runtime.output import Headers, InputRecord
 from runtime.positions import Positions
 from runtime.transaction_size import TransactionSize
+from runtime.waiting_records import WaitingRecords
 
 BATCH = 10_000
 """The most records taken at once; what has arrived is taken, without waiting for more."""
@@ -26,6 +27,9 @@ COMMIT_WHEN_IDLE = 0.005
 
 About what a commit takes: so commits come no closer together than under load.
 """
+
+WAITING_BYTES = 4_194_304
+"""Bytes that may wait here before no more than one record at a time is taken; up to 16 MiB wait in librdkafka."""
 
 LONG_BATCH = 1.0
 """Seconds that a batch may take in any case: an ordinary one takes 0.05."""
@@ -69,6 +73,8 @@ class Batches:
         """Set when partitions come or go, which only happens while records are taken."""
         self.in_hand: InputRecord
         """The record that the dataframe is being run over."""
+        self._waiting = WaitingRecords()
+        self._is_behind = False
         self._begun = 0.0
         self._must_read_again = False
         self._out_of_range: tuple[str, int] | None = None
@@ -80,7 +86,7 @@ class Batches:
         if self._out_of_range:
             self._positions.out_of_range(*self._out_of_range)
         if self._must_read_again or again:
-            self._positions.read_again()
+            self._read_again()
         self.handled, self.is_full, self._must_read_again, self._out_of_range = 0, False, False, None
         self._begun = time.monotonic()
 
@@ -92,24 +98,26 @@ class Batches:
         """
         self.rebalanced = False
         self._await_last_transaction()
-        messages: list[Message] = self._consumer.consume(self._room(), 0) or self._wait_for_one()
-        if messages and self.rebalanced:
-            for message in messages:
+        has_enough = self._waiting.bytes > WAITING_BYTES
+        fresh: list[Message] = self._consumer.consume(1 if has_enough else BATCH, 0)  # in any case: to stay a member
+        if not fresh and not self._waiting:
+            fresh = self._wait_for_one()
+        if self.rebalanced and (fresh or self._waiting):
+            for message in fresh:
                 if (error := message.error()) is not None and error.code() not in _OUT_OF_RANGE:
                     raise_for_msg_error(message)
-            self._positions.read_again()  # these may be of before
+            self._read_again()  # these may be of before
             return []
-        return messages
+        return self._share(fresh)
 
     def handle(self, messages: list[Message], execute: Execute) -> int:
         """Run the dataframe over a batch, store the offsets, and give the number of records that it got done.
 
-        What is left of a batch that takes too long is read again after the commit.
+        What is left of a batch that takes too long waits until after the commit.
 
         Raises:
             KafkaConsumerException: the consumer reports an error in place of a record.
         """
-        was_behind = len(messages) == self._room()
         until = max(self._begun + self._context.commit_interval, time.monotonic() + LONG_BATCH)
         records = zip(messages, headers_of(messages), strict=True)
         count = 0
@@ -117,17 +125,29 @@ class Batches:
             for message, headers in chunk:
                 if (error := message.error()) is not None:
                     self._take_error(message, error)
-                    return self._end(messages[:count], was_behind=was_behind)
+                    return self._end(messages[:count])
                 self.in_hand = message
                 execute(message.value(), message.key(), message.timestamp()[1], headers)
                 count += 1
             if count < len(messages) and time.monotonic() > until:
-                self._must_read_again = True
+                self._waiting.put_back(messages[count:])
                 break
-        return self._end(messages[:count], was_behind=was_behind)
+        return self._end(messages[:count])
 
-    def _room(self) -> int:
-        return min(BATCH, max(1, self.size.records - self.handled))
+    def _share(self, fresh: list[Message]) -> list[Message]:
+        """Give as many records as the transaction may still hold; the others wait."""
+        room = max(1, self.size.records - self.handled)
+        self._is_behind = len(fresh) == BATCH
+        if not self._waiting and len(fresh) <= room:
+            return fresh
+        self._waiting.add(fresh)
+        shared = self._waiting.take(room)
+        self._is_behind = bool(self._waiting)
+        return shared
+
+    def _read_again(self) -> None:
+        self._waiting.clear()
+        self._positions.read_again()
 
     def _await_last_transaction(self) -> None:
         if self._context.exactly_once:
@@ -148,13 +168,13 @@ class Batches:
         self._out_of_range = str(message.topic()), int(message.partition())
         self._must_read_again = True
 
-    def _end(self, messages: list[Message], *, was_behind: bool) -> int:
+    def _end(self, messages: list[Message]) -> int:
         """Store the offsets, and say whether to commit now: with a backlog, nobody waits for the newest record."""
         for partition, message in {message.partition(): message for message in messages}.items():
             self._context.store_offset(message.topic(), partition, message.offset())
             self._positions.handle(message.topic(), partition, message.offset() + 1)
         self.handled += len(messages)
-        is_enough = not was_behind and self.handled >= self._commit_every
+        is_enough = not self._is_behind and self.handled >= self._commit_every
         self.is_full = self._must_read_again or is_enough or self.handled >= self.size.records
         return len(messages)
 

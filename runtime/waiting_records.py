@@ -1,0 +1,49 @@
+"""Records that were taken from the consumer and are not handled yet: each partition gets its turn."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from confluent_kafka import Message
+
+
+class WaitingRecords:
+    """A queue for each partition, served in turns, so that a slow output topic is shared between all of them."""
+
+    def __init__(self) -> None:
+        self._queues: dict[int, deque[Message]] = {}
+        self.bytes = 0
+        """Of their values."""
+
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
+    def add(self, messages: Iterable[Message]) -> None:
+        """Put records at the ends of the queues."""
+        for message in messages:
+            self._queues.setdefault(message.partition(), deque()).append(message)
+            self.bytes += len(message)
+
+    def put_back(self, messages: list[Message]) -> None:
+        """Put records at the fronts of the queues; they were taken last, and are in their order."""
+        for message in reversed(messages):
+            self._queues.setdefault(message.partition(), deque()).appendleft(message)
+            self.bytes += len(message)
+
+    def take(self, count: int) -> list[Message]:
+        """Take at most so many records, as many of each partition; the partitions taken first come last next time."""
+        share = max(1, count // len(self._queues))
+        taken: list[Message] = []
+        for partition in list(self._queues):
+            queue = self._queues.pop(partition)
+            taken += [queue.popleft() for _ in range(min(share, len(queue), count - len(taken)))]
+            if queue:
+                self._queues[partition] = queue
+            if len(taken) == count:
+                break
+        self.bytes -= sum(map(len, taken))
+        return taken
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._queues.clear()
+        self.bytes = 0

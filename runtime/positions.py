@@ -102,7 +102,7 @@ class Positions:
                 "beginning",
                 *(committed.offset, place),
             )
-            return OFFSET_BEGINNING
+            return int(OFFSET_BEGINNING)
         if self._reset == "error":
             raise Misconfigured(
                 f"the group has no offset for {place}, and AUTO_OFFSET_RESET is error: set its offset with "
@@ -111,4 +111,4 @@ class Positions:
         if self._reset == "latest":
             where = TopicPartition(committed.topic, committed.partition)
             return int(self._consumer.get_watermark_offsets(where, timeout=ANSWER_WITHIN)[1])
-        return OFFSET_BEGINNING
+        return int(OFFSET_BEGINNING)

@@ -84,9 +84,11 @@ class Checkpoints:
         """Give up what is not committed, and take it again in such a way that the output takes it.
 
         Raises:
+            Misconfigured: it failed because a topic was deleted.
             KafkaProducerDeliveryError: there is no such way.
             OutputTooSlow: there has been none for NO_PROGRESS_WITHIN, or it would write records twice.
         """
+        self._topic_ids.check_now()
         handled = max(1, self._totals.uncommitted)
         if isinstance(error, OutputTooSlow) or error.code == KafkaError._MSG_TIMED_OUT:
             if not self._context.exactly_once or time.monotonic() - self._last_commit > NO_PROGRESS_WITHIN:

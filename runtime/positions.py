@@ -69,8 +69,10 @@ class Positions:
         """Decide where to read on, as the broker has no record at this partition's offset.
 
         Raises:
-            Misconfigured: the offset is past the end, or its records have expired and AUTO_OFFSET_RESET is `error`.
+            Misconfigured: the topic was created again, the offset is past the end, or its records have expired and
+                AUTO_OFFSET_RESET is `error`.
         """
+        self.topic_ids.check_now()
         offset = self._next.get((topic, partition), OFFSET_BEGINNING)
         if offset == OFFSET_BEGINNING:
             return

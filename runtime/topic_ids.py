@@ -22,9 +22,11 @@ CHECK_EVERY = 1.0
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """Sixteen zero bytes: the broker does not know topic ids."""
 
+GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001  (public codes)
+"""What brokers and librdkafka say of a topic that was deleted."""
+
 _ONE_ANSWER = 3.0  # seconds that one broker has
 _MARK = "topic-id:"
-_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID}
 
 
 class TopicIds:
@@ -49,6 +51,16 @@ class TopicIds:
         """Ask for the present ids; the answer comes while other work is done."""
         self._asked = time.monotonic()
         self._send()
+
+    def check_now(self) -> None:
+        """Ask, and wait for the answer: an error may have come of it that a topic is another one.
+
+        Raises:
+            Misconfigured: a topic was deleted, or deleted and created again.
+            KafkaException: no broker answers.
+        """
+        self.ask()
+        self.check()
 
     def check(self) -> None:
         """Wait for the answer.
@@ -94,7 +106,7 @@ class TopicIds:
             try:
                 topic_id = str(answer.result().topic_id)
             except KafkaException as error:
-                if error.args[0].code() in _GONE:
+                if error.args[0].code() in GONE:
                     raise self._replaced(f"{name} was deleted") from error
                 if time.monotonic() - self._asked > ANSWER_WITHIN:
                     raise

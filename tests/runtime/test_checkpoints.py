@@ -36,7 +36,10 @@ class World:
         )
         batches = SimpleNamespace(handled=self.handled, begin=self.begin, size=self.size, is_full=False)
         ids = SimpleNamespace(
-            ask=lambda: self.do("ask"), check=lambda: self.do("check"), check_now_and_then=lambda: self.do("look")
+            ask=lambda: self.do("ask"),
+            check=lambda: self.do("check"),
+            check_now=lambda: self.do("check now"),
+            check_now_and_then=lambda: self.do("look"),
         )
         renewal = SimpleNamespace(discard=lambda: self.do("discard"))
         output = SimpleNamespace(timestamps=TimestampLimits(config or {}), totals=self.totals)
@@ -56,7 +59,7 @@ class World:
 
 
 DONE = ["ask", "flush", "check", "commit", "go on"]
-AGAIN = ["ask", "flush", "discard", "begin transaction", "read again"]
+AGAIN = ["ask", "flush", "check now", "discard", "begin transaction", "read again"]
 LIMITED = {"message.timestamp.after.max.ms": "3600000"}
 
 
@@ -85,14 +88,18 @@ def test_end(change: dict[str, Any], steps: list[str]) -> None:
     assert world.totals.committed == (100 if steps == DONE else 0)
 
 
-def test_replaced_topic() -> None:
-    """If a topic is another one by then, nothing is committed."""
+@pytest.mark.parametrize("failures", [{"check"}, {"flush", "check now"}])
+def test_replaced_topic(failures: set[str]) -> None:
+    """If a topic is another one by then, that is told, and nothing is committed."""
     world = World()
-    world.failures["check"] = Misconfigured("deleted")
+    world.failures = {step: Misconfigured("deleted") if "check" in step else TIMED_OUT for step in failures}
     with pytest.raises(Misconfigured):
         world.checkpoints.end(force=True)
     assert "commit" not in world.steps
     assert world.totals.committed == 0
+
+
+TIMED_OUT = refused(KafkaError._MSG_TIMED_OUT)
 
 
 def fail(world: World, error: Exception | None) -> None:
@@ -102,7 +109,7 @@ def fail(world: World, error: Exception | None) -> None:
         world.failures["flush"] = error
 
 
-TOO_SLOW = [None, refused(KafkaError._MSG_TIMED_OUT)]
+TOO_SLOW = [None, TIMED_OUT]
 
 
 @pytest.mark.parametrize("error", TOO_SLOW)
@@ -127,7 +134,7 @@ def test_too_slow_for_too_long(
     fail(world, error)
     with pytest.raises((OutputTooSlow, KafkaProducerDeliveryError)):
         world.checkpoints.end(force=True)
-    assert world.steps == ["ask", "flush"]
+    assert world.steps == ["ask", "flush", "check now"]
 
 
 @pytest.mark.parametrize("exactly_once", [True, False])
@@ -157,4 +164,4 @@ def test_other_refusals(code: int, config: dict[str, str]) -> None:
     world.failures["flush"] = refused(code)
     with pytest.raises(KafkaProducerDeliveryError):
         world.checkpoints.end(force=True)
-    assert world.steps == ["ask", "flush"]
+    assert world.steps == ["ask", "flush", "check now"]

@@ -1,10 +1,19 @@
 """Where partitions are read on from, with a stand-in for the consumer; tests/pipeline has the same on a real Kafka."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_INVALID,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from loguru import logger
 
 from runtime.errors import Misconfigured
@@ -35,6 +44,16 @@ class FakeConsumer:
         self.assigned = {place.partition: place.offset for place in partitions}
 
 
+class FakeAdmin:
+    """The topic is what it was."""
+
+    def describe_topics(self, topics: TopicCollection, request_timeout: float) -> dict[str, Future[Any]]:
+        assert request_timeout > 0
+        answer: Future[Any] = Future()
+        answer.set_result(SimpleNamespace(topic_id="new"))
+        return dict.fromkeys(topics.topic_names, answer)
+
+
 class Committed:
     """What a consumer says of a committed offset."""
 
@@ -50,7 +69,7 @@ class Committed:
 def positions(consumer: FakeConsumer, reset: str = "earliest") -> Positions:
     """What is tested; the topic's id is `new`."""
     tested = Positions(cast("Any", consumer), reset)
-    tested.topic_ids = TopicIds(cast("Any", None), {"in": "new"}, str)
+    tested.topic_ids = TopicIds(cast("Any", FakeAdmin()), {"in": "new"}, str)
     return tested
 
 

@@ -13,7 +13,6 @@ from quixstreams.processing import ProcessingContext
 from runtime.headers import headers_of
 from runtime.output import Headers, InputRecord
 from runtime.positions import Positions
-from runtime.topic_ids import GONE
 from runtime.transaction_size import TransactionSize
 
 BATCH = 10_000
@@ -96,8 +95,8 @@ class Batches:
         messages: list[Message] = self._consumer.consume(self._room(), 0) or self._wait_for_one()
         if messages and self.rebalanced:
             for message in messages:
-                if (error := message.error()) is not None:
-                    self._raise_unless_out_of_range(message, error)
+                if (error := message.error()) is not None and error.code() not in _OUT_OF_RANGE:
+                    raise_for_msg_error(message)
             self._positions.read_again()  # these may be of before
             return []
         return messages
@@ -144,15 +143,10 @@ class Batches:
 
     def _take_error(self, message: Message, error: KafkaError) -> None:
         """Remember a partition that has no record at its offset: where to read on is decided after the commit."""
-        self._raise_unless_out_of_range(message, error)
-        self._out_of_range = str(message.topic()), int(message.partition())
-        self._must_read_again = True
-
-    def _raise_unless_out_of_range(self, message: Message, error: KafkaError) -> None:
-        if error.code() in GONE:
-            self._positions.topic_ids.check_now()
         if error.code() not in _OUT_OF_RANGE:
             raise_for_msg_error(message)
+        self._out_of_range = str(message.topic()), int(message.partition())
+        self._must_read_again = True
 
     def _end(self, messages: list[Message], *, was_behind: bool) -> int:
         """Store the offsets, and say whether to commit now: with a backlog, nobody waits for the newest record."""

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPa
 from confluent_kafka.admin import AdminClient, TopicDescription
 from loguru import logger
 
-from runtime.errors import Misconfigured
+from runtime.errors import Misconfigured, kafka_error
 
 ANSWER_WITHIN = 10.0
 """Seconds that the brokers have to tell the ids before a commit; a transaction must still be in time."""
@@ -19,14 +19,16 @@ ANSWER_WITHIN = 10.0
 CHECK_EVERY = 1.0
 """Seconds between two checks while there is nothing to commit."""
 
+GONE_WITHIN = 5.0
+"""Seconds after such an error in which the metadata must say so, too."""
+
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """Sixteen zero bytes: the broker does not know topic ids."""
 
-GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001  (public codes)
-"""What brokers and librdkafka say of a topic that was deleted."""
-
 _ONE_ANSWER = 3.0  # seconds that one broker has
+_PAUSE = 0.1  # seconds
 _MARK = "topic-id:"
+_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001
 
 
 class TopicIds:
@@ -72,6 +74,25 @@ class TopicIds:
         while not self._all_answered():
             self._send()
 
+    def explain(self, error: Exception) -> Exception:
+        """Give the error to tell: that a topic was deleted, if `error` comes of that, and else `error` itself.
+
+        Brokers may refuse a request for a topic that is gone a little before their metadata say that it is.
+        """
+        reason = kafka_error(error)
+        if reason is None or reason.code() not in _GONE:
+            return error
+        deadline = time.monotonic() + GONE_WITHIN
+        try:
+            while time.monotonic() < deadline:
+                self.check_now()
+                time.sleep(_PAUSE)
+        except Misconfigured as gone:
+            return gone
+        except KafkaException:
+            pass
+        return error
+
     def check_now_and_then(self) -> None:
         """Look at the answer that has come meanwhile, if any, and ask again; it never waits."""
         if time.monotonic() - self._asked < CHECK_EVERY or not all(answer.done() for answer in self._answers.values()):
@@ -106,7 +127,7 @@ class TopicIds:
             try:
                 topic_id = str(answer.result().topic_id)
             except KafkaException as error:
-                if error.args[0].code() in GONE:
+                if error.args[0].code() in _GONE:
                     raise self._replaced(f"{name} was deleted") from error
                 if time.monotonic() - self._asked > ANSWER_WITHIN:
                     raise

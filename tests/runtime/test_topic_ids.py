@@ -89,6 +89,20 @@ def test_broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
     assert admin.asked > 1
 
 
+def test_explain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that comes of a deletion is told as such, also if the metadata say so later; another one is kept."""
+    gone, other = (KafkaException(KafkaError(code)) for code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._FENCED))
+    admin = FakeAdmin(dict(IDS))
+    monkeypatch.setattr(topic_ids, "GONE_WITHIN", 0.3)
+    ids = ids_of(admin)
+    assert ids.explain(gone) is gone
+    assert admin.asked > 1
+
+    admin.answers["in"] = KafkaError.UNKNOWN_TOPIC_OR_PART
+    assert "in was deleted" in str(ids.explain(gone))
+    assert ids.explain(other) is other
+
+
 def test_while_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """While there is nothing to commit, it never waits, asks at most once in CHECK_EVERY, and sees what changed."""
     admin = FakeAdmin({**IDS, "in": None})

@@ -135,7 +135,7 @@ class Kafka:
             found = wait_until(lambda: _answered(ask), "the coordinator's answer")
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
-    def commit(self, group: str, topic: str, offset: int, metadata: str | None = None, partition: int = 0) -> None:
+    def commit(self, group: str, topic: str, offset: int, metadata: str = "", partition: int = 0) -> None:
         """Commit an offset for a group that has no members."""
         place = TopicPartition(topic, partition, offset, metadata=metadata)
         with closing(self._consumer("read_committed", group)) as consumer:

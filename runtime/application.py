@@ -151,7 +151,7 @@ class Application(quixstreams.Application):
                 self._finished = True
                 self._membership.settle(self._consumer.poll)
         except Exception as error:
-            self._failure = cause(error, self._failure)
+            self._failure = self._positions.topic_ids.explain(cause(error, self._failure))
             stop_request.hurry()
             if self._failure is not error:
                 raise self._failure from error

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException
 from loguru import logger
@@ -10,7 +11,7 @@ from quixstreams.processing import ProcessingContext
 
 from runtime.batching import Batches
 from runtime.clients import FLUSH_WITHIN
-from runtime.errors import OutputTooSlow
+from runtime.errors import OutputTooSlow, kafka_error
 from runtime.output import Output
 from runtime.producer_renewal import ProducerRenewal
 from runtime.topic_ids import TopicIds
@@ -95,9 +96,13 @@ class Checkpoints:
             error: one of DELIVERY_FAILURES, raised before anything was committed.
 
         Raises:
+            Misconfigured: it failed because a topic was deleted.
             Exception: the given one: there is no such way, or there has been no commit for NO_PROGRESS_WITHIN.
         """
-        code, text = _told(error)
+        with suppress(KafkaException):  # the brokers may be away
+            self._topic_ids.check_now()
+        reason = _reason(error)
+        code = reason.code() if reason else None
         handled = max(1, self._totals.uncommitted)
         if code in _REFUSED_TIMESTAMP and self._output.timestamps.widen_margin():
             now = "tagging more of those whose timestamp is close to the output topic's limit"
@@ -110,7 +115,7 @@ class Checkpoints:
             now = "with a new producer"
         else:
             raise error
-        logger.warning("{}: doing the last {} records again, {}", text, handled, now)
+        logger.warning("{}: doing the last {} records again, {}", reason.str() if reason else error, handled, now)
         self._renewal.discard()
         self._totals.discard()
         self._context.init_checkpoint()
@@ -130,12 +135,10 @@ class Checkpoints:
         self._batches.size.note(self._batches.handled, time.monotonic() - begun)
 
 
-def _told(error: BaseException | None) -> tuple[int | None, str]:
-    """The code and the text of the Kafka error that was raised, or that is behind what was raised."""
-    link = error
-    while link is not None:
-        found = link.args[0] if isinstance(link, KafkaException) else getattr(link, "error", None)
-        if isinstance(found, KafkaError):
-            return int(found.code()), str(found.str())
-        link = link.__cause__
-    return None, str(error)
+def _reason(error: BaseException | None) -> KafkaError | None:
+    """The Kafka error that was raised, or that is behind what was raised."""
+    while error is not None:
+        if found := kafka_error(error):
+            return found
+        error = error.__cause__
+    return None

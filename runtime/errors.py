@@ -156,6 +156,12 @@ def explain(error: BaseException, broker: str, *, cloud: bool = False) -> Pipeli
     return Unexpected(f"{type(error).__name__}: {error}")
 
 
+def kafka_error(error: BaseException) -> KafkaError | None:
+    """Give what Kafka or librdkafka reports inside an exception of confluent-kafka or Quix; None if it is another."""
+    found = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
+    return found if isinstance(found, KafkaError) else None
+
+
 def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> PipelineError | None:
     """The error to stop with for one of Kafka's; None where it is none of the known."""
     code = _code(error)
@@ -223,8 +229,8 @@ def _known(error: BaseException, broker: str, *, cloud: bool) -> PipelineError |
         return _topic_not_made(error)
     if isinstance(error, (quix.QuixApiRequestFailure, httpx.TransportError, *_CLOUD)):
         return _from_cloud(error)
-    kafka_error = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
-    return explain_kafka(kafka_error, broker, cloud=cloud) if isinstance(kafka_error, KafkaError) else None
+    reason = kafka_error(error)
+    return explain_kafka(reason, broker, cloud=cloud) if reason else None
 
 
 def _topic_not_made(error: Exception) -> PipelineError:

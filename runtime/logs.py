@@ -32,6 +32,9 @@ def configure(level: str, form: str) -> None:
 REPEAT_AFTER = 5.0
 """Seconds in which a library's warning is shown once; that a broker is away, they say hundreds of times."""
 
+_USUAL = "another concurrent operation on the same transaction was ongoing: retrying"
+"""librdkafka's warning when a new producer waits for the end of its predecessor's transaction."""
+
 
 class _ToLoguru(logging.Handler):
     """Hands the standard library's records over, under the name that they came with.
@@ -46,7 +49,8 @@ class _ToLoguru(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING and not record.exc_info and self._is_repeated(record):
             return
-        shown = logging.getLevelName(min(record.levelno, logging.WARNING))
+        usual = record.getMessage().endswith(_USUAL)
+        shown = logging.getLevelName(logging.DEBUG if usual else min(record.levelno, logging.WARNING))
         try:
             level: str | int = logger.level(shown).name
         except ValueError:

@@ -69,8 +69,10 @@ class Positions:
         """Decide where to read on, as the broker has no record at this partition's offset.
 
         Raises:
-            Misconfigured: the offset is past the end, or its records have expired and AUTO_OFFSET_RESET is `error`.
+            Misconfigured: the topic was created again, the offset is past the end, or its records have expired and
+                AUTO_OFFSET_RESET is `error`.
         """
+        self.topic_ids.check_now()
         offset = self._next.get((topic, partition), OFFSET_BEGINNING)
         if offset == OFFSET_BEGINNING:
             return
@@ -102,7 +104,7 @@ class Positions:
                 "beginning",
                 *(committed.offset, place),
             )
-            return OFFSET_BEGINNING
+            return int(OFFSET_BEGINNING)
         if self._reset == "error":
             raise Misconfigured(
                 f"the group has no offset for {place}, and AUTO_OFFSET_RESET is error: set its offset with "
@@ -111,4 +113,4 @@ class Positions:
         if self._reset == "latest":
             where = TopicPartition(committed.topic, committed.partition)
             return int(self._consumer.get_watermark_offsets(where, timeout=ANSWER_WITHIN)[1])
-        return OFFSET_BEGINNING
+        return int(OFFSET_BEGINNING)

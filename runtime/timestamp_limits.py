@@ -6,8 +6,10 @@ from collections.abc import Mapping
 UNLIMITED = 2**63 - 1
 """Kafka's number for no limit, in milliseconds."""
 
+BEFORE, AFTER = "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"
+"""The settings: how much older, and how much newer, than the broker's clock a timestamp may be."""
+
 _FIRST_MARGIN = 60_000
-_BEFORE, _AFTER = "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"
 
 
 class TimestampLimits:
@@ -22,7 +24,7 @@ class TimestampLimits:
 
     def __init__(self, config: Mapping[str, str]) -> None:
         is_free = config.get("message.timestamp.type") == "LogAppendTime"
-        self._before, self._after = (UNLIMITED if is_free else int(config.get(x, UNLIMITED)) for x in (_BEFORE, _AFTER))
+        self._before, self._after = (UNLIMITED if is_free else int(config.get(x, UNLIMITED)) for x in (BEFORE, AFTER))
         self._widened = 0
         self.oldest, self.newest = 0, UNLIMITED
 

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPa
 from confluent_kafka.admin import AdminClient, TopicDescription
 from loguru import logger
 
-from runtime.errors import Misconfigured
+from runtime.errors import Misconfigured, kafka_error
 
 ANSWER_WITHIN = 10.0
 """Seconds that the brokers have to tell the ids before a commit; a transaction must still be in time."""
@@ -19,12 +19,16 @@ ANSWER_WITHIN = 10.0
 CHECK_EVERY = 1.0
 """Seconds between two checks while there is nothing to commit."""
 
+GONE_WITHIN = 5.0
+"""Seconds after such an error in which the metadata must say so, too."""
+
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """Sixteen zero bytes: the broker does not know topic ids."""
 
 _ONE_ANSWER = 3.0  # seconds that one broker has
+_PAUSE = 0.1  # seconds
 _MARK = "topic-id:"
-_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID}
+_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001
 
 
 class TopicIds:
@@ -50,6 +54,16 @@ class TopicIds:
         self._asked = time.monotonic()
         self._send()
 
+    def check_now(self) -> None:
+        """Ask, and wait for the answer: an error may have come of it that a topic is another one.
+
+        Raises:
+            Misconfigured: a topic was deleted, or deleted and created again.
+            KafkaException: no broker answers.
+        """
+        self.ask()
+        self.check()
+
     def check(self) -> None:
         """Wait for the answer.
 
@@ -59,6 +73,25 @@ class TopicIds:
         """
         while not self._all_answered():
             self._send()
+
+    def explain(self, error: Exception) -> Exception:
+        """Give the error to tell: that a topic was deleted, if `error` comes of that, and else `error` itself.
+
+        Brokers may refuse a request for a topic that is gone a little before their metadata say that it is.
+        """
+        reason = kafka_error(error)
+        if reason is None or reason.code() not in _GONE:
+            return error
+        deadline = time.monotonic() + GONE_WITHIN
+        try:
+            while time.monotonic() < deadline:
+                self.check_now()
+                time.sleep(_PAUSE)
+        except Misconfigured as gone:
+            return gone
+        except KafkaException:
+            pass
+        return error
 
     def check_now_and_then(self) -> None:
         """Look at the answer that has come meanwhile, if any, and ask again; it never waits."""

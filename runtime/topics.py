@@ -17,6 +17,7 @@ from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unava
 from runtime.handshake import examine
 from runtime.settings import Settings
 from runtime.stopping import stop_request
+from runtime.timestamp_limits import AFTER, BEFORE, UNLIMITED
 from runtime.topic_ids import NO_ID
 
 ANSWER_WITHIN = 25.0
@@ -27,7 +28,8 @@ _UNLIMITED = -1
 _SILENT = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}  # noqa: SLF001  (public codes)
 _USUAL_LIMIT = "1048588"  # Kafka's default
 # What an output topic made here takes over, so that it refuses nothing that the input took and keeps it as long.
-_COPIED = ("retention.ms", "max.message.bytes", "message.timestamp.before.max.ms", "message.timestamp.after.max.ms")
+_COPIED = ("retention.ms", "max.message.bytes")
+_ANY_TIMESTAMP = dict.fromkeys((BEFORE, AFTER), f"{UNLIMITED}")
 _PLAIN: Any = dict.fromkeys(("key_deserializer", "value_deserializer", "key_serializer", "value_serializer"), "bytes")
 
 
@@ -184,9 +186,10 @@ def open_topics(app: Application, settings: Settings) -> OpenTopics:
     if source.name not in already:
         logger.warning("the input topic {} was missing and has been made: is the name right?", source.name)
     found = _facts(broker, source, cloud=app.is_quix_app)
-    copied = _COPIED[:1] if app.is_quix_app else _COPIED  # the platform has no settings for the others
-    like_source = {name: found.config[name] for name in copied if name in found.config}
-    target = app.topic(settings.output, config=TopicConfig(found.partitions, default, like_source), **_PLAIN)
+    made = {name: found.config[name] for name in _COPIED if name in found.config} | _ANY_TIMESTAMP
+    if app.is_quix_app:  # the platform has no settings for the others
+        made = {name: value for name, value in made.items() if name == "retention.ms"}
+    target = app.topic(settings.output, config=TopicConfig(found.partitions, default, made), **_PLAIN)
     wanted = _facts(broker, target, cloud=app.is_quix_app)
     check(found, wanted)
     return OpenTopics(source, target, found, wanted, broker.admin)

@@ -63,6 +63,15 @@ class Kafka:
         wait_until(lambda: len(self.partitions(name)) == partitions, f"leaders of {name}")
         return name
 
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic; Kafka removes it a little later."""
+        self._admin.delete_topics([name])[name].result(TIMEOUT)
+
+    def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
+        """Delete the records of a partition before this offset, as their expiry does."""
+        place = TopicPartition(topic, partition, before)
+        self._admin.delete_records([place])[place].result(TIMEOUT)
+
     def partitions(self, topic: str) -> list[int]:
         """The numbers of the topic's partitions that have a leader; none where there is no such topic."""
         found = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic]
@@ -126,6 +135,13 @@ class Kafka:
             found = wait_until(lambda: _answered(ask), "the coordinator's answer")
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
+    def commit(self, group: str, topic: str, offset: int, metadata: str = "", partition: int = 0) -> None:
+        """Commit an offset for a group that has no members."""
+        place = TopicPartition(topic, partition, offset, metadata=metadata)
+        with closing(self._consumer("read_committed", group)) as consumer:
+            (answer,) = wait_until(lambda: _answered(lambda: _commit(consumer, place)), "the coordinator's answer")
+        assert answer.error is None, answer.error
+
     def _consumer(self, isolation: str, group: str = "tests") -> Consumer:
         return Consumer(
             {
@@ -137,6 +153,11 @@ class Kafka:
                 "fetch.wait.max.ms": 20,
             }
         )
+
+
+def _commit(consumer: Consumer, place: TopicPartition) -> list[TopicPartition]:
+    committed: list[TopicPartition] = consumer.commit(offsets=[place], asynchronous=False)
+    return committed
 
 
 def _answered(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:

@@ -21,7 +21,7 @@ def main(address: str, source: str, target: str, group: str, guarantee: str) -> 
             "COMMIT_EVERY": 1_000_000,  # this loop would commit after each ten, and that is not what is compared
         }
     )
-    pipeline.Application = SingleRecords  # type: ignore[misc]
+    pipeline.Application = SingleRecords  # type: ignore[attr-defined]
     pipeline.build(settings).run()
 
 

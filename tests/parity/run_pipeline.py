@@ -90,7 +90,7 @@ def main() -> int:
     """Run the pipeline so changed."""
     pipeline.TRANSFORMS = ({"login": login, "context": context, "failing": failing}[os.environ.get("MAP", "login")],)
     if os.environ.get("LOOP") == "stock":
-        pipeline.Application = SingleRecords  # type: ignore[misc]
+        pipeline.Application = SingleRecords  # type: ignore[attr-defined]
     batching.BATCH = int(os.environ.get("BATCH", batching.BATCH))
     batching.COMMIT_WHEN_IDLE = float(os.environ.get("COMMIT_WHEN_IDLE", batching.COMMIT_WHEN_IDLE))
     if session_timeout := os.environ.get("SESSION_TIMEOUT_MS"):

@@ -11,10 +11,9 @@ from tests.pipeline.expected import expected
 from tests.pipeline.lasting import lasting_topic
 from tests.process import RUNNING, Pipelines
 
-COPIED = {
-    "max.message.bytes": "54321",
-    "message.timestamp.before.max.ms": "9000000000000",
-    "message.timestamp.after.max.ms": "7200000",
+ANY_TIMESTAMP = {
+    "message.timestamp.before.max.ms": "9223372036854775807",
+    "message.timestamp.after.max.ms": "9223372036854775807",
 }
 
 
@@ -33,8 +32,9 @@ def config(kafka: Kafka, topic: str) -> dict[str, str]:
 
 
 def test_missing_output(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A missing output topic is made with the input's partition count and limits, so that it refuses nothing."""
-    source = lasting_topic(kafka, "makes-output", 3, COPIED)
+    """A missing output topic is made with the input's partition count and size limit, and takes any timestamp."""
+    config_of_input = {"max.message.bytes": "54321", "message.timestamp.after.max.ms": "7200000"}
+    source = lasting_topic(kafka, "makes-output", 3, config_of_input)
     sent = [Record(None, b'{"device_type": "ios"}', partition=partition) for partition in range(3)]
     kafka.produce(source, sent)
     pipeline = pipelines.start(source, "made-output", AUTO_CREATE_TOPICS="true")
@@ -43,7 +43,8 @@ def test_missing_output(kafka: Kafka, pipelines: Pipelines) -> None:
     assert pipeline.stop() == 0
 
     assert len(kafka.partitions("made-output")) == 3
-    assert COPIED.items() <= config(kafka, "made-output").items()
+    made = {"max.message.bytes": "54321", "retention.ms": "-1", **ANY_TIMESTAMP}
+    assert made.items() <= config(kafka, "made-output").items()
     assert config(kafka, "made-output")["cleanup.policy"] == "delete"
     assert "WARNING" not in pipeline.log
 

@@ -73,6 +73,15 @@ def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     assert [shown.count(text) for text in ("another | 0/2 down", "ValueError: why")] == [2, 4]
 
 
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 0), ("DEBUG", 1)])
+def test_usual_warning(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new producer that waits for the end of its predecessor's transaction is no reason for a warning."""
+    text = "attempted to update a transaction while another concurrent operation on the same transaction was ongoing"
+    logs.configure(level, "text")
+    logging.getLogger("quixstreams.kafka.producer").warning("GETPID [rdkafka#producer-11] ... %s: retrying", text)
+    assert capsys.readouterr().err.count(" DEBUG ") == lines
+
+
 def test_nothing_is_forged(capsys: pytest.CaptureFixture[str]) -> None:
     """A message can neither begin a line of its own nor move a terminal's cursor."""
     logs.configure("INFO", "text")

@@ -183,7 +183,7 @@ def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch, code: int, said: s
     app._run_dataframe()
     (watched,) = seen
     assert isinstance(watched, Watched)
-    assert watched._look is app._look_for_broker
+    assert watched._look == app._look_for_broker
     with pytest.raises(KafkaException, match="metadata"):
         app._look_for_broker()
 
@@ -210,7 +210,7 @@ def test_failed_rebalance(callback: str, monkeypatch: pytest.MonkeyPatch) -> Non
     """What a rebalance raises is kept, as confluent-kafka may lose it."""
     monkeypatch.setattr(quixstreams.Application, callback, no_broker)
     app = Application(Settings())
-    app._positions.assign = no_partitions  # type: ignore[method-assign]
+    app._positions.assign = no_partitions  # type: ignore[assignment,method-assign]
     with pytest.raises(KafkaException) as raised:
         getattr(app, callback)(None, [])
     assert app._failure is raised.value

@@ -38,6 +38,12 @@ def test_compacted(policy: str) -> None:
         check(facts("in"), facts("out", cleanup_policy=policy))
 
 
+def test_same_topic() -> None:
+    """An output that is the input, once all names are resolved, is refused."""
+    with pytest.raises(Misconfigured, match="the same topic, 'in': give `output` another name"):
+        check(facts("in"), facts("in"))
+
+
 @pytest.mark.parametrize(("source", "target"), [(2, 1), (4, 2), (100, 99)])
 def test_too_few_partitions(source: int, target: int) -> None:
     """An output topic with fewer partitions than the input is refused; the line has both names and both counts."""

@@ -1,0 +1,128 @@
+"""Offsets that are missing, expired or past the end of their partition."""
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kafka import Kafka, Record, wait_until
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines, group_of
+
+EXPIRED = re.compile(r"WARNING .* (\d+) records of (\S+) expired unread, from offset (\d+) to (\d+): .* (\d+)$")
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the session's broker."""
+    with Pipelines(kafka.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+def numbered(begin: int, end: int, partition: int = 0) -> list[Record]:
+    """Records that tell each other apart; the n-th one is at offset n."""
+    value = b'{"device_type": "ios", "n": %d}'
+    return [Record(b"k", value % number, partition=partition) for number in range(begin, end)]
+
+
+def topics(kafka: Kafka, name: str, count: int, partitions: int = 1) -> tuple[str, str]:
+    """An input with so many records in partition 0, and an output."""
+    source, target = (lasting_topic(kafka, f"{name}-{end}", partitions) for end in ("in", "out"))
+    kafka.produce(source, numbered(0, count))
+    return source, target
+
+
+@pytest.mark.parametrize("reset", ["earliest", "latest"])
+def test_expired_before_start(kafka: Kafka, pipelines: Pipelines, reset: str) -> None:
+    """An expired offset goes on at the earliest record left, with a warning that says what was not read."""
+    source, target = topics(kafka, f"expired-{reset}", 100, 2)
+    kafka.produce(source, numbered(0, 30, partition=1))
+    kafka.commit(group_of(source), source, 10)
+    kafka.commit(group_of(source), source, 20, partition=1)
+    kafka.delete_records(source, 40)
+    pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset)
+    pipeline.wait_for(RUNNING)
+    left = [*numbered(40, 100), *numbered(20, 30, partition=1)]
+    assert kafka.read(target, len(left)) == [expected(record) for record in left]
+    assert pipeline.stop() == 0
+    assert warnings(pipeline.lines) == [("30", f"{source}[0]", "10", "39", "40")]
+    assert kafka.committed(group_of(source), source) == {0: 100, 1: 30}
+
+
+def warnings(lines: list[str]) -> list[tuple[str, ...]]:
+    """Count, partition, first and last offset, and where it goes on, of each warning of expired records."""
+    return [found.groups() for line in lines if (found := EXPIRED.search(line))]
+
+
+@pytest.mark.parametrize(("reset", "guarantee"), [("earliest", "exactly-once"), ("latest", "at-least-once")])
+def test_expired_while_running(kafka: Kafka, pipelines: Pipelines, reset: str, guarantee: str) -> None:
+    """What expires before a running worker has read it is warned of, and all that is left comes out once."""
+    source, target = topics(kafka, f"expiring-{reset}", 50)
+    kafka.commit(group_of(source), source, 0)
+    pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset, PROCESSING_GUARANTEE=guarantee)
+    pipeline.wait_for(RUNNING)
+    kafka.read(target, 50)
+    pipeline.send(signal.SIGSTOP)
+    for begin in range(50, 10_050, 1000):  # the first of them may be on their way to it
+        kafka.produce(source, numbered(begin, begin + 1000))
+    kafka.delete_records(source, 9_000)
+    pipeline.send(signal.SIGCONT)
+    line = pipeline.wait_for("expired unread")
+    ((count, place, first, last, goes_on),) = warnings([line])
+    assert (place, last, goes_on) == (f"{source}[0]", "8999", "9000")
+    assert int(count) == 9_000 - int(first)
+    wanted = [*numbered(0, int(first)), *numbered(9_000, 10_050)]
+    assert kafka.read(target, len(wanted)) == [expected(record) for record in wanted]
+    assert pipeline.stop() == 0
+    assert len(warnings(pipeline.lines)) == 1
+
+
+@pytest.mark.parametrize(
+    ("case", "reset", "said"),
+    [
+        (
+            "expired",
+            "error",
+            "30 records of {}[0] expired unread, from offset 10 to 39, and AUTO_OFFSET_RESET",
+        ),
+        ("past the end", "earliest", "offset 1000 of {}[0] is past the end of the topic, 100"),
+        ("past the end", "latest", "offset 1000 of {}[0] is past the end of the topic, 100"),
+        ("none", "error", "no offset for {}[0], and AUTO_OFFSET_RESET is error"),
+    ],
+)
+def test_refused(kafka: Kafka, pipelines: Pipelines, case: str, reset: str, said: str) -> None:
+    """It ends in 78 with one line, and writes nothing, if going on would skip or double records."""
+    source, target = topics(kafka, f"refused-{case.replace(' ', '-')}-{reset}", 100)
+    if case != "none":
+        kafka.commit(group_of(source), source, 10 if case == "expired" else 1000)
+    if case == "expired":
+        kafka.delete_records(source, 40)
+    pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset)
+    assert pipeline.wait() == 78
+    (line,) = (line for line in pipeline.lines if "ERROR" in line)
+    assert said.format(source) in line
+    assert "Traceback" not in pipeline.log
+    assert kafka.read(target, 0) == []
+
+
+@pytest.mark.parametrize("reset", ["earliest", "latest"])
+def test_none(kafka: Kafka, pipelines: Pipelines, reset: str) -> None:
+    """Without a committed offset, `earliest` reads all that is there, and `latest` only what comes later."""
+    source, target = topics(kafka, f"none-{reset}", 100)
+    pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset, LOG_LEVEL="DEBUG")
+    pipeline.wait_for("Rebalancing: assigning")
+    if reset == "latest":
+        pipeline.wait_for("Assigning topic partition")
+    kafka.produce(source, numbered(100, 150))
+    wanted = numbered(0 if reset == "earliest" else 100, 150)
+    found = wait_until(lambda: (read := kafka.read(target, 1))[-1] == expected(wanted[-1]) and read, "the last one")
+    if reset == "earliest":
+        assert found == [expected(record) for record in wanted]
+    else:  # it may have begun a little after the first of them
+        assert found == [expected(record) for record in wanted[-len(found) :]]
+        assert len(found) <= len(wanted)
+    assert pipeline.stop() == 0
+    assert "expired" not in pipeline.log

@@ -1,0 +1,101 @@
+"""Timestamps that the output topic refuses: such records are tagged and pass on, whatever the clocks say."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.kafka import Kafka, Record
+from tests.pipeline.altered import alter_topic
+from tests.pipeline.expected import expected
+from tests.pipeline.lasting import lasting_topic
+from tests.process import RUNNING, Pipelines
+from transforms import original
+
+MINUTE, HOUR = 60_000, 3_600_000
+NOW = int(time.time() * 1000)
+LOGIN = b'{"device_type": "ios", "n": %d}'
+LIMITS = {"message.timestamp.after.max.ms": f"{HOUR}", "message.timestamp.before.max.ms": f"{24 * HOUR}"}
+GUARANTEES = ["exactly-once", "at-least-once"]
+
+TAKEN = [Record(b"k", LOGIN % number, timestamp=NOW + at) for number, at in enumerate((0, -23 * HOUR, 50 * MINUTE))]
+REFUSED = [
+    *(Record(b"k", LOGIN % at, [("a", b"1")], NOW + at * HOUR) for at in (2, -48, 10_000)),
+    Record(None, b"{}", timestamp=NOW + 2 * HOUR),
+    Record(b"k", None, timestamp=1),
+    Record(b"k", b"\xff", [("malformed", b"forged")], NOW + 2 * HOUR),
+]
+MIXED = [record for pair in zip(2 * TAKEN, REFUSED, strict=True) for record in pair]
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the session's broker."""
+    with Pipelines(kafka.address, tmp_path) as pipelines:
+        yield pipelines
+
+
+def assert_refused(sent: Record, read: Record, since: float) -> None:
+    """Fail unless the record is tagged, holds its input, and has the time of producing."""
+    wanted = expected(sent)
+    tagged = dict(wanted.headers).get("malformed")
+    headers = wanted.headers if tagged else [*wanted.headers, ("malformed", b"refused_timestamp")]
+    assert replace(read, value=None, timestamp=0) == replace(sent, value=None, headers=headers, timestamp=0)
+    assert original(read.value) == sent.value
+    assert since * 1000 - 1 <= read.timestamp <= time.time() * 1000
+    if not tagged:
+        assert str(sent.timestamp).encode() in (read.value or b"")
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
+    """Among others, in one batch, such records keep their place and their reason, and are known beforehand."""
+    source = lasting_topic(kafka, f"limited-{guarantee}-in")
+    target = lasting_topic(kafka, f"limited-{guarantee}-out", config=LIMITS)
+    kafka.produce(source, MIXED)
+    since = time.time()
+    pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+    pipeline.wait_for(RUNNING)
+    read = kafka.read(target, len(MIXED))
+    assert pipeline.stop() == 0
+    assert len(read) == len(MIXED)
+    for sent, found in zip(MIXED, read, strict=True):
+        if sent in REFUSED:
+            assert_refused(sent, found, since)
+        else:
+            assert found == expected(sent)
+    assert "doing the last" not in pipeline.log
+    assert "12 in, 12 out, 6 malformed (refused_timestamp 3" in pipeline.lines[-1]
+
+
+@pytest.mark.parametrize("guarantee", GUARANTEES)
+def test_refused_all_the_same(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
+    """If the broker refuses some that should be fine, they are done again with the tag, without an exit."""
+    source = lasting_topic(kafka, f"lowered-{guarantee}-in")
+    target = lasting_topic(kafka, f"lowered-{guarantee}-out", config=LIMITS)
+    usual = [Record(b"k", LOGIN % number, timestamp=NOW) for number in range(20)]
+    late = [replace(record, timestamp=NOW + (40 + number) * MINUTE) for number, record in enumerate(usual[:5])]
+    kafka.produce(source, usual)
+    pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+    pipeline.wait_for(RUNNING)
+    kafka.read(target, len(usual))
+    alter_topic(kafka.address, target, "message.timestamp.after.max.ms", f"{20 * MINUTE}")
+    since = time.time()
+    sent = [*usual, *late, *usual, late[0], *usual]
+    kafka.produce(source, sent)
+    read = kafka.read(target, len(usual) + len(sent))[len(usual) :]
+    assert pipeline.stop() == 0
+    pipeline.wait_for("WARNING", "doing the last", "refused_timestamp")
+    if guarantee == "exactly-once":
+        for before, after in zip(sent, read, strict=True):
+            if before in late:
+                assert_refused(before, after, since)
+            else:
+                assert after == expected(before)
+    else:
+        tagged = [original(record.value) for record in read if ("malformed", b"refused_timestamp") in record.headers]
+        assert set(tagged) == {record.value for record in late}
+        assert {record.value for record in read} >= {expected(record).value for record in usual}
+    assert f": {len(usual) + len(sent)} in, {len(usual) + len(sent)} out, 6 malformed" in pipeline.lines[-1]

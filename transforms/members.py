@@ -29,8 +29,10 @@ def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> byt
     for _, start in top_level(text, name):
         if text[start : start + 1] == b'"':
             literal = string_literal(value, text, start)
-            parts += [value[end:start], changed_literal(literal, change)]
-            end = start + len(literal)
+            changed = _changed(literal, change)
+            if changed != literal:
+                parts += [value[end:start], changed]
+                end = start + len(literal)
     return b"".join([*parts, value[end:]]) if parts else value
 
 
@@ -59,9 +61,11 @@ def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
     """Which of the keys that are spelled so, counted from 0, are at the top level."""
     if literal not in text:
         return
-    marked = outside_strings(b"\1".join(text.split(literal)), _NO_STRUCTURE).replace(b"\1:", b"\2")
+    marked = outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE).replace(b"\1:", b"\2")
+    # A bracket that closes before one that opens says nothing about the level of the keys around them.
+    marked = marked.translate(_ROUND, b"\1:,").replace(b")(", b"")
     level = 0
-    for number, brackets in enumerate(marked.translate(_ROUND, b"\1:,").split(b"\2")[:-1]):
+    for number, brackets in enumerate(marked.split(b"\2")[:-1]):
         if brackets:
             level += 2 * brackets.count(b"(") - len(brackets)
         if level == 1:
@@ -88,7 +92,7 @@ def string_literal(value: bytes, text: bytes, start: int) -> bytes:
     return value[start : text.index(b'"', start + 1) + 1]
 
 
-def changed_literal(literal: bytes, change: Callable[[str], str]) -> bytes:
+def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
     """The literal of the changed text; the same one if the text stays."""
     before = json.loads(literal)
     after = change(before)
@@ -102,8 +106,6 @@ def changed_literal(literal: bytes, change: Callable[[str], str]) -> bytes:
 
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
 _ROUND = bytes.maketrans(b"{[}]", b"(())")
-
-
 _FILLER = b"\0" * 5  # what an escape of a letter has more than the letter
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import islice
+from itertools import accumulate, islice
 
 from transforms.syntax import JSONSyntaxError, check_syntax, outside_strings
 
@@ -43,33 +43,38 @@ def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
         text: JSON, as `check_syntax` gives it.
         name: as for `replace_member`.
     """
-    literal, key, escapes = _spellings(name)
+    literal, escapes = _spellings(name)
     padded = text
     if rb"\u00" in text:
         for escape, letter in escapes:
             padded = padded.replace(escape, letter + _FILLER)
     spelled = padded.translate(None, b"\0")
-    keys, passed = key.finditer(spelled), 0
+    lengths, passed = accumulate(map(len, spelled.split(literal))), 0
     shift = _Shift(padded)
     for number in _top_level_keys(spelled, literal):
-        found = next(islice(keys, number - passed, None))
+        at = next(islice(lengths, number - passed, None)) + number * len(literal)
         passed = number + 1
-        yield shift(found.start()), shift(found.end())
+        value = _colon.match(spelled, at + len(literal))
+        if value:
+            yield shift(at), shift(value.end())
 
 
 def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
-    """Which of the keys that are spelled so, counted from 0, are at the top level."""
+    """Which of the places where this literal is, counted from 0, are keys at the top level."""
     if literal not in text:
         return
     marked = outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE).replace(b"\1:", b"\2")
     # A bracket that closes before one that opens says nothing about the level of the keys around them.
-    marked = marked.translate(_ROUND, b"\1:,").replace(b")(", b"")
-    level = 0
-    for number, brackets in enumerate(marked.split(b"\2")[:-1]):
-        if brackets:
-            level += 2 * brackets.count(b"(") - len(brackets)
+    marked = marked.translate(_ROUND, b":,").replace(b")(", b"")
+    number = level = 0
+    for between in marked.split(b"\2")[:-1]:
+        if between:
+            others = between.count(b"\1")
+            number += others
+            level += 2 * between.count(b"(") + others - len(between)
         if level == 1:
             yield number
+        number += 1
 
 
 class _Shift:
@@ -104,17 +109,17 @@ def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
         return json.dumps(after).encode()
 
 
+_colon = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
 _ROUND = bytes.maketrans(b"{[}]", b"(())")
 _FILLER = b"\0" * 5  # what an escape of a letter has more than the letter
 
 
 @cache
-def _spellings(name: str) -> tuple[bytes, re.Pattern[bytes], list[tuple[bytes, bytes]]]:
-    """A name's literal; what finds a key of that name; what may stand for its letters."""
+def _spellings(name: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """A name's literal, and what may stand for its letters."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise ValueError(f"a member's name must be of ASCII letters, digits, '_', '-' and '.' (got {name!r})")
     literal = b'"%b"' % name.encode()
-    key = re.compile(rb"%b[ \t\n\r]*+:[ \t\n\r]*+" % re.escape(literal))
     codes = {(code, letter.encode()) for letter in name for code in (f"{ord(letter):02x}", f"{ord(letter):02X}")}
-    return literal, key, [(rb"\u00%b" % code.encode(), letter) for code, letter in sorted(codes)]
+    return literal, [(rb"\u00%b" % code.encode(), letter) for code, letter in sorted(codes)]

@@ -56,7 +56,7 @@ def test_nothing_else_is_loaded() -> None:
 
 
 def test_public_names() -> None:
-    """The package exports the map, what it gives back, and what makes one map of several or changes a member; nothing else."""
+    """The package exports the map, what it gives back, and what maps are made of; nothing else."""
     assert sorted(transforms.__all__) == [
         "FirstTransform",
         "Malformed",

@@ -53,10 +53,10 @@ def run(copy: Path, *command: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("command", [("ruff", "check", "."), ("ruff", "format", "--check", ".")])
+@pytest.mark.parametrize("command", [("ruff", "check"), ("ruff", "format", "--check")])
 def test_style(copy: Path, command: tuple[str, ...]) -> None:
     """The style is the project's."""
-    run(copy, *command)
+    run(copy, *command, *CHECKED)
 
 
 def test_types(copy: Path) -> None:

@@ -6,7 +6,8 @@ from collections import Counter
 import orjson
 
 from benchmarks.load import Value
-from transforms import Malformed, upper_device_type
+from pipeline import TRANSFORMS
+from transforms import Malformed, chain
 
 
 class WrongOutput(Exception):
@@ -37,8 +38,11 @@ def verify(output: Counter[Value], source: Counter[Value], *, exact: bool) -> No
         )
 
 
+_transform = chain(*TRANSFORMS)
+
+
 def _ours(value: Value) -> Value:
-    result = upper_device_type(value)
+    result = _transform(value)
     return result.value if isinstance(result, Malformed) else result
 
 

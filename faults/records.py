@@ -16,7 +16,8 @@ TRACED = 7
 
 _KEYLESS = 16  # one login in so many has no key
 _DEVICES = ((b"android", b"ANDROID"), (b"iOS", b"IOS"), ("straße".encode(), b"STRASSE"), (b"web 2", b"WEB 2"))
-_LOGIN = b'{"id": "%b", "app_version": "2.3.0", "ip": "10.%d.%d.7", "device_type": "%b", "pad": "%b"}'
+# The ip is as the README's example of a transform leaves it, so that the load also goes with that.
+_LOGIN = b'{"id": "%b", "app_version": "2.3.0", "ip": "10.%d.%d.0", "device_type": "%b", "pad": "%b"}'
 _MALFORMED: tuple[tuple[bytes, bytes | None], ...] = (
     (b"null_value", None),
     (b"empty_value", b" \n"),

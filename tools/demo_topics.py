@@ -9,7 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaErr
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from tools.demo_view import Pair, Snapshot
-from transforms import Malformed, Transform
+from transforms import FirstTransform, Malformed
 
 BATCH = 10_000
 """The most records that are read at once."""
@@ -43,7 +43,7 @@ class _Partition(NamedTuple):
 class Comparison:
     """Holds the output against what the transform makes of the input, in the order of each partition."""
 
-    def __init__(self, transform: Transform) -> None:
+    def __init__(self, transform: FirstTransform) -> None:
         self.records_in = 0
         self.records_out = 0
         self.malformed: Counter[str] = Counter()

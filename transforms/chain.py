@@ -1,28 +1,53 @@
 """Several transforms as one map: each gets what the one before gave, and what is malformed goes no further."""
 
 from collections.abc import Callable
+from typing import cast
 
-from transforms.malformed import Malformed, tag_input
+from transforms.login import upper_device_type
+from transforms.malformed import Malformed, Reason, tag_input
 
-Transform = Callable[[bytes | None], bytes | Malformed]
+Transform = Callable[[bytes], bytes | Malformed]
+FirstTransform = Callable[[bytes | None], bytes | Malformed]
+OnError = Callable[[str, Exception], None]
 
 
-def chain(first: Transform, *others: Callable[[bytes], bytes | Malformed]) -> Transform:
+def chain(first: FirstTransform, *others: Transform, on_error: OnError | None = None) -> FirstTransform:
     """Make one map of these transforms, applied from left to right; only the first ever sees a tombstone.
 
-    A record that a later transform finds malformed is tagged as it came in, so that `original` gives the input back.
+    A record that a transform finds malformed, or on which it raises an exception, is tagged as it came in, so that
+    `original` gives the input back. MemoryError is not caught.
+
+    Args:
+        first: the first transform.
+        others: the transforms after it, in order.
+        on_error: is called with the transform's name and the exception that it raised.
     """
-    if not others:
-        return first
+    if first is upper_device_type and not others:
+        return first  # it raises nothing, so it needs no wrapper
+
+    transforms = cast("tuple[FirstTransform, ...]", (first, *others))
 
     def run(value: bytes | None) -> bytes | Malformed:
-        result = first(value)
-        for transform in others:
-            if isinstance(result, Malformed):
-                return result
-            result = transform(result)
-            if isinstance(result, Malformed):
-                result = tag_input(result.reason, result.detail, value)
-        return result
+        result: bytes | Malformed | None = value
+        for transform in transforms:
+            try:
+                result = transform(cast("bytes | None", result))
+                if type(result) is not bytes:
+                    return _malformed(transform, result, value)
+            except MemoryError:
+                raise
+            except Exception as error:  # noqa: BLE001  (a transform may raise anything)
+                name = getattr(transform, "__name__", type(transform).__name__)
+                if on_error is not None:
+                    on_error(name, error)
+                return tag_input(Reason.TRANSFORM_FAILED, f"the transform {name} raised {type(error).__name__}", value)
+        return cast("bytes", result)
 
     return run
+
+
+def _malformed(transform: FirstTransform, result: object, value: bytes | None) -> Malformed:
+    """What becomes of a record of which a transform gave this, and not bytes."""
+    if not isinstance(result, Malformed):
+        raise TypeError(f"a transform gives bytes or Malformed, not {type(result).__name__}")
+    return result if transform is upper_device_type else tag_input(result.reason, result.detail, value)

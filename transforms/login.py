@@ -76,7 +76,8 @@ def _is_shallow(value: bytes) -> bool:
 def _learn(text: str) -> tuple[bytes, bytes, bytes, bytes]:
     """What to replace for this device type, and by what, as JSON is usually spaced; the same object for no change."""
     spaced, compact = (pattern % text.encode() for pattern in _SPACINGS)
-    spaced_upper, compact_upper = (pattern % text.upper().encode() for pattern in _SPACINGS)
+    upper = text.upper().encode()
+    spaced_upper, compact_upper = (pattern % upper for pattern in _SPACINGS)
     change = (spaced, spaced if spaced_upper == spaced else spaced_upper, compact, compact_upper)
     if len(_changes) < _CHANGES_KEPT and len(text) < _LENGTH_KEPT:
         _changes[text] = change

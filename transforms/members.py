@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import accumulate, islice
 
 from transforms.syntax import JSONSyntaxError, check_syntax, outside_strings
 
@@ -28,8 +29,10 @@ def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> byt
     for _, start in top_level(text, name):
         if text[start : start + 1] == b'"':
             literal = string_literal(value, text, start)
-            parts += [value[end:start], changed_literal(literal, change)]
-            end = start + len(literal)
+            changed = _changed(literal, change)
+            if changed != literal:
+                parts += [value[end:start], changed]
+                end = start + len(literal)
     return b"".join([*parts, value[end:]]) if parts else value
 
 
@@ -40,17 +43,53 @@ def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
         text: JSON, as `check_syntax` gives it.
         name: as for `replace_member`.
     """
-    literal, spelled, key = _patterns(name)
+    literal, escapes = _spellings(name)
+    padded = text
     if rb"\u00" in text:
-        text = spelled.sub(lambda found: literal.ljust(len(found[0])), text)
+        for escape, letter in escapes:
+            padded = padded.replace(escape, letter + _FILLER)
+    spelled = padded.translate(None, b"\0")
+    lengths, passed = accumulate(map(len, spelled.split(literal))), 0
+    shift = _Shift(padded)
+    for number in _top_level_keys(spelled, literal):
+        at = next(islice(lengths, number - passed, None)) + number * len(literal)
+        passed = number + 1
+        value = _colon.match(spelled, at + len(literal))
+        if value:
+            yield shift(at), shift(value.end())
+
+
+def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
+    """Which of the places where this literal is, counted from 0, are keys at the top level."""
     if literal not in text:
         return
-    marked = outside_strings(b"\0".join(text.split(literal)), _NO_STRUCTURE).replace(b"\0:", b"\1")
-    level = 0
-    for brackets, found in zip(marked.translate(_ROUND, b"\0:,").split(b"\1"), key.finditer(text), strict=False):
-        level += 2 * brackets.count(b"(") - len(brackets)
+    marked = outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE).replace(b"\1:", b"\2")
+    # A bracket that closes before one that opens says nothing about the level of the keys around them.
+    marked = marked.translate(_ROUND, b":,").replace(b")(", b"")
+    number = level = 0
+    for between in marked.split(b"\2")[:-1]:
+        if between:
+            others = between.count(b"\1")
+            number += others
+            level += 2 * between.count(b"(") + others - len(between)
         if level == 1:
-            yield found.span()
+            yield number
+        number += 1
+
+
+class _Shift:
+    """Makes offsets in a text without its zero bytes those in the whole text; to be asked from left to right."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._short = self._whole = 0
+
+    def __call__(self, offset: int) -> int:
+        begin, end = self._whole, self._whole + offset - self._short
+        while zeros := self._text.count(b"\0", begin, end):
+            begin, end = end, end + zeros
+        self._short, self._whole = offset, end
+        return end
 
 
 def string_literal(value: bytes, text: bytes, start: int) -> bytes:
@@ -58,7 +97,7 @@ def string_literal(value: bytes, text: bytes, start: int) -> bytes:
     return value[start : text.index(b'"', start + 1) + 1]
 
 
-def changed_literal(literal: bytes, change: Callable[[str], str]) -> bytes:
+def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
     """The literal of the changed text; the same one if the text stays."""
     before = json.loads(literal)
     after = change(before)
@@ -70,19 +109,17 @@ def changed_literal(literal: bytes, change: Callable[[str], str]) -> bytes:
         return json.dumps(after).encode()
 
 
-_NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\0'))
+_colon = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
+_NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
 _ROUND = bytes.maketrans(b"{[}]", b"(())")
+_FILLER = b"\0" * 5  # what an escape of a letter has more than the letter
 
 
 @cache
-def _patterns(name: str) -> tuple[bytes, re.Pattern[bytes], re.Pattern[bytes]]:
-    """A name's literal; what finds it with escapes; what finds a key that is spelled without."""
+def _spellings(name: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """A name's literal, and what may stand for its letters."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise ValueError(f"a member's name must be of ASCII letters, digits, '_', '-' and '.' (got {name!r})")
-    letters = (rb"(?:%b|\\u00(?i:%02x))" % (re.escape(letter.encode()), ord(letter)) for letter in name)
     literal = b'"%b"' % name.encode()
-    return (
-        literal,
-        re.compile(b'"%b"' % b"".join(letters)),
-        re.compile(rb"%b[ \t\n\r]*+:[ \t\n\r]*+" % re.escape(literal)),
-    )
+    codes = {(code, letter.encode()) for letter in name for code in (f"{ord(letter):02x}", f"{ord(letter):02X}")}
+    return literal, [(rb"\u00%b" % code.encode(), letter) for code, letter in sorted(codes)]

@@ -2,6 +2,8 @@
 
 import re
 import threading
+from itertools import accumulate
+from operator import add
 from typing import NoReturn
 
 import msgspec
@@ -62,14 +64,15 @@ def too_deep_at(text: bytes) -> int | None:
     """The offset of the first bracket past the limit on nesting in a plain text; None if there is none."""
     if count_brackets(text, NESTING_LIMIT) <= NESTING_LIMIT:
         return None
-    bits = outside_strings(text, _NO_BRACKETS).translate(_BITS)
-    size = -(-len(bits) // 8)
-    level = 0
-    for number, eight in enumerate(int(b"0" + bits.ljust(8 * size, b"0"), 2).to_bytes(size)):
-        if level + _PEAKS[eight] > NESTING_LIMIT:
-            opened = [2 * bits[: at + 1].count(b"1") - at - 1 for at in range(8 * number, 8 * number + 8)]
-            return _offset_of_bracket(text, 8 * number + next(i for i, o in enumerate(opened) if o > NESTING_LIMIT))
-        level += _RISES[eight]
+    level, inside = 0, False
+    for start in range(0, len(text), _CHUNK):
+        chunk = text[start : start + _CHUNK]
+        bits = outside_strings(chunk, _NO_BRACKETS, inside=inside).translate(_BITS)
+        number = _first_past(bits, NESTING_LIMIT - level)
+        if number is not None:
+            return start + _offset_of_bracket(chunk, number, inside=inside)
+        level += 2 * bits.count(b"1") - len(bits)
+        inside ^= chunk.count(b'"') % 2 == 1
     return None
 
 
@@ -84,18 +87,37 @@ _TRUNCATED = "Input data was truncated"
 _OVERWRITTEN = b"\x7f\x7f"  # allowed in strings, and in no name that is looked for
 _NO_BRACKETS = bytes(set(range(256)) - set(b'{[}]"'))
 _BITS = bytes.maketrans(b"{[}]", b"1100")
-_RISES = tuple(2 * eight.bit_count() - 8 for eight in range(256))
-_PEAKS = tuple(max(2 * (eight >> 8 - n).bit_count() - n for n in range(9)) for eight in range(256))
-"""For eight brackets, packed into a byte: how many levels they lead down in all, and at most in between."""
+_CHUNK = 16_384
 
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 _escape = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}|(?:u[0-9A-Fa-f]{0,3})?\Z)')
 _word = re.compile(rb"true|false|null|(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z")
 
 
-def _offset_of_bracket(text: bytes, number: int) -> int:
+def _first_past(bits: bytes, limit: int) -> int | None:
+    """The number, from 0, of the first bracket deeper than `limit`; each is a digit, 1 if it opens, 0 if it closes."""
+    size = -(-len(bits) // 8)
+    packed = int(b"0" + bits.ljust(8 * size, b"0"), 2).to_bytes(size)
+    levels = list(accumulate(memoryview(packed.translate(_RISES)).cast("b"), initial=0))
+    peaks = list(map(add, levels, packed.translate(_PEAKS)))
+    if max(peaks, default=0) <= limit:
+        return None
+    at = next(at for at, peak in enumerate(peaks) if peak > limit)
+    return 8 * at + next(n for n in range(8) if levels[at] + _rise(packed[at], n + 1) > limit)
+
+
+def _rise(eight: int, count: int) -> int:
+    """How many levels the first `count` of eight brackets, packed into a byte, lead down."""
+    return 2 * (eight >> (8 - count)).bit_count() - count
+
+
+_RISES = bytes(_rise(eight, 8) % 256 for eight in range(256))
+_PEAKS = bytes(max(_rise(eight, count) for count in range(9)) for eight in range(256))
+
+
+def _offset_of_bracket(text: bytes, number: int, *, inside: bool) -> int:
     """The offset of the bracket of this number, from 0, outside of strings."""
-    start, end, inside = 0, len(text), False
+    start, end = 0, len(text)
     while end - start > 1:
         middle = (start + end) // 2
         half = text[start:middle]
@@ -103,7 +125,7 @@ def _offset_of_bracket(text: bytes, number: int) -> int:
         if number < count:
             end = middle
         else:
-            start, number, inside = middle, number - count, inside ^ half.count(b'"') % 2 == 1
+            start, number, inside = middle, number - count, inside ^ (half.count(b'"') % 2 == 1)
     return start
 
 

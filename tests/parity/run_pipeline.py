@@ -62,7 +62,7 @@ def context(value: bytes | None) -> bytes | Malformed:
 def failing(value: bytes | None) -> bytes | Malformed:
     """What the pipeline does, up to a value on which it fails."""
     if value == b"fail":
-        raise RuntimeError("told to fail")
+        raise MemoryError("told to fail")  # any other exception tags the record
     return upper_device_type(value)
 
 

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+from pipeline import TRANSFORMS
 from tests.kafka import Record
-from transforms import Malformed, upper_device_type
+from transforms import Malformed, chain
+
+_transform = chain(*TRANSFORMS)
 
 
 def expected(record: Record) -> Record:
     """The record in the output, if it fits into the topic: the map's value, no forged tag, the tag as last header."""
-    result = upper_device_type(record.value)
+    result = _transform(record.value)
     headers = [header for header in record.headers if header[0] != "malformed"]
     if not isinstance(result, Malformed):
         return replace(record, value=result, headers=headers)

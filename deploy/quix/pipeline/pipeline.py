@@ -21,9 +21,19 @@ from runtime.application import Application
 from runtime.command import run_command
 from runtime.errors import Stopped
 from runtime.settings import ENV_FILE, Settings
-from transforms import chain, upper_device_type
+from transforms import FirstTransform, Transform, chain, upper_device_type
 
-TRANSFORMS = (upper_device_type,)
+TRANSFORMS: tuple[FirstTransform, *tuple[Transform, ...]] = (upper_device_type,)
+
+
+def log_trace(transform: str, error: Exception) -> None:
+    """Log where a transform raised, without the exception's text: it may hold a field's value."""
+    trace = TransformError(type(error).__name__).with_traceback(error.__traceback__)
+    logger.opt(exception=trace).debug("the transform {} raised {}", transform, type(error).__name__)
+
+
+class TransformError(Exception):
+    """Stands for what a transform raised, in the log."""
 
 
 def build(settings: Settings) -> Application:
@@ -35,7 +45,7 @@ def build(settings: Settings) -> Application:
     app = Application(settings)
     source, target = app.open_topics()
     frame = app.dataframe(source)
-    frame = frame.apply(chain(*TRANSFORMS))
+    frame = frame.apply(chain(*TRANSFORMS, on_error=log_trace))
     frame.to_topic(target)
     return app
 

@@ -1,0 +1,25 @@
+"""The benchmark of values that are made to take long; what it measures is not looked at, a busy machine is slow."""
+
+import pytest
+
+from benchmarks import hostile
+from tests.transforms.oracle import assert_kept
+from transforms import upper_device_type
+
+
+@pytest.mark.parametrize("name", hostile.SHAPES)
+def test_outcome(name: str) -> None:
+    """Of each shape the map makes what a plain reading with Python's json says."""
+    value = hostile.of_size(hostile.SHAPES[name], 2_000)
+    assert_kept(value, upper_device_type(value))
+
+
+@pytest.mark.parametrize(("limit", "code"), [(0.0, 1), (1e9, 0)])
+def test_limit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], limit: float, code: int) -> None:
+    """It ends with 1 if a value takes more than the limit, and shows each shape at each size."""
+    monkeypatch.setattr(hostile, "LIMIT", limit)
+    assert hostile.main(["numbers", "quotes"], [100, 200]) == code
+    head, numbers, quotes, _ = capsys.readouterr().out.splitlines()
+    assert head.split()[1:] == ["100", "B", "200", "B", "outcome"]
+    assert (numbers.split()[0], numbers.split()[-1]) == ("numbers", "not_an_object")
+    assert (quotes.split()[0], quotes.split()[-1]) == ("quotes", "invalid_json")

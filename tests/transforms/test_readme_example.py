@@ -1,0 +1,81 @@
+"""README's example of a transform, followed to the letter in a copy of the project."""
+
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SECTION = (ROOT / "README.md").read_text("utf-8").split("\n### Add a transform\n", 1)[1].split("\n## ", 1)[0]
+PYTHON = [textwrap.dedent(block) for block in re.findall(r"```python\n(.*?) *```", SECTION, re.DOTALL)]
+FOLDERS = ["transforms", "runtime", "tests", "tools"]
+CHECKED = [
+    "pipeline.py",
+    "transforms",
+    "tests/transforms",
+    "tests/parity/run_pipeline.py",
+    "tests/pipeline/run_watched.py",
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project after README's three steps."""
+    copy = tmp_path_factory.mktemp("copy")
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "pipeline.py", "README.md"):
+        shutil.copy(ROOT / file, copy / file)
+    transform, named, test = PYTHON
+    imported, assigned = named.strip().split("\n\n")
+    pipeline = (copy / "pipeline.py").read_text("utf-8")
+    before = re.search(r"^TRANSFORMS\b.*$", pipeline, re.MULTILINE)
+    assert before
+    assert assigned == before[0].replace("upper_device_type,)", "upper_device_type, mask_ip)")
+    first_line = re.search(r"^from transforms import .*\n", pipeline, re.MULTILINE)
+    assert first_line
+    pipeline = pipeline.replace(before[0], assigned).replace(first_line[0], f"{first_line[0]}{imported}\n")
+    (copy / "pipeline.py").write_text(pipeline, "utf-8")
+    (copy / "transforms" / "mask.py").write_text(transform, "utf-8")
+    (copy / "tests" / "transforms" / "test_mask.py").write_text(test, "utf-8")
+    return copy
+
+
+def run(copy: Path, *command: str) -> None:
+    """Run a module in the copy; it ends with 0."""
+    ended = subprocess.run(
+        [sys.executable, "-m", *command], cwd=copy, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("command", [("ruff", "check"), ("ruff", "format", "--check")])
+def test_style(copy: Path, command: tuple[str, ...]) -> None:
+    """The style is the project's."""
+    run(copy, *command, *CHECKED)
+
+
+def test_types(copy: Path) -> None:
+    """The types are right, also where another file replaces TRANSFORMS."""
+    run(copy, "mypy", "--follow-imports=silent", *CHECKED)
+
+
+def test_tests(copy: Path) -> None:
+    """The example's own tests pass, and those that look at all modules of `transforms`."""
+    run(copy, "pytest", "-n0", "-q", "tests/transforms/test_mask.py", "tests/transforms/test_purity.py")
+
+
+def test_expected(copy: Path) -> None:
+    """What the tests of the whole pipeline expect has the new transform in it."""
+    code = copy / "expects.py"
+    code.write_text(
+        "from tests.kafka import Record\nfrom tests.pipeline.expected import expected\n"
+        """value = expected(Record(None, b'{"ip": "192.0.2.7", "device_type": "ios"}')).value\n"""
+        """assert value == b'{"ip": "192.0.2.0", "device_type": "IOS"}', value\n"""
+    )
+    run(copy, "expects")
+    code.unlink()

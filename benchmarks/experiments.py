@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from benchmarks.latency import measure_latency
 from benchmarks.load import SIZE, pool
-from benchmarks.measure import Backlog, Run, backlog, measure, measure_workers
+from benchmarks.measure import Backlog, Load, Run, backlog, measure, measure_workers
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 from benchmarks.topics import Topics
@@ -116,7 +116,7 @@ class Experiments:
         for number in self._rounds():
             for sharing in SHARING:
                 peer = PEERS[OURS]
-                run = measure_workers(self._topics, peer, pool(), self._records(peer), sharing)
+                run = measure_workers(self._topics, peer, Load(pool(), self._records(peer)), sharing)
                 self._results.add(WORKERS, OURS, "{}/{}".format(*sharing), number, run.figures)
 
     def long(self) -> None:

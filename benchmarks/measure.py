@@ -18,6 +18,15 @@ Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
+class Load:
+    """What a backlog is made of: records, over and over."""
+
+    pool: Sequence[Record]
+    count: int
+    compression: str = "lz4"
+
+
+@dataclass(frozen=True)
 class Backlog:
     """A filled input topic of one partition."""
 
@@ -56,25 +65,24 @@ def measure(topics: Topics, peer: Peer, source: Backlog, count: int) -> Run:
     return _result(topics, running, route.target, values(source.pool, start, count))
 
 
-def measure_workers(topics: Topics, peer: Peer, pool: Sequence[Record], count: int, sharing: tuple[int, int]) -> Run:
+def measure_workers(topics: Topics, peer: Peer, load: Load, sharing: tuple[int, int]) -> Run:
     """Let processes of a peer share the partitions of a backlog that appears once each of them has its share.
 
     Args:
         topics: where.
         peer: who.
-        pool: the records, over and over.
-        count: how many records.
+        load: what is in the backlog.
         sharing: partitions and processes.
     """
     partitions, workers = sharing
     route = Route(topics.address, topics.create(INPUT, partitions), topics.create(OUTPUT, partitions))
-    show = topics.fill_unseen(route.source, pool, count)
+    show = topics.fill_unseen(route.source, load.pool, load.count, load.compression)
     with Running(peer, route, workers) as running:
         wait_until(lambda: topics.members(route.group) == workers, f"{workers} members of {route.group}")
         show()
-        _finish(topics, running, route.target, count)
+        _finish(topics, running, route.target, load.count)
     topics.delete(route.source)
-    return _result(topics, running, route.target, values(pool, 0, count))
+    return _result(topics, running, route.target, values(load.pool, 0, load.count))
 
 
 def _finish(topics: Topics, running: Running, target: str, count: int) -> None:

@@ -12,12 +12,13 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupState,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from benchmarks.load import Value
 from tools.logins import Record
@@ -54,7 +55,7 @@ class Topics:
         name = f"{'output' if config is OUTPUT else 'input'}-{self._made}"
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
         self._admin.create_topics([topic])[name].result(TIMEOUT)
-        wait_until(lambda: self._leaders(name) == partitions, f"the leaders of {name}")
+        wait_until(lambda: self._is_ready(name, partitions), f"the leaders of {name}")
         return name
 
     def delete(self, *names: str) -> None:
@@ -68,9 +69,12 @@ class Topics:
         self._write(producer, topic, pool, count)
         _flush(producer)
 
-    def fill_unseen(self, topic: str, pool: Sequence[Record], count: int) -> Callable[[], None]:
+    def fill_unseen(
+        self, topic: str, pool: Sequence[Record], count: int, compression: str = "lz4"
+    ) -> Callable[[], None]:
         """Write them in a transaction, for readers to see all at once when the returned function is called."""
-        producer = self.producer({"transactional.id": topic, "transaction.timeout.ms": 600_000})
+        transaction = {"transactional.id": topic, "transaction.timeout.ms": 600_000}
+        producer = self.producer({**transaction, "compression.type": compression})
         producer.init_transactions(TIMEOUT)
         producer.begin_transaction()
         self._write(producer, topic, pool, count)
@@ -100,9 +104,13 @@ class Topics:
 
     def ends(self, topic: str) -> Callable[[], int]:
         """Make a function that gives the sum of the partitions' end offsets; transactions' markers count there."""
-        consumer = self._consumer("watcher")
-        places = [TopicPartition(topic, number) for number in range(self._leaders(topic))]
-        return lambda: sum(consumer.get_watermark_offsets(place, timeout=TIMEOUT)[1] for place in places)
+        places = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(self._leaders(topic))}
+
+        def end() -> int:
+            found = self._admin.list_offsets(places, isolation_level=IsolationLevel.READ_COMMITTED)
+            return sum(place.result(TIMEOUT).offset for place in found.values())
+
+        return end
 
     def read(self, topic: str) -> Output:
         """Read a whole output topic."""
@@ -132,6 +140,13 @@ class Topics:
                     break
                 except BufferError:
                     producer.poll(0.1)
+
+    def _is_ready(self, topic: str, partitions: int) -> bool:
+        """Whether each partition has a leader that knows it."""
+        try:
+            return self._leaders(topic) == partitions and self.ends(topic)() == 0
+        except KafkaException:
+            return False
 
     def _leaders(self, topic: str) -> int:
         found = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic]

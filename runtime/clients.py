@@ -11,7 +11,11 @@ CONSUMER = {
     "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
     "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes; keys and headers don't count
     "queued.min.messages": 20_000,  # bounds it where those are long
-    "fetch.message.max.bytes": 262_144,  # of a partition, compressed: it may unpack to a hundred times as much
+    # One response of a broker is unpacked whole, maybe to a hundred times its size: 128 KiB whatever the number of
+    # partitions, 64 KiB of each, or one batch of records if that is larger.
+    "fetch.max.bytes": 131_072,
+    "fetch.message.max.bytes": 65_536,
+    "message.max.bytes": 131_072,  # librdkafka allows no smaller fetch.max.bytes; a consumer has no other use for it
     "heartbeat.interval.ms": 1_000,  # so soon does a worker hear that partitions move
     "topic.metadata.refresh.interval.ms": 30_000,  # so soon is a new partition read; librdkafka's is five minutes
     "max.poll.interval.ms": int(POLL_WITHIN * 1000),  # Quix waits as long for a flush

@@ -1,6 +1,7 @@
 """`python pipeline.py` as its users start it: a process of its own, stopped by signals and heard line by line."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,13 @@ class Pipeline:
     def log(self) -> str:
         """All that it has printed so far."""
         return "\n".join(self.lines)
+
+    @property
+    def peak_memory(self) -> int:
+        """The most bytes that it has held in memory so far (on Linux)."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+        return int(kibibytes) * 1024
 
     def wait_for(self, *texts: str, timeout: float = TIMEOUT) -> str:
         """The first line that holds all these texts, once it is there; AssertionError where none comes."""

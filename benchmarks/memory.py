@@ -1,0 +1,45 @@
+"""The most memory that a worker takes, by partitions: `python -m benchmarks.memory` prints a table.
+
+The worker waits for records of all partitions when they appear at once, so that one response may hold them all.
+"""
+
+import argparse
+
+from benchmarks.load import pool
+from benchmarks.measure import Load, measure_workers
+from benchmarks.peers import OURS, PEERS
+from benchmarks.topics import Topics
+from tools.broker import FULL_SPEED, Broker
+from tools.logins import WELL_FORMED, Record
+
+PARTITIONS = (1, 4, 16, 64, 128)
+_MIB = 1.048576  # MB
+
+
+def loads() -> dict[str, Load]:
+    """Backlogs by name: records that compress a hundredfold, and ordinary logins."""
+    padded = [b'{"device_type":"ios","n":%d,"padding":"%s"}' % (number, b"x" * 960) for number in range(1_000)]
+    return {
+        "gzip, 1 kB records": Load([Record(b"", value, WELL_FORMED) for value in padded], 400_000, "gzip"),
+        "lz4, 200 byte logins": Load(pool(200), 600_000),
+    }
+
+
+def main() -> None:
+    """Print a table of the peaks, in MiB."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--partitions", type=int, nargs="+", default=PARTITIONS)
+    partitions = parser.parse_args().partitions
+    with Broker(jvm=FULL_SPEED) as broker:
+        topics = Topics(broker.address)
+        print(f"| partitions | {' | '.join(map(str, partitions))} |\n| --- |{' ---: |' * len(partitions)}")
+        for name, load in loads().items():
+            print(f"| {name} |", end="", flush=True)
+            for number in partitions:
+                run = measure_workers(topics, PEERS[OURS], load, (number, 1))
+                print(f" {run.figures['peak_mb'] / _MIB:.0f} |", end="", flush=True)
+            print()
+
+
+if __name__ == "__main__":
+    main()

@@ -4,10 +4,11 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from faults.workers import ROOT
+from faults.workers import ROOT, handles_sigterm
 
 _END_WITHIN = 300.0  # seconds for the broker to take what is left
 
@@ -40,6 +41,8 @@ class Sending:
         Raises:
             AssertionError: the load has failed, which says nothing about the pipeline.
         """
+        while self._endless and self._process.poll() is None and not handles_sigterm(self._process.pid):
+            time.sleep(0.02)  # its interpreter has only just started
         if self._endless and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         printed, _ = self._process.communicate(timeout=_END_WITHIN)

@@ -24,7 +24,7 @@ class Sending:
 
     def __init__(self, partitions: Sequence[int], options: Mapping[str, object], log: Path) -> None:
         self._endless = not options.get("count")
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        words = [word for name, value in options.items() for word in (f"--{name}", *_words(value))]
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "faults.load", *words, "--partitions", *map(str, partitions)],
@@ -54,3 +54,7 @@ class Sending:
         """Kill it, if it still runs."""
         self._process.kill()
         self._process.communicate()
+
+
+def _words(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]

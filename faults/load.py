@@ -41,7 +41,7 @@ class Load:
     """Sends records with rising numbers to each partition in turn."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.sent = dict.fromkeys(arguments.partitions, arguments.first)
+        self.sent = dict(zip(arguments.partitions, arguments.first, strict=True))
         self.error: KafkaError | None = None
         self._arguments = arguments
         self._record = _KINDS[arguments.kind]
@@ -102,7 +102,7 @@ def main() -> int:
     parser.add_argument(
         "--pad", type=int, default=0, help="bytes that each login is longer; noisy ones do not compress"
     )
-    parser.add_argument("--first", type=int, default=0, help="the first record's number in each partition")
+    parser.add_argument("--first", type=int, nargs="+", required=True, help="each partition's first number")
     parser.add_argument("--seed", type=int, required=True)
     load = Load(parser.parse_args())
     load.run()

@@ -4,10 +4,11 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from faults.workers import ROOT
+from faults.workers import ROOT, handles_sigterm
 
 _END_WITHIN = 300.0  # seconds for the broker to take what is left
 
@@ -23,7 +24,7 @@ class Sending:
 
     def __init__(self, partitions: Sequence[int], options: Mapping[str, object], log: Path) -> None:
         self._endless = not options.get("count")
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        words = [word for name, value in options.items() for word in (f"--{name}", *_words(value))]
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "faults.load", *words, "--partitions", *map(str, partitions)],
@@ -40,6 +41,8 @@ class Sending:
         Raises:
             AssertionError: the load has failed, which says nothing about the pipeline.
         """
+        while self._endless and self._process.poll() is None and not handles_sigterm(self._process.pid):
+            time.sleep(0.02)  # its interpreter has only just started
         if self._endless and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         printed, _ = self._process.communicate(timeout=_END_WITHIN)
@@ -51,3 +54,7 @@ class Sending:
         """Kill it, if it still runs."""
         self._process.kill()
         self._process.communicate()
+
+
+def _words(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]

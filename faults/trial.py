@@ -118,7 +118,7 @@ class Trial:
             "every": self.plan.every,
             "count": count,
             "seed": self.plan.seed,
-            "first": self.sent.get(places[0], 0),
+            "first": [self.sent.get(place, 0) for place in places],
         }
         where = {"address": self.cluster.address, "topic": SOURCE}
         self._loads.append(Sending(places, {**where, **options, **other}, self.folder / f"load-{len(self._loads)}.log"))

@@ -21,6 +21,16 @@ _SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.valu
 _RESTART_AFTER = 1.0  # seconds: what a supervisor waits for after an exit
 
 
+def handles_sigterm(pid: int) -> bool:
+    """Whether a process has a handler for SIGTERM, or has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return True
+    caught = next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:")), 0)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
 class Worker:
     """One process of the pipeline, logging into a file; `slot` is its place among those that run."""
 
@@ -59,12 +69,7 @@ class Worker:
     @property
     def listens(self) -> bool:
         """Whether it heeds SIGTERM, which none can before its interpreter has started; or has ended."""
-        try:
-            lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        except FileNotFoundError:
-            return True
-        caught = next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:")), 0)
-        return bool(caught >> (signal.SIGTERM - 1) & 1) or not self.running
+        return not self.running or handles_sigterm(self.process.pid)
 
     def kill(self) -> None:
         """Kill it with SIGKILL."""

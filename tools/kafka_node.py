@@ -27,6 +27,7 @@ _AOT_FLAGS = ("-XX:+VerifySharedSpaces", "-Xlog:disable")
 
 _PORTS = range(20000, 28000)  # below the range of outgoing connections, one of which could take a stopped broker's port
 _LOGGING = {"defaultLogLevel": "warn", "showDateTime": "true", "dateTimeFormat": "HH:mm:ss.SSS"}
+_META = "version=1\ncluster.id={}\nnode.id={}\n"
 _PROPERTIES = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -88,14 +89,21 @@ def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: 
     more = [properties["listeners"]] if "listeners" in properties else []
     folders = {"log.dirs": "{folder}/data", "metadata.log.dir": "{folder}/data"}
     merged = {**_PROPERTIES, **folders, **properties, "listeners": ",".join(listeners + more)}
+    merged = {name: value.replace("{folder}", str(folder)) for name, value in merged.items()}
     merged.setdefault("controller.quorum.voters", f"{merged['node.id']}@{HOST}:{ports.controller}")
     settings = _settings(folder)
-    lines = (f"{name}={value.replace('{folder}', str(folder))}\n" for name, value in merged.items())
-    settings.write_text("".join(lines))
+    settings.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
     meta = folder / "data" / "meta.properties"
     if not meta.exists():
         _format(settings, meta, merged["node.id"], cluster or new_cluster_id())
-    return next(word.removeprefix("cluster.id=") for word in meta.read_text().split() if word.startswith("cluster.id="))
+    cluster = next(
+        line.removeprefix("cluster.id=") for line in meta.read_text().split() if line.startswith("cluster.id=")
+    )
+    for directory in map(Path, merged["log.dirs"].split(",")):
+        directory.mkdir(exist_ok=True)
+        if not (directory / meta.name).exists():
+            (directory / meta.name).write_text(_META.format(cluster, merged["node.id"]))
+    return cluster
 
 
 def command(folder: Path, jvm: Sequence[str]) -> list[str]:
@@ -143,7 +151,7 @@ def _format(settings: Path, meta: Path, node: str, cluster: str) -> None:
     meta.parent.mkdir(exist_ok=True)
     if kept.exists():
         shutil.copyfile(kept, made)
-        meta.write_text(f"version=1\ncluster.id={cluster}\nnode.id={node}\n")
+        meta.write_text(_META.format(cluster, node))
         return
     arguments = ("format", f"--cluster-id={cluster}", f"--config={settings}")
     answer = subprocess.run(_java(QUICK_START, "kafka.tools.StorageTool", *arguments), capture_output=True, check=False)

@@ -42,6 +42,7 @@ def _late_requests(plan: Plan, row: str, names: Mapping[str, str]) -> Report:
             attack = Attack(kind, trial.random.choice(_MOMENTS), stop_after_commit=kind == TXN_OFFSET_COMMIT)
             _attack(trial, proxy, attack)
             trial.say(f"{number + 1}/{plan.count} attacks")
+        trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
         report = trial.report(row, "late requests of an earlier transaction")
     _add_figures(report, proxy)
     report.goals.append(Goal("late requests not delivered", plan.count - len(proxy.delivered), 0))

@@ -56,6 +56,13 @@ def test_waiting_for() -> None:
     assert fed([0, 1, 3]).waiting_for({0: 6}) == 2
 
 
+def test_forget_before() -> None:
+    """What was not processed before the input was deleted is not lost; what the new input had is."""
+    check = fed([0, 1, 4, 6])
+    check.forget_before({0: 4})
+    assert asdict(check.settle({0: 7})) == FINE | {"checked": 4, "lost": 1}
+
+
 def test_resumed() -> None:
     """After a fault, output flows again when every partition has given a record that was written after it."""
     check = IdCheck(SEED, [0, 1])

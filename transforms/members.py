@@ -64,14 +64,12 @@ def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
     if literal not in text:
         return
     marked = outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE).replace(b"\1:", b"\2")
-    # A bracket that closes before one that opens says nothing about the level of the keys around them.
-    marked = marked.translate(_ROUND, b":,").replace(b")(", b"")
     number = level = 0
-    for between in marked.split(b"\2")[:-1]:
-        if between:
+    for between in marked.translate(_ROUND, b":,").split(b"\2")[:-1]:
+        if between and between != b")(":
             others = between.count(b"\1")
             number += others
-            level += 2 * between.count(b"(") + others - len(between)
+            level += 2 * len(between.translate(None, b")\1")) + others - len(between)
         if level == 1:
             yield number
         number += 1

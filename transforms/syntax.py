@@ -68,10 +68,11 @@ def too_deep_at(text: bytes) -> int | None:
     for start in range(0, len(text), _CHUNK):
         chunk = text[start : start + _CHUNK]
         bits = outside_strings(chunk, _NO_BRACKETS, inside=inside).translate(_BITS)
-        number = _first_past(bits, NESTING_LIMIT - level)
+        opening = int(b"0" + bits, 2)
+        number = _first_past(opening, len(bits), NESTING_LIMIT - level)
         if number is not None:
             return start + _offset_of_bracket(chunk, number, inside=inside)
-        level += 2 * bits.count(b"1") - len(bits)
+        level += 2 * opening.bit_count() - len(bits)
         inside ^= chunk.count(b'"') % 2 == 1
     return None
 
@@ -94,16 +95,16 @@ _escape = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}|(?:u[0-9A-Fa-f]{0,3})?\
 _word = re.compile(rb"true|false|null|(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z")
 
 
-def _first_past(bits: bytes, limit: int) -> int | None:
-    """The number, from 0, of the first bracket deeper than `limit`; each is a digit, 1 if it opens, 0 if it closes."""
-    size = -(-len(bits) // 8)
-    packed = int(b"0" + bits.ljust(8 * size, b"0"), 2).to_bytes(size)
-    levels = list(accumulate(memoryview(packed.translate(_RISES)).cast("b"), initial=0))
-    peaks = list(map(add, levels, packed.translate(_PEAKS)))
+def _first_past(opening: int, count: int, limit: int) -> int | None:
+    """The number, from 0, of the first of so many brackets that is deeper than `limit`; a bit that is 1 opens."""
+    size = -(-count // 8)
+    eights = (opening << (8 * size - count)).to_bytes(size)
+    levels = list(accumulate(memoryview(eights.translate(_RISES)).cast("b"), initial=0))
+    peaks = list(map(add, levels, eights.translate(_PEAKS)))
     if max(peaks, default=0) <= limit:
         return None
     at = next(at for at, peak in enumerate(peaks) if peak > limit)
-    return 8 * at + next(n for n in range(8) if levels[at] + _rise(packed[at], n + 1) > limit)
+    return 8 * at + next(n for n in range(8) if levels[at] + _rise(eights[at], n + 1) > limit)
 
 
 def _rise(eight: int, count: int) -> int:

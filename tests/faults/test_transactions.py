@@ -1,4 +1,4 @@
-"""Late requests, moved partitions, a quota, a cut connection, an input created again: the short form."""
+"""Late requests, moved partitions, a quota, an input created again: the short form."""
 
 import pytest
 
@@ -9,7 +9,6 @@ PLANS = {
     "13": Plan(5, 113, 300, every=0.1, pace=0.2),
     "15": Plan(4, 115, 300, every=0.1, pace=0.2),
     "16": Plan(1, 116, 300, every=0.1, pace=0.3),
-    "17": Plan(3, 117, 300, every=0.1, pace=0.15),
     "19": Plan(2, 119, 300, every=0.1, pace=0.2),
 }
 

@@ -26,7 +26,7 @@ def test_failure_in_a_batch(kafka: Kafka, workers: Pipelines, tmp_path: Path, gu
         source, target, PROCESSING_GUARANTEE=guarantee, MAP="failing", BATCH=1_000, COMMIT_EVERY=1, TRACE_BATCHES=trace
     )
     assert worker.wait() == 70
-    assert "told to fail" in worker.log
+    assert f"MemoryError at {source}[0]@4321: told to fail" in worker.log
 
     *whole, last = map(int, trace.read_text().split())
     begin = sum(whole)

@@ -1,17 +1,19 @@
 """Takes what has arrived, and runs the dataframe over as much of it as one transaction may hold."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException, Message
+from quixstreams.exceptions import QuixException
 from quixstreams.internal_consumer import InternalConsumer
 from quixstreams.kafka.consumer import raise_for_msg_error
 from quixstreams.models.messagecontext import MessageContext
 from quixstreams.processing import ProcessingContext
 
+from runtime.errors import PipelineError, Unexpected, bad_batch
 from runtime.headers import headers_of
-from runtime.output import Headers, InputRecord
+from runtime.output import Headers, InputRecord, place_of
 from runtime.positions import Positions
 from runtime.transaction_size import TransactionSize
 from runtime.waiting_records import WaitingRecords
@@ -67,6 +69,8 @@ class Batches:
         self.size = TransactionSize()
         self.handled = 0
         """Records since the last commit."""
+        self.attempted = 0
+        """The same, with those of a batch that was not handled to its end."""
         self.is_full = False
         """Whether to commit now rather than when COMMIT_INTERVAL is over."""
         self.rebalanced = False
@@ -87,7 +91,8 @@ class Batches:
             self._positions.out_of_range(*self._out_of_range)
         if self._must_read_again or again:
             self._read_again()
-        self.handled, self.is_full, self._must_read_again, self._out_of_range = 0, False, False, None
+        self.handled, self.attempted = 0, 0
+        self.is_full, self._must_read_again, self._out_of_range = False, False, None
         self._begun = time.monotonic()
 
     def take(self) -> list[Message]:
@@ -121,18 +126,28 @@ class Batches:
         until = max(self._begun + self._context.commit_interval, time.monotonic() + LONG_BATCH)
         records = zip(messages, headers_of(messages), strict=True)
         count = 0
-        while chunk := list(islice(records, _LOOK_EVERY)):
-            for message, headers in chunk:
-                if (error := message.error()) is not None:
-                    self._take_error(message, error)
-                    return self._end(messages[:count])
-                self.in_hand = message
-                execute(message.value(), message.key(), message.timestamp()[1], headers)
-                count += 1
+        while not self._must_read_again and (chunk := list(islice(records, _LOOK_EVERY))):
+            self.attempted = self.handled + count + len(chunk)
+            count += self._handle(chunk, execute)
             if count < len(messages) and time.monotonic() > until:
                 self._waiting.put_back(messages[count:])
                 break
         return self._end(messages[:count])
+
+    def _handle(self, chunk: Sequence[tuple[Message, Headers | None]], execute: Execute) -> int:
+        """Run the dataframe over a few records; the number of those before an error in the place of a record."""
+        try:
+            for count, (message, headers) in enumerate(chunk):
+                if (error := message.error()) is not None:
+                    self._take_error(message, error)
+                    return count
+                self.in_hand = message
+                execute(message.value(), message.key(), message.timestamp()[1], headers)
+        except (QuixException, KafkaException, PipelineError):
+            raise
+        except Exception as error:
+            raise Unexpected(f"{type(error).__name__} at {place_of(self.in_hand)}: {error}") from error
+        return len(chunk)
 
     def _share(self, fresh: list[Message]) -> list[Message]:
         """Give as many records as the transaction may still hold; the others wait."""
@@ -163,6 +178,8 @@ class Batches:
 
     def _take_error(self, message: Message, error: KafkaError) -> None:
         """Remember a partition that has no record at its offset: where to read on is decided after the commit."""
+        if error.code() == KafkaError._BAD_COMPRESSION:
+            raise bad_batch(place_of(message), error)
         if error.code() not in _OUT_OF_RANGE:
             raise_for_msg_error(message)
         self._out_of_range = str(message.topic()), int(message.partition())

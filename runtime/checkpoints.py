@@ -103,7 +103,7 @@ class Checkpoints:
             self._topic_ids.check_now()
         reason = _reason(error)
         code = reason.code() if reason else None
-        handled = max(1, self._totals.uncommitted)
+        handled = self._batches.attempted
         if code in _REFUSED_TIMESTAMP and self._output.timestamps.widen_margin():
             now = "tagging more of those whose timestamp is close to the output topic's limit"
         elif not self._context.exactly_once or time.monotonic() - self._last_commit > NO_PROGRESS_WITHIN:

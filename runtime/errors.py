@@ -156,6 +156,14 @@ def explain(error: BaseException, broker: str, *, cloud: bool = False) -> Pipeli
     return Unexpected(f"{type(error).__name__}: {error}")
 
 
+def bad_batch(place: str, error: KafkaError) -> Failed:
+    """Give the error to stop with for a batch that librdkafka can't unpack; `place` is its first record's."""
+    return Failed(
+        f"the batch at {place} can't be unpacked: {error.str()}; move the group past it with "
+        "kafka-consumer-groups --reset-offsets, and see SECURITY.md for what keeps such batches out"
+    )
+
+
 def kafka_error(error: BaseException) -> KafkaError | None:
     """Give what Kafka or librdkafka reports inside an exception of confluent-kafka or Quix; None if it is another."""
     found = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
@@ -174,11 +182,6 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
         return Misconfigured(f"{_UNFIT[code]}: {error.str()}")
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
         return Failed(f"the output topic's max.message.bytes was larger at start ({error.str()}): start again")
-    if code == KafkaError._BAD_COMPRESSION:
-        return Failed(
-            f"a batch of the input topic can't be unpacked: {error.str()}; move the group past it with "
-            "kafka-consumer-groups --reset-offsets, and see SECURITY.md for what keeps such batches out"
-        )
     if code in _FENCED:
         return Failed(
             f"another worker has taken this one's place, or its commit took too long, so the broker refused it "

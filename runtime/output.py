@@ -76,9 +76,14 @@ class Output:
     def _refuse_if_too_large(self, size: int, record: InputRecord) -> None:
         if size > self._limit:
             raise Failed(
-                f"the record {record.topic()}[{record.partition()}]@{record.offset()} is too large, and even a stub in "
-                f"its place takes {size} bytes: give {self._topic} a larger max.message.bytes than {self._limit}"
+                f"the record {place_of(record)} is too large, and even a stub in its place takes {size} bytes: give "
+                f"{self._topic} a larger max.message.bytes than {self._limit}"
             )
+
+
+def place_of(record: InputRecord) -> str:
+    """Name a record by where it is: topic[partition]@offset."""
+    return f"{record.topic()}[{record.partition()}]@{record.offset()}"
 
 
 def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int:

@@ -100,3 +100,16 @@ def test_workspace_found_by_token(platform: Platform, kafka: Kafka, folder: Path
         assert pipeline.stop() == 0
 
     assert kafka.committed(f"{WORKSPACE}-{GROUP}", source) == {0: 1}
+
+
+@pytest.mark.parametrize("short_name", ["input", "output"])
+def test_same_topic(platform: Platform, kafka: Kafka, folder: Path, short_name: str) -> None:
+    """Input and output that are one topic by two names end in 78, and nothing is written."""
+    topic = platform.create_topic(f"one-{short_name}")
+    kafka.produce(topic, [Record(b"k", b'{"device_type": "ios"}')] * 2)
+    names = {"input": topic, "output": topic, short_name: f"one-{short_name}"}
+    with Pipeline(platform.environment(**names), folder) as pipeline:
+        assert pipeline.wait() == 78
+    (line,) = (line for line in pipeline.lines if "ERROR" in line)
+    assert f"input and output are the same topic, '{topic}'" in line
+    assert len(kafka.read(topic, 2)) == 2

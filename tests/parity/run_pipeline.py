@@ -6,7 +6,7 @@ Variables, all optional, beside the pipeline's own:
     SESSION_TIMEOUT_MS: after how long without a heartbeat the group gives this worker up; it sends twelve meanwhile.
     COMMIT_WHEN_IDLE: after how many seconds without a record those that are handled are committed.
     MAP: `login`, `context` to write what `message_context()` gives, or `failing` to fail where a value is b"fail".
-    SLOW_WHILE: a file; while it is there, each record takes a millisecond more.
+    SLOW_WHILE: a file; while it is there, each record takes SLOW_BY seconds more, a thousandth by default.
     STOP_AT: in this record, counted from 1, it sends itself SIGTERM.
     PEAK_MEMORY: a file, to which the most memory that was in use, in bytes, is written at the end.
     TRACE_BATCHES: a file, to which each batch adds a line with the number of its records before it is handled.
@@ -37,6 +37,7 @@ from transforms import Malformed, upper_device_type
 
 STOP_AT = int(os.environ.get("STOP_AT", "0"))
 SLOW_WHILE = Path(os.environ.get("SLOW_WHILE", os.devnull + "/none"))
+SLOW_BY = float(os.environ.get("SLOW_BY", "0.001"))
 TRACE_BATCHES = os.environ.get("TRACE_BATCHES")
 
 
@@ -48,7 +49,7 @@ def login(value: bytes | None) -> bytes | Malformed:
     if next(_records) == STOP_AT:
         os.kill(os.getpid(), signal.SIGTERM)
     if SLOW_WHILE.exists():
-        time.sleep(0.001)
+        time.sleep(SLOW_BY)
     return upper_device_type(value)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from runtime.transaction_size import FIRST
 from tests.kafka import Kafka, Record, wait_until
+from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines, group_of
 
 VALUE = b'{"device_type": "ios"}'
@@ -25,7 +26,7 @@ def test_failure_in_a_batch(kafka: Kafka, workers: Pipelines, tmp_path: Path, gu
         source, target, PROCESSING_GUARANTEE=guarantee, MAP="failing", BATCH=1_000, COMMIT_EVERY=1, TRACE_BATCHES=trace
     )
     assert worker.wait() == 70
-    assert "told to fail" in worker.log
+    assert f"MemoryError at {source}[0]@4321: told to fail" in worker.log
 
     *whole, last = map(int, trace.read_text().split())
     begin = sum(whole)
@@ -91,3 +92,23 @@ def test_behind(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
     transactions = kafka.end_offsets(target)[0] - total
     doublings = math.ceil(math.log2(total / FIRST + 1))
     assert transactions <= not_full + doublings + 1, "the last one may come from the interval"
+
+
+@pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
+def test_slow_map(kafka: Kafka, workers: Pipelines, slow: Path, guarantee: str) -> None:
+    """With a map that is slow for all of a backlog, commits come about every COMMIT_INTERVAL, and all comes out once.
+
+    Such a backlog would be one transaction otherwise, of more time than the broker gives it.
+    """
+    source, target = (kafka.create_topic(f"slow-{guarantee}-{end}") for end in ("in", "out"))
+    total, seconds = 1_500, 15
+    sent = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number, [], NOW) for number in range(total)]
+    kafka.produce(source, sent)
+    worker = workers.start(
+        source, target, PROCESSING_GUARANTEE=guarantee, SLOW_WHILE=slow, SLOW_BY=seconds / total, LOG_LEVEL="DEBUG"
+    )
+    assert kafka.read(target, total) == [expected(record) for record in sent]
+    wait_until(partial(has_committed, kafka, source, total), "it is committed")
+    assert worker.stop() == 0
+    commits = sum("Committed a checkpoint" in line for line in worker.lines)
+    assert seconds / 3 <= commits <= 3 * seconds

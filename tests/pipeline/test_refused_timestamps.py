@@ -18,6 +18,7 @@ MINUTE, HOUR = 60_000, 3_600_000
 NOW = int(time.time() * 1000)
 LOGIN = b'{"device_type": "ios", "n": %d}'
 LIMITS = {"message.timestamp.after.max.ms": f"{HOUR}", "message.timestamp.before.max.ms": f"{24 * HOUR}"}
+ANY = f"{2**63 - 1}"
 GUARANTEES = ["exactly-once", "at-least-once"]
 
 TAKEN = [Record(b"k", LOGIN % number, timestamp=NOW + at) for number, at in enumerate((0, -23 * HOUR, 50 * MINUTE))]
@@ -52,7 +53,7 @@ def assert_refused(sent: Record, read: Record, since: float) -> None:
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """Among others, in one batch, such records keep their place and their reason, and are known beforehand."""
-    source = lasting_topic(kafka, f"limited-{guarantee}-in")
+    source = lasting_topic(kafka, f"limited-{guarantee}-in", config=dict.fromkeys(LIMITS, ANY))
     target = lasting_topic(kafka, f"limited-{guarantee}-out", config=LIMITS)
     kafka.produce(source, MIXED)
     since = time.time()

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams.kafka.exceptions import KafkaConsumerException
 
 from runtime import batching
-from runtime.batching import BETWEEN_TRANSACTIONS, COMMIT_WHEN_IDLE, IDLE_WAIT, Batches
+from runtime.batching import BATCH, BETWEEN_TRANSACTIONS, COMMIT_WHEN_IDLE, IDLE_WAIT, Batches
+from runtime.errors import Failed, OutputTooSlow, Unexpected
 from runtime.positions import Positions
 from runtime.topic_ids import TopicIds
 from runtime.transaction_size import FIRST
@@ -24,6 +25,9 @@ class FakeMessage:
 
     def error(self) -> KafkaError | None:
         return self._error
+
+    def __len__(self) -> int:
+        return 2
 
     def topic(self) -> str:
         return "in"
@@ -120,11 +124,38 @@ def records(count: int, offset: int = 0) -> list[FakeMessage]:
 
 
 def test_plain() -> None:
-    """What has arrived is taken as it is, no more than a transaction may hold, while partitions stay."""
+    """What has arrived is taken as it is while partitions stay."""
     consumer = FakeConsumer(MESSAGES, COMMITTED)
     assert begun(consumer).take() == MESSAGES
     assert consumer.assigned is None
-    assert consumer.asked == [FIRST]
+    assert consumer.asked == [BATCH]
+
+
+def test_share() -> None:
+    """No more is taken than a transaction may hold, of each partition as much, and the others come later, in order."""
+    several = [FakeMessage(number // FIRST, number % FIRST) for number in range(3 * FIRST)]
+    consumer = FakeConsumer(several, {0: 0, 1: 0, 2: 0})
+    batches = begun(consumer)
+    taken: list[FakeMessage] = []
+    while messages := cast("list[FakeMessage]", batches.take()):
+        consumer.messages = []
+        assert len(messages) <= FIRST
+        if not taken:
+            assert {message.partition() for message in messages} == {0, 1, 2}
+        taken += messages
+    assert sorted(taken, key=FakeMessage.partition) == several
+
+
+def test_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While much waits, one record at a time is taken, so that the consumer stays a member of its group."""
+    monkeypatch.setattr(batching, "WAITING_BYTES", 3 * FIRST)
+    consumer = FakeConsumer(records(3 * FIRST), {0: 0})
+    batches = begun(consumer)
+    batches.take()
+    consumer.messages = []
+    for _ in range(2):
+        batches.take()
+    assert consumer.asked == [BATCH, 1, BATCH]
 
 
 def test_rebalance_while_taking() -> None:
@@ -207,16 +238,27 @@ def test_offsets_after_all() -> None:
     assert context.stored == {0: 6, 1: 7}
 
 
-def test_failure_stores_nothing() -> None:
-    """A record that fails leaves the whole batch's offsets unstored."""
-    context = FakeContext()
+@pytest.mark.parametrize(
+    ("failure", "raised", "said"),
+    [
+        (MemoryError("all gone"), Unexpected, r"MemoryError at in\[1\]@7: all gone"),
+        (OutputTooSlow("slow"), OutputTooSlow, "^slow$"),
+        (KafkaException(KafkaError(KafkaError._FENCED)), KafkaException, "FENCED"),
+    ],
+)
+def test_failure(failure: Exception, raised: type[Exception], said: str) -> None:
+    """A record that fails leaves the whole batch's offsets unstored, and is named if the failure is its own."""
+    context, results = FakeContext(), iter([None, failure])
 
     def execute(*_record: object) -> None:
-        raise ZeroDivisionError
+        if result := next(results):
+            raise result
 
-    with pytest.raises(ZeroDivisionError):
-        handle(begun(FakeConsumer([], COMMITTED), context), MESSAGES, execute)
+    batches = begun(FakeConsumer([], COMMITTED), context)
+    with pytest.raises(raised, match=said):
+        handle(batches, MESSAGES, execute)
     assert not context.stored
+    assert batches.attempted == len(MESSAGES)
 
 
 @pytest.mark.parametrize(
@@ -230,18 +272,23 @@ def test_group_commit(count: int, commit_every: int, *, is_full: bool) -> None:
     assert batches.is_full == is_full
 
 
-def test_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backlog() -> None:
     """With a backlog, a checkpoint ends when the transaction has as many records as it may, not after COMMIT_EVERY."""
-    monkeypatch.setattr(batching, "BATCH", FIRST // 5)
-    batches = begun(FakeConsumer([], COMMITTED))
-    for number in range(5):
-        assert not batches.is_full
-        handle(batches, records(FIRST // 5, number * FIRST))
-    assert batches.is_full
+    consumer = FakeConsumer(records(3 * FIRST), {0: 0})
+    batches = begun(consumer)
+    full: list[bool] = []
+    for _ in range(2):
+        messages = cast("list[FakeMessage]", batches.take())
+        consumer.messages = []
+        for part in (messages[:-10], messages[-10:]):
+            handle(batches, part)
+            full.append(batches.is_full)
+        batches.begin()
+    assert full == [False, True] * 2
 
 
 def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a batch that takes too long, the rest is read again after the commit, and nothing of it is stored."""
+    """Of a batch that takes too long, the rest comes after the commit, and nothing of it is stored."""
     monkeypatch.setattr(batching, "LONG_BATCH", 0.02)
     consumer, context = FakeConsumer([], {0: 0, 1: 7}), FakeContext()
     context.commit_interval = 0.01
@@ -249,9 +296,9 @@ def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
     done = handle(batches, records(400), lambda *_: time.sleep(0.001))
     assert 0 < done < 400
     assert context.stored == {0: done - 1}
-    assert batches.is_full
     batches.begin()
-    assert consumer.assigned == {0: done, 1: 7}
+    assert batches.take()[0].offset() == done
+    assert consumer.assigned is None
 
 
 def test_given_up() -> None:
@@ -276,6 +323,8 @@ def test_out_of_range() -> None:
 
 
 def test_consumer_error() -> None:
-    """Another error in a record's place stops the pipeline."""
+    """Another error in a record's place stops the pipeline; a batch that can't be unpacked is named."""
+    with pytest.raises(Failed, match=r"the batch at in\[0\]@7 can't be unpacked"):
+        handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, 7, KafkaError._BAD_COMPRESSION)])
     with pytest.raises(KafkaConsumerException):
         handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, None, KafkaError.TOPIC_AUTHORIZATION_FAILED)])

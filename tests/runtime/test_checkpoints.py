@@ -34,7 +34,9 @@ class World:
             init_checkpoint=lambda: self.do("begin transaction"),
             producer=SimpleNamespace(flush=lambda _: self.do("flush") or self.unsent),
         )
-        batches = SimpleNamespace(handled=self.handled, begin=self.begin, size=self.size, is_full=False)
+        batches = SimpleNamespace(
+            handled=self.handled, attempted=self.handled, begin=self.begin, size=self.size, is_full=False
+        )
         ids = SimpleNamespace(
             ask=lambda: self.do("ask"),
             check=lambda: self.do("check"),

@@ -108,9 +108,9 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (QuixCreateTopicFailure("{'out': 'full'}"), Failed, ["Quix Cloud", "'out': 'full'"]),
     (QuixCreateTopicTimeout("['out']"), Failed, ["Quix Cloud", "['out']"]),
     (
-        own(KafkaError._BAD_COMPRESSION, "at 7 of 9 bytes"),
+        errors.bad_batch("in[0]@7", KafkaError(KafkaError._BAD_COMPRESSION, "of 9 bytes")),
         Failed,
-        ["input", "at 7", "--reset-offsets", "SECURITY.md"],
+        ["batch at in[0]@7", "of 9 bytes", "--reset-offsets", "SECURITY.md"],
     ),
     (kafka(KafkaError._FENCED), Failed, ["another worker", "INSTANCE_ID"]),
     (kafka(KafkaError.FENCED_INSTANCE_ID), Failed, ["another worker", "INSTANCE_ID"]),

@@ -143,7 +143,7 @@ class Batches:
                     return count
                 self.in_hand = message
                 execute(message.value(), message.key(), message.timestamp()[1], headers)
-        except (QuixException, KafkaException, PipelineError):
+        except (QuixException, KafkaException, PipelineError, SystemError):  # a SystemError hides one of the others
             raise
         except Exception as error:
             raise Unexpected(f"{type(error).__name__} at {place_of(self.in_hand)}: {error}") from error

@@ -11,9 +11,11 @@ from tests.kafka import wait_until
 def test_openssl() -> None:
     """The client carries OpenSSL 3.5 or later, a line that gets security fixes."""
     lines: list[str] = []
-    log = logging.Logger("client")
+    log = logging.getLogger("openssl")
+    log.setLevel(logging.DEBUG)
     log.addHandler(_Lines(lines))
-    client = Producer({"bootstrap.servers": "127.0.0.1:9", "security.protocol": "ssl", "debug": "security", "logger": log})
+    secure = {"bootstrap.servers": "127.0.0.1:9", "security.protocol": "ssl"}
+    client = Producer({**secure, "debug": "security", "logger": log})
 
     def version() -> re.Match[str] | None:
         client.poll(0.1)

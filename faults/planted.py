@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 import pipeline
-from runtime import application, clients
+from runtime import clients, producer_renewal
 from runtime.stopping import stop_request
 
 PLANT = os.environ.get("PLANT", "")
@@ -57,7 +57,7 @@ class Faulty(Producer):  # type: ignore[misc]
 def main() -> int:
     """Run the pipeline so changed."""
     stop_request.listen()
-    application.Producer = Faulty  # type: ignore[attr-defined]
+    producer_renewal.Producer = Faulty  # type: ignore[attr-defined]
     if PLANT == "early":
         clients.PRODUCER["linger.ms"] = _LINGER
     return pipeline.main()

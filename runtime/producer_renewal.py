@@ -80,11 +80,14 @@ class ProducerRenewal:
         self._on_start(producer)
 
     def begin_transaction(self) -> None:
-        """Begin a transaction, of a new producer if the present one is outdated."""
+        """Begin a transaction, of a new producer if the present one is outdated; none if asked to stop meanwhile."""
         if self._is_outdated:
             if stop_request.requested:  # no record follows
                 return
-            self.start()
+            try:
+                self.start()
+            except Stopped:
+                return
         self._begin()
 
     def commit_transaction(

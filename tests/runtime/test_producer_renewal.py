@@ -132,6 +132,21 @@ def test_stop() -> None:
     assert len(FakeProducer.made) == 1
 
 
+def test_stop_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is there such a transaction if it is asked to stop while the new producer waits for its id."""
+    quix = FakeQuix()
+    tested = renewal(quix)
+    tested.discard()
+
+    def stop(_self: FakeProducer, _timeout: float) -> None:
+        stop_request.requested = True
+        raise RETRIABLE
+
+    monkeypatch.setattr(FakeProducer, "init_transactions", stop)
+    quix.begin_transaction()
+    assert quix.begun_by == []
+
+
 def test_waits_for_coordinator() -> None:
     """It asks for the producer's id until it gets it."""
     FakeProducer.answers = [RETRIABLE, RETRIABLE, None]

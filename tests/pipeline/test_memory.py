@@ -32,14 +32,14 @@ def test_bounded(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines)
     )
     producer.init_transactions(TIMEOUT)
     producer.begin_transaction()
-    count, padding = 300 * PARTITIONS, b"x" * 10_000
+    count, padding = 75 * PARTITIONS, b"x" * 40_000
     for number in range(count):  # 192 MB
         producer.produce(source, PADDED % (number, padding), partition=number % PARTITIONS)
     producer.flush(TIMEOUT)
     pipeline.wait_for(RUNNING)
     producer.commit_transaction(TIMEOUT)
 
-    assert len(kafka.read(target, count)) == count
+    assert len(kafka.read(target, count, 2 * TIMEOUT)) == count
     assert pipeline.peak_memory < MOST
     assert pipeline.stop() == 0
 

@@ -1,6 +1,6 @@
 """A commit that takes long: the next transaction is of a new producer, so the broker refuses late requests.
 
-tests/faults/test_late.py delivers such requests.
+tests/faults/test_transactions.py delivers such requests.
 """
 
 import struct

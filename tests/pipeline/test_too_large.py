@@ -164,7 +164,7 @@ def test_no_room_for_the_stub(kafka: Kafka, pipelines: Pipelines) -> None:
     for source, target, pipeline in started:
         assert pipeline.wait() == 70, pipeline.log
         error = next(line for line in pipeline.lines if "ERROR" in line)
-        assert "the record at offset 50 of partition 0" in error
+        assert f"the record {source}[0]@50 is too large" in error
         assert f"max.message.bytes than {LIMIT}" in error
         assert "Traceback" not in pipeline.log
         assert kafka.committed(group_of(source), source).get(0, 0) <= 50

@@ -1,4 +1,4 @@
-"""When the producer is replaced, with stand-ins for the clients; tests/pipeline/test_late_requests.py has real ones."""
+"""When the producer is replaced, with stand-ins for the clients; tests/pipeline/test_slow_commit.py has real ones."""
 
 from types import SimpleNamespace
 from typing import Any, cast

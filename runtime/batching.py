@@ -30,7 +30,7 @@ COMMIT_WHEN_IDLE = 0.005
 About what a commit takes: so commits come no closer together than under load.
 """
 
-WAITING_BYTES = 4_194_304
+WAITING_BYTES = 8_388_608
 """Bytes that may wait here before no more than one record at a time is taken; up to 16 MiB wait in librdkafka."""
 
 LONG_BATCH = 1.0

@@ -37,6 +37,7 @@ _READER = {
     "queued.max.messages.kbytes": 16_384,  # bounds the memory
 }
 _IDLE_WAIT = 0.05  # seconds
+_ASSIGN_AGAIN_AFTER = 10.0  # seconds without a record: librdkafka was seen to stand still after leaders had moved
 # A partition is changing its leader; librdkafka calls none of these retriable.
 _BETWEEN_LEADERS = {
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -161,7 +162,7 @@ class Reader:
         self._topics = topics
         self._place = TopicPartition(topic, -1)
         self._end = 0
-        self._heard = 0.0
+        self._heard = self._assigned = 0.0
         self._consumer = Consumer(config, logger=logging.getLogger("librdkafka"))
         self._consumer.list_topics(topic, timeout=ANSWER_WITHIN)  # knowing the leaders spares half a second
 
@@ -170,8 +171,12 @@ class Reader:
         self.at, self._end, self.done = begin, end, begin >= end
         self._heard = time.monotonic()
         if not self.done:
-            self._place = TopicPartition(self._topic, partition, begin)
-            self._consumer.assign([self._place])
+            self._assign(partition)
+
+    def _assign(self, partition: int) -> None:
+        self._assigned = time.monotonic()
+        self._place = TopicPartition(self._topic, partition, self.at)
+        self._consumer.assign([self._place])
 
     def read(self) -> list[Message]:
         """Take what has arrived, at most BATCH records; nothing where nothing does for a moment.
@@ -185,6 +190,8 @@ class Reader:
             self._heard = time.monotonic()
         elif time.monotonic() > self._heard + self._topics.patience:
             raise self._topics.away()
+        elif time.monotonic() > max(self._heard, self._assigned) + _ASSIGN_AGAIN_AFTER:
+            self._assign(self._place.partition)
         if arrived and arrived[-1].error() is None and arrived[-1].offset() < self._end - 1:
             self.at = arrived[-1].offset() + 1
             if all(message.error() is None for message in arrived):

@@ -89,7 +89,8 @@ def peak_memory() -> int:
 
 def main() -> int:
     """Run the pipeline so changed."""
-    pipeline.TRANSFORMS = ({"login": login, "context": context, "failing": failing}[os.environ.get("MAP", "login")],)
+    first = {"login": login, "context": context, "failing": failing}[os.environ.get("MAP", "login")]
+    pipeline.TRANSFORMS = (first, *pipeline.TRANSFORMS[1:])
     if os.environ.get("LOOP") == "stock":
         pipeline.Application = SingleRecords  # type: ignore[attr-defined]
     batching.BATCH = int(os.environ.get("BATCH", batching.BATCH))

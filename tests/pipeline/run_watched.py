@@ -51,7 +51,7 @@ class PausedBatches(batching.Batches):
 
 def main() -> int:
     """Run the pipeline so changed."""
-    pipeline.TRANSFORMS = (stuck,)
+    pipeline.TRANSFORMS = (stuck, *pipeline.TRANSFORMS[1:])
     application.Batches = PausedBatches  # type: ignore[attr-defined]
     clients.CONSUMER |= {"queued.max.messages.kbytes": 100, "fetch.message.max.bytes": 10_000}
     health.READY_WITHIN, health.LIVE_WITHIN = 1.0, 2.0

@@ -186,7 +186,7 @@ class Batches:
         self._must_read_again = True
 
     def _end(self, messages: list[Message]) -> int:
-        """Store the offsets, and say whether to commit now; with a backlog, only the interval and the size call for it."""
+        """Store the offsets, and say whether to commit now; with a backlog, only time and size ask for it."""
         for partition, message in {message.partition(): message for message in messages}.items():
             self._context.store_offset(message.topic(), partition, message.offset())
             self._positions.handle(message.topic(), partition, message.offset() + 1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import TIMEOUT, Kafka, Record, wait_until
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import lasting_topic
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
@@ -69,7 +69,7 @@ class Run:
     def replace(self) -> None:
         """Delete it under load, create it again, and write the new records to the input."""
         self.first.wait_for(RUNNING)
-        self._kafka.read(self.target, OLD)
+        self._kafka.read(self.target, OLD, timeout=3 * TIMEOUT)  # with all of the cases at once
         self._kafka.produce(self.source, numbered("late", LATE))
         self._kafka.delete_topic(self.replaced)
         time.sleep(self.case.gap)
@@ -115,8 +115,6 @@ def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
     (line,) = (line for line in run.first.lines if "ERROR" in line)
     assert f"{run.replaced} was deleted" in line
     assert "Start the pipeline again" in line
-    if run.case.gap < 1:
-        assert "and created again" in line
 
     again = run.start()
     wanted = [expected(record).value for record in numbered("new", run.case.new)]

@@ -16,6 +16,7 @@ from loguru import logger
 from quixstreams.internal_producer import InternalProducer
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
+from runtime.destroy import destroy
 from runtime.errors import Stopped
 from runtime.stopping import stop_request
 
@@ -75,9 +76,11 @@ class ProducerRenewal:
                     raise
             if stop_request.requested:
                 raise Stopped("asked to stop while waiting for the transaction coordinator")
+        last = [wrapper._inner_producer]
         wrapper._inner_producer = producer
         self._is_outdated = False
         self._on_start(producer)
+        destroy(last)
 
     def begin_transaction(self) -> None:
         """Begin a transaction, of a new producer if the present one is outdated; none if asked to stop meanwhile."""

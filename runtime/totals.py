@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from loguru import logger
 
@@ -31,31 +31,33 @@ class Totals:
         self.uncommitted = 0
         """Records taken since."""
         self._by_reason: Counter[Reason] = Counter()
-        self._uncommitted_by_reason: Counter[Reason] = Counter()
-        self._clock = clock
+        self._uncommitted: dict[Reason, _Pending] = {}
         self._pending: dict[Reason, _Pending] = {}
+        self._clock = clock
         self._warned: dict[Reason, float] = {}
 
     def commit(self) -> None:
         """Count all that has been taken as committed."""
         self.committed += self.uncommitted
-        self._by_reason += self._uncommitted_by_reason
+        for reason, found in self._uncommitted.items():
+            self._by_reason[reason] += found.count
+            earlier = self._pending.get(reason)
+            self._pending[reason] = replace(found, count=found.count + (earlier.count if earlier else 0))
         self.discard()
 
     def discard(self) -> None:
         """Forget what has been taken since the last commit: it is given up, and will be taken again."""
         self.uncommitted = 0
-        self._uncommitted_by_reason.clear()
+        self._uncommitted.clear()
 
     def count(self, reason: Reason, partition: int, offset: int) -> None:
         """Count one malformed record."""
-        self._uncommitted_by_reason[reason] += 1
-        pending = self._pending.get(reason)
-        if pending is None:
-            self._pending[reason] = _Pending(1, partition, offset)
+        found = self._uncommitted.get(reason)
+        if found is None:
+            self._uncommitted[reason] = _Pending(1, partition, offset)
         else:
-            pending.count += 1
-            pending.partition, pending.offset = partition, offset
+            found.count += 1
+            found.partition, found.offset = partition, offset
 
     def warn(self, *, all_of_them: bool = False) -> None:
         """Log what has been counted since the last warning of each reason, where that is long enough ago."""
@@ -74,7 +76,7 @@ class Totals:
                 )
 
     def __str__(self) -> str:
-        found = self._by_reason + self._uncommitted_by_reason
+        found = self._by_reason + Counter({reason: one.count for reason, one in self._uncommitted.items()})
         by_reason = ", ".join(f"{reason} {count}" for reason, count in found.most_common())
         records = f"{self.committed + self.uncommitted} in, {self.committed} out, {found.total()} malformed"
         return f"{records} ({by_reason})" if found else records

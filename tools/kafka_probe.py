@@ -2,9 +2,12 @@
 
 import logging
 import socket
+from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
+
+from runtime.destroy import destroy
 
 _SILENT = logging.getLogger(__name__)
 _SILENT.propagate = False  # a broker not yet there is no news
@@ -20,6 +23,7 @@ class Probe:
         self._address = (host, port)
         self._cluster = cluster
         self._client = {"bootstrap.servers": f"{host}:{port}", "log_level": 0}
+        self._clients: list[Any] = []
         self._left = [self._listens, self._leads, self._transacts, self._groups]
 
     def ready(self) -> bool:
@@ -30,6 +34,9 @@ class Probe:
                     return False
             except (OSError, KafkaException):
                 return False
+            finally:
+                destroy(self._clients)
+                self._clients = []
             self._left.pop(0)
         return True
 
@@ -39,17 +46,20 @@ class Probe:
 
     def _leads(self) -> bool:
         """It is the cluster asked for, and each partition has a leader."""
-        metadata = AdminClient(self._client, logger=_SILENT).list_topics(timeout=1.0)
+        metadata = self._admin().list_topics(timeout=1.0)
         partitions = [partition for topic in metadata.topics.values() for partition in topic.partitions.values()]
         here = metadata.cluster_id == self._cluster and metadata.brokers
         return bool(here) and all(partition.leader >= 0 for partition in partitions)
 
     def _transacts(self) -> bool:
-        producer = Producer({**self._client, "transactional.id": _NAME}, logger=_SILENT)
-        producer.init_transactions(_PATIENCE)
+        self._clients.append(Producer({**self._client, "transactional.id": _NAME}, logger=_SILENT))
+        self._clients[-1].init_transactions(_PATIENCE)
         return True
 
     def _groups(self) -> bool:
-        admin = AdminClient(self._client, logger=_SILENT)
-        admin.describe_consumer_groups([_NAME], request_timeout=1.0)[_NAME].result(_PATIENCE)
+        self._admin().describe_consumer_groups([_NAME], request_timeout=1.0)[_NAME].result(_PATIENCE)
         return True
+
+    def _admin(self) -> AdminClient:
+        self._clients.append(AdminClient(self._client, logger=_SILENT))
+        return self._clients[-1]

@@ -28,6 +28,9 @@ class FakeAdmin:
         self.asked += 1
         return {name: self._answer(name) for name in topics.topic_names}
 
+    def list_topics(self, timeout: float) -> None:
+        assert timeout > 0
+
     def _answer(self, name: str) -> Future[Any]:
         future: Future[Any] = Future()
         answer = self.answers[name]

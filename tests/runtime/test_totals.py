@@ -39,6 +39,7 @@ def test_first_warning(lines: list[str], clock: Clock) -> None:
     totals = Totals(clock)
     totals.count(Reason.INVALID_JSON, 3, 17)
     totals.count(Reason.INVALID_JSON, 4, 18)
+    totals.commit()
     totals.warn()
 
     assert len(lines) == 1
@@ -51,8 +52,10 @@ def test_rate(lines: list[str], clock: Clock) -> None:
     rounds = 100
     for number in range(rounds):
         totals.count(Reason.NULL_VALUE, 0, number)
+        totals.commit()
         totals.warn()
         clock.now += WARN_EVERY / 10
+    totals.commit()
     totals.warn(all_of_them=True)
 
     counts = [int(line.split()[1]) for line in lines]
@@ -65,8 +68,10 @@ def test_reasons_apart(lines: list[str], clock: Clock) -> None:
     totals = Totals(clock)
     for reason in Reason:
         totals.count(reason, 0, 0)
+        totals.commit()
         totals.warn()
         totals.count(reason, 0, 1)
+        totals.commit()
         totals.warn()
 
     assert [line.split(": ")[1].split(",")[0] for line in lines] == list(Reason)
@@ -76,11 +81,14 @@ def test_reasons_apart(lines: list[str], clock: Clock) -> None:
 def test_nothing_to_say(lines: list[str], clock: Clock, *, all_of_them: bool) -> None:
     """Without malformed records, and twice for the same ones, there is no warning."""
     totals = Totals(clock)
+    totals.commit()
     totals.warn(all_of_them=all_of_them)
     assert lines == []
 
     totals.count(Reason.TOO_LARGE, 0, 0)
+    totals.commit()
     totals.warn(all_of_them=all_of_them)
+    totals.commit()
     totals.warn(all_of_them=all_of_them)
     assert len(lines) == 1
 
@@ -99,8 +107,8 @@ def test_text() -> None:
     assert str(totals) == "7 in, 7 out, 3 malformed (too_large 2, empty_value 1)"
 
 
-def test_discard() -> None:
-    """Records that are given up and taken again count once, also by reason; those that are committed stay."""
+def test_discard(lines: list[str]) -> None:
+    """Records that are given up and taken again count once, also by reason and in warnings; committed ones stay."""
     totals = Totals()
     for commit in (True, False, True):
         totals.uncommitted += 5
@@ -110,3 +118,5 @@ def test_discard() -> None:
         else:
             totals.discard()
     assert str(totals) == "10 in, 10 out, 2 malformed (too_large 2)"
+    totals.warn()
+    assert [line.split()[1] for line in lines] == ["2"]

@@ -105,7 +105,7 @@ class Checkpoints:
         code = reason.code() if reason else None
         handled = self._batches.attempted
         if code in _REFUSED_TIMESTAMP and self._output.timestamps.widen_margin():
-            now = "tagging more of those whose timestamp is close to the output topic's limit"
+            now = "with the tag refused_timestamp on more of those that are close to the output topic's limit"
         elif not self._context.exactly_once or time.monotonic() - self._last_commit > NO_PROGRESS_WITHIN:
             raise error
         elif isinstance(error, OutputTooSlow) or code == KafkaError._MSG_TIMED_OUT:

@@ -52,7 +52,7 @@ def test_enough_partitions(kafka: Kafka, pipelines: Pipelines, partitions: int) 
 
 def test_output_gains_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     """An output that gains partitions while the pipeline runs changes nothing, also after a restart."""
-    source, target = lasting_topic(kafka, "kept", 3), lasting_topic(kafka, "grown", 3)
+    source, target = lasting_topic(kafka, "grown-in", 3), lasting_topic(kafka, "grown-out", 3)
     for turn, partitions in enumerate((5, 7), 1):
         pipeline = pipelines.start(source, target)
         pipeline.wait_for(RUNNING)

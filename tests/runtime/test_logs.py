@@ -121,6 +121,7 @@ def test_malformed_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     totals = Totals()
     for offset in (4, 5):
         totals.count(Reason.INVALID_JSON, 3, offset)
+    totals.commit()
     totals.warn()
     line = json.loads(capsys.readouterr().err)
     wanted = {"reason": "invalid_json", "count": 2, "partition": 3, "offset": 5}

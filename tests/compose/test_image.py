@@ -6,6 +6,7 @@ import tomllib
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.compose.stack import ROOT, docker_json, run
 
@@ -75,7 +76,8 @@ def test_packages(image: str) -> None:
     )
     installed = set(in_image(image, "/opt/packages/bin/python", "-I", "-c", script).replace("_", "-").split())
     lines = (ROOT / "requirements.lock").read_text().splitlines()
-    locked = {line.split()[0].lower() for line in lines if "==" in line and line[0].isalnum() and "win32" not in line}
+    pins = [Requirement(line.removesuffix(" \\")) for line in lines if "==" in line and line[0].isalnum()]
+    locked = {f"{pin.name}{pin.specifier}" for pin in pins if pin.marker is None or pin.marker.evaluate()}
     assert {line for line in installed if line.startswith(("pip==", "setuptools=="))} == set()
     assert installed == locked
 

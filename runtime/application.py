@@ -1,4 +1,4 @@
-"""Quix's Application, taken in batches: the file that reaches into Quix's private names.
+"""Quix's Application, taken in batches: with producer_renewal.py and sink.py, it uses Quix's private names.
 
 tests/runtime/test_private_names.py fails, and says where to look, when those names change.
 """

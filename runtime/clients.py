@@ -11,8 +11,8 @@ CONSUMER = {
     "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 makes a full queue stop for a second
     "queued.max.messages.kbytes": 16_384,  # bounds the memory that a backlog takes; keys and headers don't count
     "queued.min.messages": 20_000,  # bounds it where those are long
-    # One response of a broker is unpacked whole, maybe to a hundred times its size: 128 KiB whatever the number of
-    # partitions, 96 KiB of each, or one batch of records if that is larger. With 64 KiB, a record of a producer that
+    # One response of a broker is unpacked whole, maybe to a hundred times its size: 128 KiB for all partitions
+    # together, 96 KiB of each, or one batch of records if that is larger. With 64 KiB, a record of a producer that
     # sends small batches costs 0.2 us more.
     "fetch.max.bytes": 131_072,
     "fetch.message.max.bytes": 98_304,

@@ -113,8 +113,6 @@ _UNFIT = {
     KafkaError._UNKNOWN_TOPIC: "a topic is gone: check `input` and `output`",
     KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition is gone: check `input` and `output`",
     KafkaError._UNKNOWN_PARTITION: "the output topic lacks a partition: give it as many as the input has",
-    KafkaError._AUTO_OFFSET_RESET: "the group has no offset for a partition, or its records are gone, and "
-    "AUTO_OFFSET_RESET is error: set its offset with kafka-consumer-groups --reset-offsets, or AUTO_OFFSET_RESET",
     KafkaError.INVALID_GROUP_ID: "the broker does not take the group's name: check Quix__Consumer_Group",
     KafkaError.INVALID_SESSION_TIMEOUT: "the broker allows no session of COMMIT_INTERVAL and 16 s: check its "
     "group.min.session.timeout.ms, group.max.session.timeout.ms",

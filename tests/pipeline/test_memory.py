@@ -1,4 +1,4 @@
-"""A worker's memory, whatever the number of partitions; and records that are larger than what is fetched at once."""
+"""A worker's memory with many partitions; and records that are larger than what is fetched at once."""
 
 import sys
 from collections.abc import Callable, Iterator

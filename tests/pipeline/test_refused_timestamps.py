@@ -1,4 +1,4 @@
-"""Timestamps that the output topic refuses: such records are tagged and pass on, whatever the clocks say."""
+"""Timestamps that the output topic refuses: such records are tagged and passed on, even if clocks differ."""
 
 import time
 from collections.abc import Iterator

@@ -89,11 +89,6 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._UNKNOWN_TOPIC), Misconfigured, ["`input`", "`output`"]),
     (kafka(KafkaError.UNKNOWN_TOPIC_OR_PART), Misconfigured, ["`input`", "`output`"]),
     (kafka(KafkaError._UNKNOWN_PARTITION), Misconfigured, ["partition"]),
-    (
-        KafkaConsumerException(KafkaError(KafkaError._AUTO_OFFSET_RESET)),
-        Misconfigured,
-        ["AUTO_OFFSET_RESET", "--reset-offsets"],
-    ),
     (kafka(KafkaError.INVALID_TIMESTAMP), Misconfigured, ["message.timestamp.after.max.ms"]),
     (kafka(KafkaError.INVALID_RECORD), Misconfigured, ["cleanup.policy"]),
     (kafka(KafkaError.INCONSISTENT_GROUP_PROTOCOL), Misconfigured, ["Quix__Consumer_Group"]),

@@ -49,7 +49,7 @@ class Lost:
         self.source, self.target = (kafka.create_topic(f"{name}-{end}", PARTITIONS) for end in ("in", "out"))
         self.before = TOTAL if case.in_a_batch else 100
         kafka.produce(self.source, numbered(0, self.before))
-        self.first = self._start(SLOW_WHILE=slow, COMMIT_EVERY=case.commit_every, COMMIT_WHEN_IDLE=5)
+        self.first = self._start(SLOW_WHILE=slow, SLOW_BY=0.01, COMMIT_EVERY=case.commit_every, COMMIT_WHEN_IDLE=5)
         self.second: Pipeline
 
     def _start(self, **settings: object) -> Pipeline:

@@ -16,10 +16,11 @@ COPY --from=packages /opt/packages /opt/packages
 COPY pipeline.py /app/
 COPY transforms /app/transforms
 COPY runtime /app/runtime
-COPY tools/__init__.py tools/generator.py tools/logins.py /app/tools/
+COPY tools/__init__.py /app/tools/
+COPY tools/generator /app/tools/generator
 RUN python -m compileall -q /app
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=3 CMD ["python", "/app/runtime/probe.py"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=3 CMD ["python", "-m", "runtime.observe.probe"]
 CMD ["python", "/app/pipeline.py"]

@@ -11,8 +11,8 @@ from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results, about
 from benchmarks.topics import Topics
-from tools.broker import FULL_SPEED, Broker
-from tools.kafka_files import KAFKA_VERSION
+from tools.broker.download import KAFKA_VERSION
+from tools.broker.embedded import FULL_SPEED, Broker
 
 FOLDER = Path(__file__).parent / "results"
 EXPERIMENTS = (THROUGHPUT, LATENCY, MALFORMED, SIZES, WORKERS, LONG)

@@ -11,7 +11,7 @@ from benchmarks.measure import Backlog, Load, Run, backlog, measure, measure_wor
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 from benchmarks.topics import Topics
-from benchmarks.warmth import warm_transactions
+from benchmarks.warm_up import warm_transactions
 
 _T = TypeVar("_T")
 RECORD_SIZES = (100, SIZE, 1_000, 8_000, 64_000)

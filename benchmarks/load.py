@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from random import Random
 from string import ascii_letters
 
-from tools.logins import WELL_FORMED, Record, records
+from tools.generator.logins import WELL_FORMED, Record, records
 
 SIZE = 230
 """Bytes of a usual login, written as Python's `json.dumps` writes it."""
@@ -24,7 +24,7 @@ def pool(size: int = SIZE, without_device_type: float = 0.025, malformed: float 
     Args:
         size: bytes of each well-formed value; at least 100.
         without_device_type: the share that lacks `device_type`: the kind of malformed login that every peer survives.
-        malformed: the share that is malformed in any of the ways that `tools.logins` knows.
+        malformed: the share that is malformed in any of the ways that `tools.generator.logins` knows.
     """
     random = Random(1)
     found = [login for login in islice(records(1, 0, time.time), 10_000) if login.reason == WELL_FORMED]

@@ -10,7 +10,7 @@ from benchmarks.peers import Peer
 from benchmarks.processes import Route, Running, Sample
 from benchmarks.topics import INPUT, OUTPUT, Topics, wait_until
 from benchmarks.verify import verify
-from tools.logins import Record
+from tools.generator.logins import Record
 
 _QUIET = 1.5  # seconds without a new record, after which the output counts as complete; verifying shows if not
 _SLOWEST = 1_000  # records/s that any peer reaches

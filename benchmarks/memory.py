@@ -9,8 +9,8 @@ from benchmarks.load import pool
 from benchmarks.measure import Load, measure_workers
 from benchmarks.peers import OURS, PEERS
 from benchmarks.topics import Topics
-from tools.broker import FULL_SPEED, Broker
-from tools.logins import WELL_FORMED, Record
+from tools.broker.embedded import FULL_SPEED, Broker
+from tools.generator.logins import WELL_FORMED, Record
 
 PARTITIONS = (1, 4, 16, 64, 128)
 _MIB = 1.048576  # MB

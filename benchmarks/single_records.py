@@ -7,7 +7,7 @@ from quixstreams.context import message_context
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
 
-from runtime.application import Application
+from runtime.loop.application import Application
 from runtime.settings import Settings
 
 
@@ -27,7 +27,7 @@ class SingleRecords(Application):
         quixstreams.Application._process_message(self, dataframe_composed)  # type: ignore[no-untyped-call]  # noqa: SLF001
 
     def _remember(self, value: bytes | None) -> None:
-        self._batches.in_hand = _SingleRecord(value)
+        self._batches.current = _SingleRecord(value)
         self.totals.uncommitted += 1
 
 

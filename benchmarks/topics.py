@@ -21,7 +21,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from benchmarks.load import Value
-from tools.logins import Record
+from tools.generator.logins import Record
 
 TIMEOUT = 60.0  # seconds
 INPUT = {"retention.ms": "-1"}

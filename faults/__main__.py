@@ -15,7 +15,7 @@ from faults.report import Goal, Report, about
 from faults.rows import ROWS
 from faults.rows.soak import MINUTES
 from faults.table import write_table
-from tools.broker import train
+from tools.broker.embedded import train
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -54,8 +54,8 @@ class Audit:
             tail = self._errors.read_text(errors="replace").splitlines()[-3:]
             raise AuditFailed(f"tools.verify ended with {self._process.returncode}: {' / '.join(tail)}")
         total = {name: final["total"].get(name, 0) for name in _COUNTS}
-        unwell = [found for found in final["partitions"] if any(found["examples"].values())]
-        return {"ok": final["ok"], "total": total, "unwell": unwell}
+        faulty = [found for found in final["partitions"] if any(found["examples"].values())]
+        return {"ok": final["ok"], "total": total, "faulty": faulty}
 
     def close(self) -> None:
         """Kill it, if it still runs."""

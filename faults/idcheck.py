@@ -104,7 +104,7 @@ class IdCheck:
         if self.counts.duplicated > before and bisect_left(self._marks, written) == bisect_right(self._marks, arrived):
             self.unexplained += 1
 
-    def settle(self, sent: Mapping[int, int]) -> Counts:
+    def final_counts(self, sent: Mapping[int, int]) -> Counts:
         """Give the counts when all has been read: what was sent and has not come is lost."""
         lost = 0
         for partition, total in sent.items():

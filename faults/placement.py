@@ -6,7 +6,7 @@ from confluent_kafka import ElectionType, TopicPartition
 
 from faults.broker_admin import reassign
 from faults.trial import PATIENCE, SOURCE, TARGET, Trial
-from tools.cluster import GROUPS, TRANSACTIONS
+from tools.broker.cluster import GROUPS, TRANSACTIONS
 
 TOPICS = (SOURCE, TARGET, GROUPS, TRANSACTIONS)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tools.kafka_node import QUICK_START
+from tools.broker.node import QUICK_START
 
 
 @dataclass

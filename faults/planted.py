@@ -11,8 +11,9 @@ from typing import Any
 from confluent_kafka import Producer
 
 import pipeline
-from runtime import clients, producer_renewal
-from runtime.stopping import stop_request
+from runtime.connect import client_config as clients
+from runtime.loop import producer_renewal
+from runtime.stop.signals import stop_request
 
 PLANT = os.environ.get("PLANT", "")
 PLANT_AT = int(os.environ.get("PLANT_AT", "0"))

@@ -12,7 +12,7 @@ from textwrap import shorten
 from typing import Any, NamedTuple
 
 from faults.idcheck import Counts
-from tools.kafka_files import KAFKA_VERSION
+from tools.broker.download import KAFKA_VERSION
 
 _NOTE = 160  # characters of a note in the table; the results have all of it
 

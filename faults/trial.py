@@ -14,13 +14,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from faults.audit import Audit, AuditFailed
 from faults.idcheck import LOGINS, Counts, IdCheck, percentile
+from faults.load_process import LoadProcess
 from faults.plan import Plan
 from faults.reader import Reader
 from faults.records import record
 from faults.report import Goal, Report
-from faults.sending import Sending
 from faults.workers import PIPELINE, Crew
-from tools.cluster import Cluster
+from tools.broker.cluster import Cluster
 
 SOURCE, TARGET, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
 PARTITIONS = 4
@@ -43,7 +43,7 @@ class Trial:
         nodes: of the cluster.
         properties: Kafka's own settings.
         command: what a worker is, `pipeline.py` where not given.
-        detour: as of the cluster.
+        proxied_listener: as of the cluster.
     """
 
     def __init__(
@@ -53,18 +53,18 @@ class Trial:
         nodes: int = 1,
         properties: Mapping[str, str] | None = None,
         command: Sequence[str] = PIPELINE,
-        detour: tuple[int, int] | list[tuple[int, int]] | None = None,
+        proxied_listener: tuple[int, int] | list[tuple[int, int]] | None = None,
     ) -> None:
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.folder = Path(tempfile.mkdtemp(prefix="user-login-faults-"))
-        self.cluster = Cluster(nodes, {**_ROOM, **(properties or {})}, detour, plan.jvm)
+        self.cluster = Cluster(nodes, {**_ROOM, **(properties or {})}, proxied_listener, plan.jvm)
         self.partitions = list(range(PARTITIONS))
         self.sent: dict[int, int] = {}
         self.faults: dict[str, int] = {}
         self.begin = time.monotonic()
         self._command = command
-        self._loads: list[Sending] = []
+        self._loads: list[LoadProcess] = []
         self._follow: Audit | None = None
         self.crew: Crew
         self.reader: Reader
@@ -85,8 +85,8 @@ class Trial:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for sending in self._loads:
-            sending.close()
+        for load in self._loads:
+            load.close()
         if self._follow:
             self._follow.close()
         if hasattr(self, "crew"):
@@ -121,7 +121,9 @@ class Trial:
             "first": [self.sent.get(place, 0) for place in places],
         }
         where = {"address": self.cluster.address, "topic": SOURCE}
-        self._loads.append(Sending(places, {**where, **options, **other}, self.folder / f"load-{len(self._loads)}.log"))
+        self._loads.append(
+            LoadProcess(places, {**where, **options, **other}, self.folder / f"load-{len(self._loads)}.log")
+        )
 
     def follow(self) -> None:
         """Start tools.verify beside it all."""
@@ -134,8 +136,8 @@ class Trial:
         Raises:
             AssertionError: the load has failed, which says nothing about the pipeline.
         """
-        for sending in self._loads:
-            self.sent |= sending.end()
+        for load in self._loads:
+            self.sent |= load.end()
         self._loads.clear()
 
     def fault(self, kind: str, *, resume: bool = True) -> None:
@@ -154,11 +156,11 @@ class Trial:
         while not condition():
             if time.monotonic() > deadline:
                 return False
-            self.crew.mind()
+            self.crew.supervise()
             time.sleep(_TICK)
         return True
 
-    def flows(self, timeout: float = PATIENCE) -> None:
+    def wait_for_output(self, timeout: float = PATIENCE) -> None:
         """Wait until every partition's output flows.
 
         Raises:
@@ -183,7 +185,7 @@ class Trial:
         self.until(lambda: not self.reader.check.waiting_for(self.sent), PATIENCE)
         self.crew.stop()
         self.wait(1.0)  # for what may be too many
-        return self.reader.check.settle(self.sent)
+        return self.reader.check.final_counts(self.sent)
 
     def report(self, row: str, title: str, *, ends: Collection[int] = (), stops: Collection[int] = (0,)) -> Report:
         """Finish, audit, and put together what every row reports; the row's own goals come on top.
@@ -229,7 +231,7 @@ class Trial:
 
     @property
     def _audited(self) -> dict[str, str]:
-        """What tools.verify goes by: the workers' settings, but for the detour that their connection may take."""
+        """What tools.verify goes by: the workers' settings, without a proxy."""
         return self.crew.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
 
     def _stack_traces(self) -> int:

@@ -67,7 +67,7 @@ class Worker:
         return STARTED in self.log.read_bytes()
 
     @property
-    def listens(self) -> bool:
+    def handles_sigterm(self) -> bool:
         """Whether it heeds SIGTERM, which none can before its interpreter has started; or has ended."""
         return not self.running or handles_sigterm(self.process.pid)
 
@@ -138,7 +138,7 @@ class Crew:
         begun = []
         for _ in range(count):
             self._count += 1
-            taken = {worker.slot for worker in self.living(lambda _: True)}
+            taken = {worker.slot for worker in self.alive(lambda _: True)}
             slot = next(slot for slot in count_from(1) if slot not in taken)
             given = {**self.environment, **(other or {})}
             settings = {name: text.replace("{slot}", str(slot)) for name, text in given.items()}
@@ -150,7 +150,7 @@ class Crew:
             begun.append(worker)
         return begun
 
-    def mind(self) -> None:
+    def supervise(self) -> None:
         """Start those again that have ended unasked a second ago; forget those that were stopped or killed."""
         for worker in [worker for worker in self.workers if not worker.running]:
             self.workers.remove(worker)
@@ -165,7 +165,7 @@ class Crew:
         for again in due:
             again()
 
-    def living(self, which: Callable[[Worker], bool] = lambda worker: worker.ready) -> list[Worker]:
+    def alive(self, which: Callable[[Worker], bool] = lambda worker: worker.ready) -> list[Worker]:
         """Those that run and are as asked for; the default is that they take records."""
         return [worker for worker in self.workers if worker.running and which(worker)]
 
@@ -173,17 +173,17 @@ class Crew:
         """Ask all to stop, and wait for it; kill who takes longer."""
         self._again.clear()
         deadline = time.monotonic() + timeout
-        for worker in self.living(lambda _: True):
+        for worker in self.alive(lambda _: True):
             worker.send(signal.SIGCONT)
-            while not worker.listens and time.monotonic() < deadline:
+            while not worker.handles_sigterm and time.monotonic() < deadline:
                 time.sleep(0.02)
             self.ask_to_stop(worker)
-        while self.living(lambda _: True) and time.monotonic() < deadline:
+        while self.alive(lambda _: True) and time.monotonic() < deadline:
             time.sleep(0.02)
-            self.mind()
-        for worker in self.living(lambda _: True):
+            self.supervise()
+        for worker in self.alive(lambda _: True):
             worker.kill()
-        self.mind()
+        self.supervise()
 
     def close(self) -> None:
         """Kill whoever still runs."""

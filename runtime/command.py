@@ -5,10 +5,11 @@ from typing import TypeVar
 
 from loguru import logger
 
-from runtime import logs
-from runtime.errors import Stopped, Unexpected, explain
+from runtime.errors import Stopped, Unexpected
+from runtime.explain import explain
+from runtime.observe import logs
 from runtime.settings import BrokerSettings
-from runtime.stopping import stop_request
+from runtime.stop.signals import stop_request
 
 AnySettings = TypeVar("AnySettings", bound=BrokerSettings)
 

@@ -24,7 +24,7 @@ Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
-def named(name: str, default: object, allowed: str, purpose: str = "") -> Any:  # noqa: ANN401  (as pydantic's Field)
+def setting(name: str, default: object, allowed: str, purpose: str = "") -> Any:  # noqa: ANN401  (as pydantic's Field)
     """Declare a setting: the variable it is read from, its default, and, in words, what it may be and what for."""
     return Field(default=default, validation_alias=name, description=allowed, title=purpose)
 
@@ -34,43 +34,45 @@ class BrokerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    address: Text = named(
+    address: Text = setting(
         ADDRESS,
         "localhost:29092",
         "host:port[,host:port...]",
         "where the brokers are; one is enough to find the others",
     )
-    sdk_token: Secret = named(
+    sdk_token: Secret = setting(
         TOKEN, None, "set by Quix Cloud", "the platform then supplies the brokers and their credentials"
     )
-    portal_api: Text = named(PORTAL, None, "set by Quix Cloud", "the URL of its API")
-    workspace_id: Text = named("Quix__Workspace__Id", None, "set by Quix Cloud", "its name for the environment")
+    portal_api: Text = setting(PORTAL, None, "set by Quix Cloud", "the URL of its API")
+    workspace_id: Text = setting("Quix__Workspace__Id", None, "set by Quix Cloud", "its name for the environment")
     security_protocol: Annotated[Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] | None, Unset, Lower] = (
-        named(
+        setting(
             "BROKER_SECURITY_PROTOCOL",
             None,
             "plaintext, ssl, sasl_plaintext or sasl_ssl",
             "whether to use TLS (ssl) and a login (sasl)",
         )
     )
-    sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, Unset, Upper] = named(
+    sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, Unset, Upper] = setting(
         "BROKER_SASL_MECHANISM", None, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", "how to log in"
     )
-    sasl_username: Text = named("BROKER_SASL_USERNAME", None, "text", "who logs in")
-    sasl_password: Secret = named("BROKER_SASL_PASSWORD", None, "text", "with which password")
-    ssl_ca_location: Text = named("BROKER_SSL_CA_LOCATION", None, "a file in PEM format", "the authorities to trust")
-    ssl_certificate_location: Text = named(
+    sasl_username: Text = setting("BROKER_SASL_USERNAME", None, "text", "who logs in")
+    sasl_password: Secret = setting("BROKER_SASL_PASSWORD", None, "text", "with which password")
+    ssl_ca_location: Text = setting("BROKER_SSL_CA_LOCATION", None, "a file in PEM format", "the authorities to trust")
+    ssl_certificate_location: Text = setting(
         "BROKER_SSL_CERTIFICATE_LOCATION", None, "a file in PEM format", "the client's certificate, for mutual TLS"
     )
-    ssl_key_location: Text = named("BROKER_SSL_KEY_LOCATION", None, "a file in PEM format", "its private key")
-    ssl_key_password: Secret = named("BROKER_SSL_KEY_PASSWORD", None, "text", "the password of that key, if it has one")
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = named(
+    ssl_key_location: Text = setting("BROKER_SSL_KEY_LOCATION", None, "a file in PEM format", "its private key")
+    ssl_key_password: Secret = setting(
+        "BROKER_SSL_KEY_PASSWORD", None, "text", "the password of that key, if it has one"
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = setting(
         "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG adds stack traces and each checkpoint"
     )
-    log_format: Annotated[Literal["text", "json"], Lower] = named(
+    log_format: Annotated[Literal["text", "json"], Lower] = setting(
         "LOG_FORMAT", "text", "text or json", "lines for people, or one JSON object a line"
     )
-    health_port: Annotated[int, Field(ge=0, le=65_535)] = named(
+    health_port: Annotated[int, Field(ge=0, le=65_535)] = setting(
         "HEALTH_PORT", 0, "a port from 1 to 65535, or 0 for none", "where /live and /ready answer, on all interfaces"
     )
 
@@ -119,7 +121,7 @@ class BrokerSettings(BaseModel):
         return {name: value for name, value in masked.items() if value is not None}
 
     @model_validator(mode="after")
-    def _platform_is_whole(self) -> Self:
+    def _check_quix_cloud(self) -> Self:
         if self.address is None and self.portal_api is None:
             raise ValueError(f"{PORTAL} is not set, but {TOKEN} is; for a broker of your own, set {ADDRESS} instead")
         return self
@@ -133,7 +135,7 @@ class BrokerSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _go_together(self) -> Self:
+    def _check_dependencies(self) -> Self:
         sasl = ("sasl_mechanism", "sasl_username", "sasl_password")
         wanted = sasl if (self.security_protocol or "").startswith("sasl") else ()
         if self.ssl_certificate_location or self.ssl_key_location:
@@ -159,36 +161,36 @@ class BrokerSettings(BaseModel):
 class Settings(BrokerSettings):
     """All settings of the pipeline."""
 
-    consumer_group: Name = named(
+    consumer_group: Name = setting(
         "Quix__Consumer_Group",
         "user-login-pipeline",
         "text",
         "workers with the same one share the partitions and their offsets",
     )
-    instance_id: Annotated[Instance | None, Unset] = named(
+    instance_id: Annotated[Instance | None, Unset] = setting(
         "INSTANCE_ID",
         None,
         "a name that this worker keeps and no other of its group has",
         "a restart goes on without a rebalance",
     )
-    input: Topic = named("input", "user-login", "a topic's name", "what is read")
-    output: Topic = named("output", "processed-user-login", "another topic's name", "what is written")
-    processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = named(
+    input: Topic = setting("input", "user-login", "a topic's name", "what is read")
+    output: Topic = setting("output", "processed-user-login", "another topic's name", "what is written")
+    processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = setting(
         "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once", "see Guarantees"
     )
-    commit_every: Annotated[int, Field(ge=1, le=1_000_000)] = named(
+    commit_every: Annotated[int, Field(ge=1, le=1_000_000)] = setting(
         "COMMIT_EVERY", 10, "a whole number of records from 1 to 1000000", "commit after so many, while not behind"
     )
-    commit_interval: Annotated[float, Field(ge=0.01, le=10)] = named(
+    commit_interval: Annotated[float, Field(ge=0.01, le=10)] = setting(
         "COMMIT_INTERVAL", 1.0, "a number of seconds from 0.01 to 10", "commit at the latest after this time"
     )
-    auto_offset_reset: Annotated[Literal["earliest", "latest", "error"], Lower] = named(
+    auto_offset_reset: Annotated[Literal["earliest", "latest", "error"], Lower] = setting(
         "AUTO_OFFSET_RESET",
         "earliest",
         "earliest, latest or error",
         "where to begin without a committed offset: at the oldest record, at the newest (skips the others), or nowhere",
     )
-    auto_create_topics: bool = named(
+    auto_create_topics: bool = setting(
         "AUTO_CREATE_TOPICS",
         default=False,
         allowed="true or false",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.kafka import Kafka
-from tools.broker import Broker, train
+from tools.broker.embedded import Broker, train
 
 collect_ignore = ["compose"]  # needs a Docker engine: `make test-compose`
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.kafka_files import cache_folder
+from tools.broker.download import cache_folder
 
 MODULES = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12",

@@ -10,8 +10,8 @@ from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechani
 from tests.certificates import Authority
 from tests.grants import Grant, rule
 from tests.kafka import TIMEOUT, Kafka
-from tools.broker import Broker
-from tools.kafka_node import HOST, choose_ports
+from tools.broker.embedded import Broker
+from tools.broker.node import HOST, choose_ports
 
 PASSWORD, KEY_PASSWORD = "s3cret-password", "s3cret-key"
 _LISTENERS = {"TLS": "SSL", "MUTUAL": "SSL", "EXPIRED": "SSL", "SCRAM": "SASL_SSL", "PLAIN": "SASL_SSL"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import errors, health, progress
+from runtime import errors, limits
 from runtime.settings import ENV_FILE, Settings
 from tools.verify.cases import HISTORY
 from tools.verify.command import NOT_RIGHT
@@ -66,8 +66,8 @@ def test_reasons() -> None:
 def test_health() -> None:
     """The table of paths has the limits in force."""
     live, ready = (re.findall(r"\d+ s\b", row[1]) for row in table("## Health"))
-    assert live == [f"{health.LIVE_WITHIN:.0f} s"]
-    assert ready == [f"{s:.0f} s" for s in (health.READY_WITHIN, progress.SILENT_AFTER, progress.STALL_AFTER)]
+    assert live == [f"{limits.LIVE_TIMEOUT:.0f} s"]
+    assert ready == [f"{s:.0f} s" for s in (limits.READY_TIMEOUT, limits.BROKER_SILENT_AFTER, limits.STALLED_AFTER)]
 
 
 COMMANDS = [

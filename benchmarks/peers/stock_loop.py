@@ -5,7 +5,7 @@ import sys
 import pipeline
 from benchmarks.single_records import SingleRecords
 from runtime.settings import Settings
-from runtime.stopping import stop_request
+from runtime.stop.signals import stop_request
 
 
 def main(address: str, source: str, target: str, group: str, guarantee: str) -> None:

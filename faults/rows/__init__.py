@@ -22,7 +22,7 @@ from faults.rows import (
     soak,
     stops,
 )
-from tools.kafka_node import QUICK_START, STEADY
+from tools.broker.node import QUICK_START, STEADY
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from functools import partial
 from faults.plan import Plan
 from faults.report import Goal, Report
 from faults.trial import PATIENCE, SOURCE, TARGET, Trial
-from tools.broker import Broker
-from tools.cluster import GROUPS, TRANSACTIONS
+from tools.broker.cluster import GROUPS, TRANSACTIONS
+from tools.broker.embedded import Broker
 
 STALL = 30.0
 """Seconds that output may stand still when one of three brokers dies, or after all have come back."""
@@ -31,7 +31,7 @@ def one_of_three(plan: Plan) -> Report:
         trial.crew.start(_WORKERS)
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for number in range(plan.count):
             topic, role = ((TARGET, "partition leader"), (GROUPS, "group coordinator"), (TRANSACTIONS, "transaction"))[
                 number % 3
@@ -86,7 +86,7 @@ def all_away(plan: Plan) -> Report:
     with Trial(plan) as trial:
         trial.crew.start(_WORKERS)
         trial.load()
-        trial.flows()
+        trial.wait_for_output()
         for number in range(plan.count):
             for seconds, after in resumed.items():
                 lived, took = _away(trial, seconds * plan.pace)

@@ -69,7 +69,7 @@ def _partitions_added(plan: Plan) -> Report:
         trial.crew.start(2)
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for topic in (TARGET, SOURCE):
             _grow(trial, topic, PARTITIONS + 1)
         trial.fault("partition added to both topics", resume=False)
@@ -120,7 +120,7 @@ def _disk_full(plan: Plan) -> Report:
         trial.crew.start(1, {"TMPDIR": str(full), "HOME": str(full)}, full)
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         trial.wait(10.0)
         return trial.report("12", "changes")
 
@@ -160,7 +160,7 @@ def _clock_stepped(plan: Plan) -> Report:
         workers = trial.crew.start(2, {**clock, "LOG_LEVEL": "DEBUG"})
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for step in _STEPS:
             with offset.open("r+b") as file:  # the workers have mapped this very file
                 file.write(_seconds(step))

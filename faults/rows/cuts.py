@@ -6,7 +6,7 @@ from faults.proxy import FAIR, Proxies
 from faults.report import Report
 from faults.rows.network import SILENT
 from faults.trial import PATIENCE, TARGET, Trial
-from tools.cluster import GROUPS, TRANSACTIONS
+from tools.broker.cluster import GROUPS, TRANSACTIONS
 
 _NODES = 3
 _WORKERS = 3
@@ -17,18 +17,18 @@ _ROLES = (("group coordinator", GROUPS), ("transaction coordinator", TRANSACTION
 
 def cuts(plan: Plan) -> Report:
     """Row 17; proxies are between this worker and the brokers only, and the broker has no other role meanwhile."""
-    with Proxies(_NODES, plan.seed) as proxies, Trial(plan, nodes=_NODES, detour=proxies.detours) as trial:
+    with Proxies(_NODES, plan.seed) as proxies, Trial(plan, nodes=_NODES, proxied_listener=proxies.detours) as trial:
         trial.crew.start(_WORKERS - 1)
         trial.crew.start(1, {"Quix__Broker__Address": proxies.address})
         trial.load()
         trial.follow()
         for number in range(plan.count):
             role, topic = _ROLES[number % len(_ROLES)]
-            trial.flows()
+            trial.wait_for_output()
             node = trial.random.randint(1, _NODES)
             _lead_only(trial, node, topic, trial.random.choice(trial.partitions) if topic == TARGET else 0)
-            trial.flows()
-            assert trial.until(lambda: len(trial.crew.living()) == _WORKERS, PATIENCE), "the workers did not come up"
+            trial.wait_for_output()
+            assert trial.until(lambda: len(trial.crew.alive()) == _WORKERS, PATIENCE), "the workers did not come up"
             proxies.each[node - 1].weather = SILENT
             trial.fault(f"cut off from the {role}", resume=False)
             trial.wait(trial.random.uniform(*_LASTS) * plan.pace)

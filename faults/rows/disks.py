@@ -21,7 +21,7 @@ def disks(plan: Plan) -> Report:
         trial.crew.start(_WORKERS)
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for number in range(plan.count):
             node = trial.random.choice(trial.cluster.nodes)
             disk = node.folder / trial.random.choice(_DISKS)

@@ -23,7 +23,7 @@ def values(plan: Plan) -> Report:
         trial.crew.start(_WORKERS)
         trial.load(count=count, rate=plan.rate, kind="hostile")
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         while trial.reader.check.counts.checked < count // PARTITIONS * PARTITIONS:
             before = trial.reader.check.counts.checked
             moved = trial.until(lambda: trial.reader.check.counts.checked > before, PATIENCE)  # noqa: B023

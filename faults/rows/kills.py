@@ -52,13 +52,13 @@ def _kill(plan: Plan, row: str, guarantee: str, pauses: tuple[float, float] = _P
         trial.crew.start(WORKERS)
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         counts, doubled = trial.reader.check.counts, [0]
         for number in range(1, plan.count + 1):
             trial.wait(trial.random.uniform(*pauses) * plan.pace)
-            assert trial.until(trial.crew.living, PATIENCE), "no worker came up"
+            assert trial.until(trial.crew.alive, PATIENCE), "no worker came up"
             doubled.append(counts.duplicated)
-            trial.random.choice(trial.crew.living()).kill()
+            trial.random.choice(trial.crew.alive()).kill()
             trial.fault("SIGKILL")
             trial.crew.start()
             trial.say(f"{number}/{plan.count} kills")

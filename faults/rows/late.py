@@ -9,7 +9,7 @@ from faults.plan import Plan
 from faults.report import Goal, Report
 from faults.trial import NAMED, NAMELESS, PATIENCE, Trial
 from faults.wire import ADD_PARTITIONS, NAMES, PRODUCE, TXN_OFFSET_COMMIT
-from tools.kafka_node import HOST, choose_ports
+from tools.broker.node import HOST, choose_ports
 
 _MOMENTS = (ADD_PARTITIONS, PRODUCE, TXN_OFFSET_COMMIT)
 """A late request is delivered after the next transaction has had one of these answered."""
@@ -30,9 +30,12 @@ def nameless(plan: Plan) -> Report:
 
 def _late_requests(plan: Plan, row: str, names: Mapping[str, str]) -> Report:
     ports = choose_ports(None)  # one for the worker's own listener, one for the proxy in front of it
-    detour = (ports.internal, ports.clients)
+    proxied_listener = (ports.internal, ports.clients)
     plan = replace(plan, settings={"Quix__Broker__Address": f"{HOST}:{ports.clients}", **names, **plan.settings})
-    with LateProxy(ports.clients, ports.internal, plan.seed) as proxy, Trial(plan, detour=detour) as trial:
+    with (
+        LateProxy(ports.clients, ports.internal, plan.seed) as proxy,
+        Trial(plan, proxied_listener=proxied_listener) as trial,
+    ):
         trial.crew.start()
         trial.load()
         trial.follow()
@@ -53,7 +56,7 @@ def _attack(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
     """Attack until the late request has been delivered."""
     before = len(proxy.delivered)
     for _ in range(_TRIES):
-        trial.flows()
+        trial.wait_for_output()
         trial.wait(trial.random.uniform(*_PAUSES) * trial.plan.pace)
         _try(trial, proxy, attack)
         if len(proxy.delivered) > before:
@@ -62,8 +65,8 @@ def _attack(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
 
 def _try(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
     """Attack once; the worker's own exit ends it."""
-    assert trial.until(trial.crew.living, PATIENCE), "no worker came up"
-    (worker,) = trial.crew.living()
+    assert trial.until(trial.crew.alive, PATIENCE), "no worker came up"
+    (worker,) = trial.crew.alive()
     proxy.arm(attack)
     trial.fault(f"late {NAMES[attack.kind]}")
     ended = {Phase.IDLE, Phase.COMMITTED}

@@ -23,7 +23,7 @@ def moves(plan: Plan) -> Report:
         trial.crew.start(_WORKERS)
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for number in range(plan.count):
             topic = TOPICS[number % len(TOPICS)]
             trial.fault(f"{topic} reassigned", resume=False)

@@ -6,7 +6,7 @@ from faults.plan import Plan
 from faults.proxy import FAIR, Proxy, Weather
 from faults.report import Report
 from faults.trial import PATIENCE, Trial
-from tools.kafka_node import HOST, choose_ports
+from tools.broker.node import HOST, choose_ports
 
 SLOW, LOSSY, SILENT = Weather(delay=0.1), Weather(lost=0.05), Weather(swallowed=True)
 """There and back together, 200 ms; one chunk in twenty lost; a black hole."""
@@ -21,13 +21,16 @@ _LASTS = 20.0  # seconds of being slow or lossy
 def network(plan: Plan) -> Report:
     """Row 6; `count` times each of the six."""
     ports = choose_ports(None)  # one for the workers' own listener, one for the proxy before it
-    detour = (ports.internal, ports.clients)
+    proxied_listener = (ports.internal, ports.clients)
     plan = replace(plan, settings={**plan.settings, "Quix__Broker__Address": f"{HOST}:{ports.clients}"})
-    with Proxy(ports.clients, ports.internal, plan.seed) as proxy, Trial(plan, detour=detour) as trial:
+    with (
+        Proxy(ports.clients, ports.internal, plan.seed) as proxy,
+        Trial(plan, proxied_listener=proxied_listener) as trial,
+    ):
         trial.crew.start(_WORKERS)
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for number in range(plan.count):
             _each(trial, proxy)
             trial.say(f"{number + 1}/{plan.count} of each")

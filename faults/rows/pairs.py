@@ -26,11 +26,11 @@ def pairs(plan: Plan) -> Report:
     """Row 14."""
     with Proxies(_NODES, plan.seed) as proxies:
         plan = replace(plan, settings={"Quix__Broker__Address": proxies.address, **plan.settings})
-        with Trial(plan, nodes=_NODES, detour=proxies.detours) as trial:
+        with Trial(plan, nodes=_NODES, proxied_listener=proxies.detours) as trial:
             trial.crew.start(_WORKERS)
             trial.load()
             trial.follow()
-            trial.flows()
+            trial.wait_for_output()
             for number in range(plan.count):
                 kinds = sorted(trial.random.sample(sorted(_FAULTS), 2))
                 _round(trial, proxies, kinds)
@@ -40,7 +40,7 @@ def pairs(plan: Plan) -> Report:
 
 def _round(trial: Trial, proxies: Proxies, kinds: list[str]) -> None:
     """Do both, let them last for a while, undo them, and wait until all is as before."""
-    assert trial.until(lambda: len(trial.crew.living()) >= _WORKERS, PATIENCE), "the workers did not come up"
+    assert trial.until(lambda: len(trial.crew.alive()) >= _WORKERS, PATIENCE), "the workers did not come up"
     undo = [_FAULTS[kind](trial, proxies) for kind in kinds]
     trial.fault(" and ".join(kinds), resume=False)
     trial.wait(trial.random.uniform(*_LASTS) * trial.plan.pace)
@@ -53,7 +53,7 @@ def _round(trial: Trial, proxies: Proxies, kinds: list[str]) -> None:
 
 
 def _worker(trial: Trial) -> Worker:
-    return trial.random.choice(trial.crew.living(lambda worker: not worker.expected))
+    return trial.random.choice(trial.crew.alive(lambda worker: not worker.expected))
 
 
 def _kill(trial: Trial, _: Proxies) -> Undo:

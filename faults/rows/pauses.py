@@ -27,7 +27,7 @@ def workers(plan: Plan) -> Report:
         trial.crew.start(_WORKERS)
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for number in range(1, plan.count + 1):
             for seconds in PAUSES:
                 went_on += not _freeze(trial, seconds * plan.pace)
@@ -39,9 +39,9 @@ def workers(plan: Plan) -> Report:
 
 def _freeze(trial: Trial, seconds: float) -> bool:
     """Freeze one; whether it stops by itself then, where it was frozen for so long that it has lost its partitions."""
-    assert trial.until(lambda: len(trial.crew.living()) == _WORKERS, PATIENCE), "the workers did not come up"
+    assert trial.until(lambda: len(trial.crew.alive()) == _WORKERS, PATIENCE), "the workers did not come up"
     trial.wait(trial.random.uniform(1.0, 3.0))
-    worker = trial.random.choice(trial.crew.living())
+    worker = trial.random.choice(trial.crew.alive())
     worker.send(signal.SIGSTOP)
     trial.fault(f"SIGSTOP for {seconds:g} s")
     trial.wait(seconds)

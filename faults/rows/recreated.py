@@ -34,7 +34,7 @@ def recreated(plan: Plan) -> Report:
         trial.sent = _fill(trial, dict.fromkeys(trial.partitions, _LEAST))
         for number in range(plan.count):
             trial.load()
-            trial.flows()
+            trial.wait_for_output()
             trial.wait(trial.random.uniform(1.0, 4.0) * plan.pace)
             gap, share = _GAPS[number % len(_GAPS)], _SHARES[number % len(_SHARES)]
             first, noticed = _recreate(trial, first, gap, share)

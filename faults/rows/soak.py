@@ -71,7 +71,7 @@ def soak(plan: Plan) -> Report:
     with Trial(replace(plan, last=_AUDITED), properties=_SHORT) as trial:
         (worker,) = trial.crew.start()
         trial.load()
-        trial.flows()
+        trial.wait_for_output()
         begin = time.monotonic()
         while (now := time.monotonic() - begin) < seconds and worker.running:
             if now > seconds * _WARM_UP and (usage := worker.usage()):

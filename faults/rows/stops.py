@@ -30,7 +30,7 @@ def scaling(plan: Plan) -> Report:
         trial.crew.start()
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for number in range(plan.count):
             size = _SIZES[number % len(_SIZES)]
             working = [worker for worker in trial.crew.workers if not worker.expected]
@@ -61,7 +61,7 @@ def terminated(plan: Plan) -> Report:
         trial.crew.start()
         trial.load()
         trial.follow()
-        trial.flows()
+        trial.wait_for_output()
         for number in range(plan.count):
             (worker,) = trial.crew.start()
             _stop(trial, worker, early=number % 3 == 0)
@@ -82,7 +82,7 @@ def _stop(trial: Trial, worker: Worker, *, early: bool) -> None:
     before = len(trial.crew.stopped)
     if early:
         trial.wait(trial.random.uniform(0.0, _EARLY))
-        assert trial.until(lambda: worker.listens, PATIENCE)
+        assert trial.until(lambda: worker.handles_sigterm, PATIENCE)
     else:
         assert trial.until(lambda: worker.ready, PATIENCE), worker.last_line()
         trial.wait(trial.random.uniform(0.0, 3.0))
@@ -93,7 +93,7 @@ def _stop(trial: Trial, worker: Worker, *, early: bool) -> None:
 
 def _stop_without_broker(trial: Trial) -> list[tuple[int, float]]:
     """Stop all workers while the broker is away; exit code, and seconds that it took, of each."""
-    trial.flows()
+    trial.wait_for_output()
     before = len(trial.crew.stopped)
     trial.cluster.kill()
     trial.fault("SIGTERM, broker away", resume=False)

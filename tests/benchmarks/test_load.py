@@ -6,7 +6,7 @@ import time
 import pytest
 
 from benchmarks.load import pool, values
-from tools.logins import WELL_FORMED
+from tools.generator.logins import WELL_FORMED
 
 
 @pytest.mark.parametrize("size", [100, 230, 1_000, 8_000, 64_000])

@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
 from tests.cloud.certificate import make_certificate
 from tests.cloud.platform import GROUP, NARROW, PASSWORD, USER, WORKSPACE, Place, Platform, security
 from tests.kafka import TIMEOUT, Kafka
-from tools.broker import Broker
+from tools.broker.embedded import Broker
 
 ADMIN = "admin"
 ADMINS = f'user_{ADMIN}="{PASSWORD}"'

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from runtime.settings import BrokerSettings, Settings
-from tools.generator import GeneratorSettings
+from tools.generator.command import GeneratorSettings
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMAS = Path(__file__).parent / "schemas"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from runtime import limits
 from runtime.settings import ADDRESS
-from runtime.stopping import STOP_WITHIN
 from tests.compose.stack import PATIENCE, ROOT, Stack
 from tests.kafka import Kafka, wait_until
 from tests.process import RUNNING, Pipeline
@@ -57,7 +57,7 @@ def test_hardened(container: dict[str, Any]) -> None:
     assert host["Init"]
     assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (512 * 1024**2, 10**9, 64)
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
-    assert container["Config"]["StopTimeout"] > STOP_WITHIN + 10
+    assert container["Config"]["StopTimeout"] > limits.STOP_TIMEOUT + 10
     assert not host["PortBindings"]
     assert not container["Mounts"]
 

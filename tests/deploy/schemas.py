@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools.kafka_files import cache_folder
+from tools.broker.download import cache_folder
 
 LOCK = Path(__file__).with_name("schemas.lock")
 

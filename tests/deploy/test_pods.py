@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from runtime import clients
-from runtime.stopping import STOP_WITHIN
+from runtime import limits
+from runtime.connect import client_config as clients
 from tests.deploy.conftest import ROOT, Rendered
 
 CONSUMER: dict[str, Any] = clients.CONSUMER
@@ -29,7 +29,7 @@ def test_time_to_start(overlay: Rendered) -> None:
 
 def test_time_to_stop(overlay: Rendered) -> None:
     """The grace period is above what a stop can take."""
-    assert overlay.pod["terminationGracePeriodSeconds"] > STOP_WITHIN + 10
+    assert overlay.pod["terminationGracePeriodSeconds"] > limits.STOP_TIMEOUT + 10
 
 
 def test_restricted(overlay: Rendered) -> None:

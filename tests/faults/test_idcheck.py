@@ -39,12 +39,12 @@ def fed(numbers: Sequence[int], spoil: int | None = None) -> IdCheck:
 @pytest.mark.parametrize(("numbers", "sent", "counts"), CASES)
 def test_counts(numbers: Sequence[int], sent: int, counts: dict[str, int]) -> None:
     """Each record is checked, lost, duplicated or reordered as its number says."""
-    assert asdict(fed(numbers).settle({0: sent})) == FINE | counts
+    assert asdict(fed(numbers).final_counts({0: sent})) == FINE | counts
 
 
 def test_wrong() -> None:
     """A value that differs in one byte is wrong; so is one of another partition."""
-    assert asdict(fed(range(5), spoil=3).settle({0: 5})) == FINE | {"checked": 5, "wrong": 1}
+    assert asdict(fed(range(5), spoil=3).final_counts({0: 5})) == FINE | {"checked": 5, "wrong": 1}
     check = IdCheck(SEED, [0])
     sent = record(SEED, 1, 0)
     check.take(0, sent.key, sent.mapped, None, (0.0, 0.0))
@@ -60,7 +60,7 @@ def test_forget_before() -> None:
     """What was not processed before the input was deleted is not lost; what the new input had is."""
     check = fed([0, 1, 4, 6])
     check.forget_before({0: 4})
-    assert asdict(check.settle({0: 7})) == FINE | {"checked": 4, "lost": 1}
+    assert asdict(check.final_counts({0: 7})) == FINE | {"checked": 4, "lost": 1}
 
 
 def test_resumed() -> None:

@@ -47,7 +47,7 @@ def test_planted(bug: Bug) -> None:
             for _ in range(3):  # one may come before the first commit
                 worker.kill()
                 (worker,) = trial.crew.start()
-                trial.flows()
+                trial.wait_for_output()
                 trial.wait(1)
         report = trial.report("0", bug.plant)
     counts = report.ids

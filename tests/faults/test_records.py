@@ -7,9 +7,9 @@ import pytest
 
 from faults.hostile import LIMIT, hostile, judge
 from faults.records import TRACED, Sent, is_right, number_of, record
-from runtime.output import TIME_OF_PRODUCING, Output
-from runtime.timestamp_limits import TimestampLimits
-from runtime.totals import Totals
+from runtime.connect.timestamp_limits import TimestampLimits
+from runtime.loop.output_record import TIME_OF_PRODUCING, Output
+from runtime.observe.counters import Totals
 from transforms import Malformed, upper_device_type
 
 MANY = 20_000

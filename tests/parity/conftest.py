@@ -8,7 +8,7 @@ import pytest
 from tests import process
 from tests.kafka import Kafka
 from tests.process import Pipelines
-from tools.broker import Broker
+from tools.broker.embedded import Broker
 
 
 @pytest.fixture(scope="session")

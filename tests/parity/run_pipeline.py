@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 if __name__ == "__main__":
-    from runtime.stopping import stop_request
+    from runtime.stop.signals import stop_request
 
     stop_request.listen()  # before the slow imports
 
@@ -32,7 +32,10 @@ from quixstreams import message_context
 
 import pipeline
 from benchmarks.single_records import SingleRecords
-from runtime import application, batching, clients
+from runtime import limits
+from runtime.connect import client_config as clients
+from runtime.loop import application
+from runtime.loop import batches as batching
 from transforms import Malformed, upper_device_type
 
 STOP_AT = int(os.environ.get("STOP_AT", "0"))
@@ -94,7 +97,7 @@ def main() -> int:
     if os.environ.get("LOOP") == "stock":
         pipeline.Application = SingleRecords  # type: ignore[attr-defined]
     batching.BATCH = int(os.environ.get("BATCH", batching.BATCH))
-    batching.COMMIT_WHEN_IDLE = float(os.environ.get("COMMIT_WHEN_IDLE", batching.COMMIT_WHEN_IDLE))
+    limits.COMMIT_WHEN_IDLE = float(os.environ.get("COMMIT_WHEN_IDLE", limits.COMMIT_WHEN_IDLE))
     if session_timeout := os.environ.get("SESSION_TIMEOUT_MS"):
         clients.CONSUMER |= {
             "session.timeout.ms": int(session_timeout),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.transaction_size import FIRST
+from runtime.loop.transaction_size import FIRST
 from tests.kafka import Kafka, Record, wait_until
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines, group_of

@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from tests.kafka import TIMEOUT, Kafka, Record, wait_until
 from tests.pipeline.expected import expected
 from tests.process import Pipeline, Pipelines, group_of
-from tools.broker import Broker
+from tools.broker.embedded import Broker
 
 NOW = int(time.time() * 1000)
 PARTITIONS = 2

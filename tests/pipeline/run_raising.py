@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 if __name__ == "__main__":
-    from runtime.stopping import stop_request
+    from runtime.stop.signals import stop_request
 
     stop_request.listen()  # before the slow imports
 

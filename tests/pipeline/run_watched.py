@@ -13,14 +13,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 if __name__ == "__main__":
-    from runtime.stopping import stop_request
+    from runtime.stop.signals import stop_request
 
     stop_request.listen()  # before the slow imports
 
 from confluent_kafka import Message
 
 import pipeline
-from runtime import application, batching, clients, health, progress
+from runtime import limits
+from runtime.connect import client_config as clients
+from runtime.loop import application
+from runtime.loop import batches as batching
 from transforms import Malformed, upper_device_type
 
 NOWHERE = os.devnull + "/none"
@@ -54,8 +57,8 @@ def main() -> int:
     pipeline.TRANSFORMS = (stuck, *pipeline.TRANSFORMS[1:])
     application.Batches = PausedBatches  # type: ignore[attr-defined]
     clients.CONSUMER |= {"queued.max.messages.kbytes": 100, "fetch.message.max.bytes": 10_000}
-    health.READY_WITHIN, health.LIVE_WITHIN = 1.0, 2.0
-    progress.STALL_AFTER, progress.SILENT_AFTER = 2.0, 4.0
+    limits.READY_TIMEOUT, limits.LIVE_TIMEOUT = 1.0, 2.0
+    limits.STALLED_AFTER, limits.BROKER_SILENT_AFTER = 2.0, 4.0
     return pipeline.main()
 
 

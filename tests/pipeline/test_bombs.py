@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 
 from tests.kafka import TIMEOUT, Kafka
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import Pipelines
 
 UNPACKED = 90_000_000  # bytes; some 3 kB on the way, and more than librdkafka unpacks
@@ -39,14 +39,16 @@ def send_bomb(kafka: Kafka, topic: str, unpacked: int = UNPACKED) -> KafkaError 
 
 def test_refused(kafka: Kafka) -> None:
     """A topic with compression.type=uncompressed takes no batch that unpacks to more than its max.message.bytes."""
-    error = send_bomb(kafka, lasting_topic(kafka, "unpacked", config={"compression.type": "uncompressed"}), FEW)
+    error = send_bomb(
+        kafka, topic_without_retention(kafka, "unpacked", config={"compression.type": "uncompressed"}), FEW
+    )
     assert error is not None
     assert error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
 
 def test_stops(kafka: Kafka, pipelines: Pipelines) -> None:
     """Where one got in, the pipeline does not pass over it: it ends in 70, with one line that says what to do."""
-    source, target = lasting_topic(kafka, "bomb-in"), lasting_topic(kafka, "bomb-out")
+    source, target = topic_without_retention(kafka, "bomb-in"), topic_without_retention(kafka, "bomb-out")
     assert send_bomb(kafka, source) is None
     pipeline = pipelines.start(source, target)
     assert pipeline.wait(timeout=60) == 70

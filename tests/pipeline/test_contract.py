@@ -10,7 +10,7 @@ import pytest
 from tests.kafka import Kafka, Record
 from tests.pipeline.cases import CASES, Case
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 
 RUNS = [(guarantee, count) for guarantee in ("exactly-once", "at-least-once") for count in (1, 4)]
@@ -32,7 +32,9 @@ def runs(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
     with Pipelines(kafka.address, tmp_path_factory.mktemp("contract")) as pipelines:
         started = {}
         for guarantee, count in RUNS:
-            source, target = (lasting_topic(kafka, f"{guarantee}-{count}-{end}", count) for end in ("in", "out"))
+            source, target = (
+                topic_without_retention(kafka, f"{guarantee}-{count}-{end}", count) for end in ("in", "out")
+            )
             sent = [replace(case.record, partition=number) for number in range(count) for case in in_order(number)]
             kafka.produce(source, sent)
             process = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)

@@ -10,7 +10,7 @@ import pytest
 from tests.kafka import Kafka, Record
 from tests.pipeline.altered import alter_topic
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines, group_of
 
 SETTING = "max.message.bytes"
@@ -31,7 +31,7 @@ def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """A refused record stops it, uncommitted; once the topic takes it, the next start writes it and the rest."""
-    source, target = (lasting_topic(kafka, f"refused-{guarantee}-{end}") for end in ("in", "out"))
+    source, target = (topic_without_retention(kafka, f"refused-{guarantee}-{end}") for end in ("in", "out"))
     kafka.produce(source, USUAL)
     pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
     pipeline.wait_for(RUNNING)

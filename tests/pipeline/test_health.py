@@ -14,7 +14,7 @@ from tests import process
 from tests.kafka import TIMEOUT, Kafka, Record, wait_until
 from tests.pipeline.expected import expected
 from tests.process import Pipelines
-from tools.broker import Broker
+from tools.broker.embedded import Broker
 
 LOGIN = b'{"device_type": "ios", "n": %d}'
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kafka import Kafka, Record, wait_until
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 
 NOW = int(time.time() * 1000)
@@ -29,7 +29,7 @@ def records(begin: int, end: int) -> list[Record]:
 
 def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
     """A worker whose name another one takes ends in 70, with one line that says so; each record is there once."""
-    source, target = lasting_topic(kafka, "named-in"), lasting_topic(kafka, "named-out")
+    source, target = topic_without_retention(kafka, "named-in"), topic_without_retention(kafka, "named-out")
     first = pipelines.start(source, target, INSTANCE_ID="one")
     kafka.produce(source, records(0, 100))
     kafka.read(target, 100)
@@ -45,7 +45,7 @@ def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
 
 def test_killed_and_started_again(kafka: Kafka, pipelines: Pipelines) -> None:
     """Killed and started again under its name, a worker goes on without waiting for its former self's time-outs."""
-    source, target = lasting_topic(kafka, "again-in"), lasting_topic(kafka, "again-out")
+    source, target = topic_without_retention(kafka, "again-in"), topic_without_retention(kafka, "again-out")
     settings = {"INSTANCE_ID": "one", "COMMIT_INTERVAL": 10}  # so its session would last 26 s, its transaction 40 s
     first = pipelines.start(source, target, **settings)
     kafka.produce(source, records(0, 100))

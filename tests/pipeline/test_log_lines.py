@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.kafka import Kafka, Record
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines
 
 CANARY = "canary"
@@ -58,7 +58,10 @@ def runs(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dic
     with Pipelines(kafka.address, tmp_path_factory.mktemp("logs")) as pipelines:
         started = {}
         for form in FORMATS:
-            source, target = lasting_topic(kafka, f"logs-{form}-in"), lasting_topic(kafka, f"logs-{form}-out")
+            source, target = (
+                topic_without_retention(kafka, f"logs-{form}-in"),
+                topic_without_retention(kafka, f"logs-{form}-out"),
+            )
             kafka.produce(source, records)
             pipeline = pipelines.start(source, target, LOG_FORMAT=form, LOG_LEVEL="DEBUG")
             started[form] = target, pipeline

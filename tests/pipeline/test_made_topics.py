@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 
 ANY_TIMESTAMP = {
@@ -34,7 +34,7 @@ def config(kafka: Kafka, topic: str) -> dict[str, str]:
 def test_missing_output(kafka: Kafka, pipelines: Pipelines) -> None:
     """A missing output topic is made with the input's partition count and size limit, and takes any timestamp."""
     config_of_input = {"max.message.bytes": "54321", "message.timestamp.after.max.ms": "7200000"}
-    source = lasting_topic(kafka, "makes-output", 3, config_of_input)
+    source = topic_without_retention(kafka, "makes-output", 3, config_of_input)
     sent = [Record(None, b'{"device_type": "ios"}', partition=partition) for partition in range(3)]
     kafka.produce(source, sent)
     pipeline = pipelines.start(source, "made-output", AUTO_CREATE_TOPICS="true")

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.grants import DESCRIBE, MINIMAL, TRANSACTION, Grant, rule
 from tests.kafka import TIMEOUT
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
-from tools.broker import Broker
+from tools.broker.embedded import Broker
 
 PASSWORD = "s3cret-password"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kafka import Kafka, Record, wait_until
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines, group_of
 
 EXPIRED = re.compile(r"WARNING .* (\d+) records of (\S+) expired unread, from offset (\d+) to (\d+): .* (\d+)$")
@@ -30,7 +30,7 @@ def numbered(begin: int, end: int, partition: int = 0) -> list[Record]:
 
 def topics(kafka: Kafka, name: str, count: int, partitions: int = 1) -> tuple[str, str]:
     """An input with so many records in partition 0, and an output."""
-    source, target = (lasting_topic(kafka, f"{name}-{end}", partitions) for end in ("in", "out"))
+    source, target = (topic_without_retention(kafka, f"{name}-{end}", partitions) for end in ("in", "out"))
     kafka.produce(source, numbered(0, count))
     return source, target
 

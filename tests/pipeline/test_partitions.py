@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from tests.kafka import TIMEOUT, Kafka, Record, wait_until
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 
 SENT = [
@@ -40,8 +40,8 @@ def ordered(records: list[Record]) -> list[Record]:
 @pytest.mark.parametrize("partitions", [3, 5])
 def test_enough_partitions(kafka: Kafka, pipelines: Pipelines, partitions: int) -> None:
     """Records stay on their partition and in order, if the output has as many partitions or more; without a warning."""
-    source = lasting_topic(kafka, f"three-to-{partitions}", 3)
-    target = lasting_topic(kafka, f"{partitions}-of-three", partitions)
+    source = topic_without_retention(kafka, f"three-to-{partitions}", 3)
+    target = topic_without_retention(kafka, f"{partitions}-of-three", partitions)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)
 
@@ -52,7 +52,7 @@ def test_enough_partitions(kafka: Kafka, pipelines: Pipelines, partitions: int) 
 
 def test_output_gains_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     """An output that gains partitions while the pipeline runs changes nothing, also after a restart."""
-    source, target = lasting_topic(kafka, "grown-in", 3), lasting_topic(kafka, "grown-out", 3)
+    source, target = topic_without_retention(kafka, "grown-in", 3), topic_without_retention(kafka, "grown-out", 3)
     for turn, partitions in enumerate((5, 7), 1):
         pipeline = pipelines.start(source, target)
         pipeline.wait_for(RUNNING)
@@ -68,7 +68,7 @@ def test_output_gains_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
 
 def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     """An output with fewer partitions ends in 78, and nothing is written; once it has as many, the pipeline runs."""
-    source, target = lasting_topic(kafka, "four", 4), lasting_topic(kafka, "two", 2)
+    source, target = topic_without_retention(kafka, "four", 4), topic_without_retention(kafka, "two", 2)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)
     assert pipeline.wait() == 78
@@ -85,7 +85,7 @@ def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
 
 def test_input_gains_partition(kafka: Kafka, pipelines: Pipelines) -> None:
     """A partition that the input gains and the output lacks ends in 78 and is named; no record is lost."""
-    source, target = lasting_topic(kafka, "gains", 3), lasting_topic(kafka, "lacks", 3)
+    source, target = topic_without_retention(kafka, "gains", 3), topic_without_retention(kafka, "lacks", 3)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)
     kafka.read(target, len(SENT))

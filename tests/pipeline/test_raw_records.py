@@ -7,7 +7,7 @@ import pytest
 from tests import wire
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 
 BEFORE = int(time.time() * 1000)
@@ -32,7 +32,7 @@ TIMESTAMPS = {0: None, -1: -1, 1: 1}
 @pytest.fixture(scope="module")
 def read(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     """What a pipeline made of the odd records; the usual ones before each are left out."""
-    source, target = lasting_topic(kafka, "raw-in"), lasting_topic(kafka, "raw-out")
+    source, target = topic_without_retention(kafka, "raw-in"), topic_without_retention(kafka, "raw-out")
     usual = [wire.RawRecord(b"k", LOGIN, [(b"a", b"1")])] * USUAL
     for value, names, _ in CASES:
         odd = wire.RawRecord(b"k", value, [(name, b"%d" % number) for number, name in enumerate(names)])

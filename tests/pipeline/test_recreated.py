@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.kafka import TIMEOUT, Kafka, Record, wait_until
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 
 PARTITIONS = 2
@@ -53,7 +53,9 @@ class Run:
         self.case = CASES[number]
         self._kafka = kafka
         self._pipelines = pipelines
-        self.source, self.target = (lasting_topic(kafka, f"recreated-{number}-{end}", PARTITIONS) for end in "io")
+        self.source, self.target = (
+            topic_without_retention(kafka, f"recreated-{number}-{end}", PARTITIONS) for end in "io"
+        )
         kafka.produce(self.source, numbered("old", OLD))
         self.first = self.start()
 
@@ -97,7 +99,7 @@ def create_again(kafka: Kafka, topic: str) -> None:
 
     def created() -> bool:
         try:
-            lasting_topic(kafka, topic, PARTITIONS)
+            topic_without_retention(kafka, topic, PARTITIONS)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
@@ -130,7 +132,7 @@ def test_deleted(kafka: Kafka, pipelines: Pipelines) -> None:
     """If input or output is deleted, it ends in 78 with one line that names it, idle or under load."""
     started = []
     for topic, idle in (("in", True), ("in", False), ("out", True), ("out", False)):
-        names = {end: lasting_topic(kafka, f"deleted-{topic}-{idle}-{end}") for end in ("in", "out")}
+        names = {end: topic_without_retention(kafka, f"deleted-{topic}-{idle}-{end}") for end in ("in", "out")}
         kafka.produce(names["in"], numbered("old", OLD, 1))
         guarantee = "at-least-once" if topic == "in" and idle else "exactly-once"
         pipeline = pipelines.start(names["in"], names["out"], PROCESSING_GUARANTEE=guarantee)
@@ -149,7 +151,7 @@ def test_deleted(kafka: Kafka, pipelines: Pipelines) -> None:
 
 def test_while_stopped(kafka: Kafka, pipelines: Pipelines) -> None:
     """An input that was created again while no worker ran is read from its beginning."""
-    source, target = (lasting_topic(kafka, f"while-stopped-{end}", PARTITIONS) for end in ("in", "out"))
+    source, target = (topic_without_retention(kafka, f"while-stopped-{end}", PARTITIONS) for end in ("in", "out"))
     for turn, count in enumerate((OLD, OLD // 2)):
         if turn:
             kafka.delete_topic(source)
@@ -165,7 +167,7 @@ def test_while_stopped(kafka: Kafka, pipelines: Pipelines) -> None:
 @pytest.mark.parametrize("reset", ["earliest", "latest", "error"])
 def test_offset_of_another_topic(kafka: Kafka, pipelines: Pipelines, reset: str) -> None:
     """An offset that was committed for a deleted topic of that name is ignored with a warning."""
-    source, target = (lasting_topic(kafka, f"other-id-{reset}-{end}") for end in ("in", "out"))
+    source, target = (topic_without_retention(kafka, f"other-id-{reset}-{end}") for end in ("in", "out"))
     sent = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(20)]
     kafka.produce(source, sent)
     kafka.commit(group_of(source), source, 15, "topic-id:MkbEH5NoSPiCCSJ3kA3gvQ")

@@ -10,7 +10,7 @@ import pytest
 from tests.kafka import Kafka, Record
 from tests.pipeline.altered import alter_topic
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 from transforms import original
 
@@ -53,8 +53,8 @@ def assert_refused(sent: Record, read: Record, since: float) -> None:
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """Among others, in one batch, such records keep their place and their reason, and are known beforehand."""
-    source = lasting_topic(kafka, f"limited-{guarantee}-in", config=dict.fromkeys(LIMITS, ANY))
-    target = lasting_topic(kafka, f"limited-{guarantee}-out", config=LIMITS)
+    source = topic_without_retention(kafka, f"limited-{guarantee}-in", config=dict.fromkeys(LIMITS, ANY))
+    target = topic_without_retention(kafka, f"limited-{guarantee}-out", config=LIMITS)
     kafka.produce(source, MIXED)
     since = time.time()
     pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
@@ -74,8 +74,8 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_refused_all_the_same(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """If the broker refuses some that should be fine, they are done again with the tag, without an exit."""
-    source = lasting_topic(kafka, f"lowered-{guarantee}-in")
-    target = lasting_topic(kafka, f"lowered-{guarantee}-out", config=LIMITS)
+    source = topic_without_retention(kafka, f"lowered-{guarantee}-in")
+    target = topic_without_retention(kafka, f"lowered-{guarantee}-out", config=LIMITS)
     usual = [Record(b"k", LOGIN % number, timestamp=NOW) for number in range(20)]
     late = [replace(record, timestamp=NOW + (40 + number) * MINUTE) for number, record in enumerate(usual[:5])]
     kafka.produce(source, usual)

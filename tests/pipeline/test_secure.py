@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.handshake import examine
+from runtime.connect.diagnose import diagnose
 from runtime.settings import Settings
 from tests.grants import DESCRIBE, MINIMAL, Grant
 from tests.kafka import Record
@@ -185,5 +185,5 @@ def test_examine(secured: Secured, case: str) -> None:
     settle, said = EXAMINED[case]
     connection = Settings.model_validate(settle(secured)).connection()
     assert connection is not None
-    found = examine(connection)
+    found = diagnose(connection)
     assert said in str(found) if said else found is None

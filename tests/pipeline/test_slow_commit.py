@@ -11,8 +11,8 @@ from faults.proxy import FAIR, Proxy, Weather
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines
-from tools.cluster import Cluster
-from tools.kafka_node import HOST, choose_ports
+from tools.broker.cluster import Cluster
+from tools.broker.node import HOST, choose_ports
 
 SLOW = Weather(delay=0.2)
 """Each request takes 0.4 s, and a commit has three."""
@@ -26,7 +26,7 @@ def test_epochs(tmp_path: Path) -> None:
     address = f"{HOST}:{ports.clients}"
     with (
         Proxy(ports.clients, ports.internal, 1) as proxy,
-        Cluster(1, detour=(ports.internal, ports.clients)) as cluster,
+        Cluster(1, proxied_listener=(ports.internal, ports.clients)) as cluster,
         Pipelines(address, tmp_path) as pipelines,
     ):
         kafka = Kafka(cluster.address)

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from tests.kafka import TIMEOUT, Kafka, wait_until
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines
 
 
@@ -77,7 +77,7 @@ def stopped(kafka: Kafka, pipelines: Pipelines) -> dict[str, Pipeline]:
         ("compacted", "compact"),
         ("partly-compacted", "compact,delete"),
     ):
-        lasting_topic(kafka, name, config={"cleanup.policy": policy})
+        topic_without_retention(kafka, name, config={"cleanup.policy": policy})
     return {name: pipelines.start("there", "compacted", **stop.settings) for name, stop in STOPS.items()}
 
 
@@ -122,7 +122,7 @@ def test_debug(pipelines: Pipelines) -> None:
 @pytest.fixture(scope="module")
 def signalled(kafka: Kafka, pipelines: Pipelines) -> dict[str, tuple[int, Pipeline]]:
     """By moment, a pipeline that got a signal then, and its exit code."""
-    lasting_topic(kafka, "early")
+    topic_without_retention(kafka, "early")
     return signal_at(MOMENTS[::2], pipelines) | signal_at(MOMENTS[1::2], pipelines)
 
 

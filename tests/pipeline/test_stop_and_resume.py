@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from tests.kafka import TIMEOUT, Kafka, Record, wait_until
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tests.wire import leave_group, transactional_ids
 
@@ -41,7 +41,7 @@ def written(kafka: Kafka, topic: str) -> int:
 
 def with_backlog(kafka: Kafka, name: str) -> tuple[str, str]:
     """A topic with the backlog and an empty one."""
-    source, target = (lasting_topic(kafka, f"{name}-{end}", PARTITIONS) for end in ("in", "out"))
+    source, target = (topic_without_retention(kafka, f"{name}-{end}", PARTITIONS) for end in ("in", "out"))
     kafka.produce(source, BACKLOG)
     return source, target
 
@@ -73,7 +73,7 @@ def test_stop(kafka: Kafka, pipelines: Pipelines, guarantee: str, number: signal
 
 def test_stop_while_joining(kafka: Kafka, pipelines: Pipelines) -> None:
     """One that is stopped as it joins its group leaves it once it is in, so that the others need not wait for it."""
-    source, target = (lasting_topic(kafka, name) for name in ("joining-in", "joining-out"))
+    source, target = (topic_without_retention(kafka, name) for name in ("joining-in", "joining-out"))
     pipeline = pipelines.start(source, target, LOG_LEVEL="DEBUG")
     pipeline.wait_for(RUNNING)
     assert pipeline.stop() == 0

@@ -13,7 +13,7 @@ import pytest
 
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import lasting_topic
+from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines, group_of
 from tests.wire import RawRecord, batch_size
 
@@ -100,8 +100,8 @@ class Run(NamedTuple):
 @pytest.fixture(scope="module")
 def run(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A pipeline whose output topic takes LIMIT bytes at once."""
-    source = lasting_topic(kafka, "any-size", config={"max.message.bytes": "3000000"})
-    target = lasting_topic(kafka, "small", config={"max.message.bytes": str(LIMIT)})
+    source = topic_without_retention(kafka, "any-size", config={"max.message.bytes": "3000000"})
+    target = topic_without_retention(kafka, "small", config={"max.message.bytes": str(LIMIT)})
     sent = [replace(record, partition=0) for record in (*WHOLE, *STUBS)]
     kafka.produce(source, sent)
     with Pipelines(kafka.address, tmp_path_factory.mktemp("too-large")) as pipelines:
@@ -157,8 +157,8 @@ def test_no_room_for_the_stub(kafka: Kafka, pipelines: Pipelines) -> None:
     fitting = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(50)]
     started = []
     for guarantee, large in NO_ROOM.items():
-        source = lasting_topic(kafka, f"no-room-{guarantee}")
-        target = lasting_topic(kafka, f"no-room-{guarantee}-out", config={"max.message.bytes": str(LIMIT)})
+        source = topic_without_retention(kafka, f"no-room-{guarantee}")
+        target = topic_without_retention(kafka, f"no-room-{guarantee}-out", config={"max.message.bytes": str(LIMIT)})
         kafka.produce(source, [*fitting, large, *fitting])
         started.append((source, target, pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)))
     for source, target, pipeline in started:
@@ -182,8 +182,8 @@ def test_many_at_once(kafka: Kafka, pipelines: Pipelines) -> None:
             Record(b"k", b'{"device_type": "ios", "x": "%b"}' % numbers.randbytes(size // 2).hex().encode())
             for size in sizes
         ]
-        source = lasting_topic(kafka, f"burst-{limit}")
-        target = lasting_topic(kafka, f"burst-{limit}-out", config={"max.message.bytes": str(limit)})
+        source = topic_without_retention(kafka, f"burst-{limit}")
+        target = topic_without_retention(kafka, f"burst-{limit}-out", config={"max.message.bytes": str(limit)})
         kafka.produce(source, sent)
         started.append((sent, target, limit, pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)))
     for sent, target, limit, pipeline in started:

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from tools.logins import MALFORMED_KINDS
+from tools.generator.logins import MALFORMED_KINDS
 from transforms import Malformed, Reason, original, refused_timestamp, too_large, upper_device_type
 
 # The detail is left out of these: D stands for its JSON text.

@@ -1,6 +1,6 @@
 """`python -m tools.verify`."""
 
-from runtime.stopping import stop_request
+from runtime.stop.signals import stop_request
 
 if __name__ == "__main__":
     stop_request.listen()  # before the slow imports

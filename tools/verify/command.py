@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
-from runtime.stopping import stop_request
+from runtime.stop.signals import stop_request
 from tools.verify.report import Report
 from tools.verify.topics import Topics
 from tools.verify.walk import EVERYTHING, Begin, Walk

@@ -6,12 +6,12 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from pipeline import TRANSFORMS
+from runtime.connect.broker import TopicFacts
+from runtime.connect.timestamp_limits import UNLIMITED, TimestampLimits
 from runtime.errors import Failed
-from runtime.headers import headers_of
-from runtime.output import TIME_OF_PRODUCING, Output
-from runtime.timestamp_limits import UNLIMITED, TimestampLimits
-from runtime.topics import TopicFacts
-from runtime.totals import Totals
+from runtime.loop.headers import headers_of
+from runtime.loop.output_record import TIME_OF_PRODUCING, Output
+from runtime.observe.counters import Totals
 from tools.verify.gap import Record
 from transforms import Malformed, chain, refused_timestamp
 

@@ -7,7 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from runtime.output import TAG
+from runtime.loop.output_record import TAG
 from tools.verify.gap import Record, sort_gap
 from tools.verify.side import Side
 

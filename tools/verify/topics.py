@@ -16,9 +16,10 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from quixstreams import Application
 
-from runtime.errors import Failed, Stopped, Unavailable, explain_kafka
+from runtime.connect.broker import BrokerAdmin, TopicFacts
+from runtime.errors import Failed, Stopped, Unavailable
+from runtime.explain import explain_kafka
 from runtime.settings import Settings
-from runtime.topics import Broker, TopicFacts
 
 BATCH = 10_000
 """The most records taken at once."""
@@ -68,13 +69,13 @@ class Topics:
             use_changelog_topics=False,
         )
         connection = app.config.broker_address
-        broker = Broker(connection)
+        broker = BrokerAdmin(connection)
         try:
             broker.wait()
         except Stopped as stop:
             raise Failed(f"{stop}: there is no verdict") from stop
         if not app.is_quix_app:
-            broker.refuse_hidden(settings.input, settings.output)
+            broker.check_topics_visible(settings.input, settings.output)
         names = [app.topic(name).name for name in (settings.input, settings.output)]
         self.patience = patience
         self.source, self.target = broker.facts(*names)

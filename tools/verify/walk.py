@@ -10,7 +10,7 @@ from confluent_kafka import Message
 
 from runtime.errors import Failed
 from runtime.settings import Settings
-from runtime.stopping import stop_request
+from runtime.stop.signals import stop_request
 from tools.verify.cases import HISTORY
 from tools.verify.comparison import Comparison
 from tools.verify.findings import Findings

@@ -1,13 +1,13 @@
 """Reads user logins, upper-cases `device_type`, tags what is malformed, and writes every record on.
 
-The way of one record: the input topic -> TRANSFORMS, from bytes to bytes (transforms/login.py) -> the sink at the end
-of the dataframe (runtime/sink.py; runtime/output.py adds the tag) -> the output topic. A checkpoint then commits
-what was produced and what was consumed, both or neither.
+The way of one record: input topic -> TRANSFORMS, bytes to bytes (transforms/login.py) -> the sink at the end of the
+dataframe (runtime/loop/sink.py; runtime/loop/output_record.py adds the header) -> output topic. A checkpoint then
+commits what was produced and what was consumed, both or neither.
 
 To add a transform, write it in a new file in transforms/ and name it in TRANSFORMS.
 """
 
-from runtime.stopping import stop_request
+from runtime.stop.signals import stop_request
 
 if __name__ == "__main__":
     stop_request.listen(leave_at_once=True)  # before the slow imports
@@ -17,9 +17,9 @@ import sys
 
 from loguru import logger
 
-from runtime.application import Application
 from runtime.command import run_command
 from runtime.errors import Stopped
+from runtime.loop.application import Application
 from runtime.settings import ENV_FILE, Settings
 from transforms import FirstTransform, Transform, chain, upper_device_type
 

@@ -1,0 +1,143 @@
+"""The broker as an administrator sees it: whether it answers, and what it says of topics."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from quixstreams.kafka import ConnectionConfig
+
+from runtime import limits
+from runtime.connect.diagnose import diagnose
+from runtime.connect.topic_ids import NO_ID
+from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable
+from runtime.explain import explain_kafka
+from runtime.stop.signals import stop_request
+
+_LIBRDKAFKA_NAME = re.compile(r"\b(?:sasl|ssl)\.[a-z.]+[a-z]")
+_SILENT = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}  # noqa: SLF001  (public codes)
+
+
+@dataclass(frozen=True)
+class TopicFacts:
+    """What the broker says of a topic: its number of partitions, its settings and its id."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+    topic_id: str = NO_ID
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The largest record batch that the topic takes."""
+        return int(self.config["max.message.bytes"])
+
+
+class BrokerAdmin:
+    """The broker as its administrator sees it, for the checks at start."""
+
+    def __init__(self, connection: ConnectionConfig, *, cloud: bool = False) -> None:
+        self._connection = connection
+        self._cloud = cloud
+        self._address = f"{connection.bootstrap_servers}{' (supplied by Quix Cloud)' if cloud else ''}"
+        self._trouble: KafkaError | None = None
+        config = connection.as_librdkafka_dict() | {"error_cb": self._on_error, "log_level": 0}
+        try:
+            self.admin = AdminClient(config)
+        except KafkaException as error:
+            raise Misconfigured(
+                f"the BROKER_* settings don't fit together: {_with_setting_names(error.args[0])}"
+            ) from error
+
+    def wait(self) -> None:
+        """Wait until the broker answers.
+
+        Raises:
+            Unavailable: it did not within limits.START_TIMEOUT.
+            Refused: it refused the credentials.
+            Misconfigured: TLS failed, or the broker speaks another protocol than BROKER_SECURITY_PROTOCOL.
+            Stopped: a signal asked to stop meanwhile.
+        """
+        deadline = time.monotonic() + limits.START_TIMEOUT
+        while not self._answers():
+            error = self._diagnosed(self._trouble) if self._trouble else None
+            if error and not isinstance(error, Unavailable):
+                raise error
+            if stop_request.requested:
+                raise Stopped("asked to stop while waiting for the broker")
+            if time.monotonic() > deadline:
+                raise self._unavailable()
+
+    def check_topics_visible(self, *names: str) -> None:
+        """See that these credentials may see the topics; to list them hides those that they may not.
+
+        Raises:
+            Refused: they may not see one, be it there or not.
+            KafkaException: the broker does not answer any more.
+        """
+        answers = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=limits.START_TIMEOUT)
+        for name, answer in answers.items():
+            error = answer.exception()
+            code = error.args[0].code() if isinstance(error, KafkaException) else None
+            if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise Refused(f"the broker at {self._address} refused the permission Describe on the topic {name!r}")
+            if error is not None and code in _SILENT:
+                raise error
+
+    def topics(self) -> set[str]:
+        """The names of all topics that these credentials may see."""
+        return set(self.admin.list_topics(timeout=limits.START_TIMEOUT).topics)
+
+    def facts(self, *names: str) -> list[TopicFacts]:
+        """Ask for these topics' partitions and settings; they exist."""
+        listed = self.admin.list_topics(timeout=limits.START_TIMEOUT).topics
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        answers = self.admin.describe_configs(resources, request_timeout=limits.START_TIMEOUT)
+        configs = {
+            resource.name: {entry.name: entry.value for entry in answer.result().values()}
+            for resource, answer in answers.items()
+        }
+        return [TopicFacts(name, len(listed[name].partitions), configs[name], self.topic_id(name)) for name in names]
+
+    def topic_id(self, name: str) -> str:
+        """Ask for a topic's id; it exists."""
+        (answer,) = self.admin.describe_topics(TopicCollection([name]), request_timeout=limits.START_TIMEOUT).values()
+        return str(answer.result().topic_id)
+
+    def _answers(self) -> bool:
+        self.admin.poll(0)
+        try:
+            self.admin.list_topics(timeout=1.0)
+        except KafkaException as error:
+            self._trouble = self._trouble or error.args[0]
+            return False
+        return True
+
+    def _diagnosed(self, trouble: KafkaError) -> PipelineError | None:
+        """What is the trouble; asked of the broker itself where librdkafka does not say exactly."""
+        error = self._explain(trouble)
+        # What Quix Cloud supplies has its certificates inside, and is not the user's to mend.
+        if isinstance(error, Refused) or trouble.code() == KafkaError._RESOLVE or self._cloud:  # noqa: SLF001
+            return error
+        return diagnose(self._connection) or error
+
+    def _on_error(self, error: KafkaError) -> None:
+        if self._trouble is None or not isinstance(self._explain(error), Unavailable | None):
+            self._trouble = error
+
+    def _unavailable(self) -> Unavailable:
+        detail = KafkaError(KafkaError._TRANSPORT, f"waited {limits.START_TIMEOUT:.0f} s")  # noqa: SLF001  (a public code)
+        error = self._explain(detail)
+        assert isinstance(error, Unavailable)
+        return error
+
+    def _explain(self, error: KafkaError) -> PipelineError | None:
+        return explain_kafka(error, self._address, cloud=self._cloud)
+
+
+def _with_setting_names(error: KafkaError) -> str:
+    """What librdkafka says of the settings, by the names that they have here."""
+    text: str = _LIBRDKAFKA_NAME.sub(lambda name: f"BROKER_{name[0].replace('.', '_').upper()}", error.str())
+    return f"{text}; is BROKER_SSL_KEY_PASSWORD right?" if "PEM lib" in text else text

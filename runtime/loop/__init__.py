@@ -1,0 +1,1 @@
+"""From record to commit: the Quix Streams application and what it does with each batch."""

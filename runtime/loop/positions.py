@@ -1,0 +1,116 @@
+"""Where each assigned partition is read on from: the committed offset, or what AUTO_OFFSET_RESET says.
+
+librdkafka would apply `auto.offset.reset` to an offset that is out of range, too, at any time: with `latest` it would
+skip all that is left. So its own reset is off (runtime/connect/client_config.py), and each case is decided here.
+"""
+
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
+from loguru import logger
+from quixstreams.internal_consumer import InternalConsumer
+
+from runtime import limits
+from runtime.connect.topic_ids import TopicIds
+from runtime.errors import Misconfigured
+
+_SET_OFFSET = "kafka-consumer-groups --reset-offsets"
+
+
+class Positions:
+    """The offsets that follow the last commit, by partition."""
+
+    def __init__(self, consumer: InternalConsumer, reset: str) -> None:
+        self._consumer = consumer
+        self._reset = reset
+        self._next: dict[tuple[str, int], int] = {}
+        self._handled: dict[tuple[str, int], int] = {}
+        self.topic_ids: TopicIds
+        """Known once the topics are."""
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{topic}[{number}]@{max(offset, 0)}" for (topic, number), offset in sorted(self._next.items())
+        )
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        """Set the offset at which each partition begins.
+
+        Raises:
+            Misconfigured: nothing is committed for one of them, and AUTO_OFFSET_RESET is `error`.
+            KafkaException: the broker does not tell the committed offsets.
+        """
+        committed = self._consumer.committed(partitions, timeout=limits.COMMITTED_OFFSETS_TIMEOUT)
+        found = {(place.topic, place.partition): place for place in committed}
+        for place in partitions:
+            place.offset = self._begin(found[place.topic, place.partition])
+        self._next = {(place.topic, place.partition): place.offset for place in partitions}
+
+    def revoke(self) -> None:
+        """Forget all partitions: another worker may have them."""
+        self._next = {}
+
+    def handle(self, topic: str, partition: int, offset: int) -> None:
+        """Note the offset behind the last record of a partition that has been handled."""
+        self._handled[topic, partition] = offset
+
+    def commit(self) -> None:
+        """Note that what has been handled is committed."""
+        self._next.update((place, offset) for place, offset in self._handled.items() if place in self._next)
+        self._handled.clear()
+
+    def read_again(self) -> None:
+        """Read on from the last commit; what has been taken since comes again."""
+        self._handled.clear()
+        if self._next:
+            self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._next.items()])
+
+    def out_of_range(self, topic: str, partition: int) -> None:
+        """Decide where to read on, as the broker has no record at this partition's offset.
+
+        Raises:
+            Misconfigured: the topic was created again, the offset is past the end, or its records have expired and
+                AUTO_OFFSET_RESET is `error`.
+        """
+        self.topic_ids.check_now()
+        offset = self._next.get((topic, partition), OFFSET_BEGINNING)
+        if offset == OFFSET_BEGINNING:
+            return
+        place = f"{topic}[{partition}]"
+        low, high = self._consumer.get_watermark_offsets(
+            TopicPartition(topic, partition), timeout=limits.COMMITTED_OFFSETS_TIMEOUT
+        )
+        if offset > high:
+            raise Misconfigured(
+                f"the group's offset {offset} of {place} is past the end of the topic, {high}: was its log truncated, "
+                "or a backup restored? Going back would write records twice, going on would skip some: set the offset "
+                f"with {_SET_OFFSET}"
+            )
+        if offset >= low:
+            return
+        expired = f"{low - offset} records of {place} expired unread, from offset {offset} to {low - 1}"
+        if self._reset == "error":
+            raise Misconfigured(f"{expired}, and AUTO_OFFSET_RESET is error: set the offset with {_SET_OFFSET}")
+        logger.warning("{}: check the retention of {}; continuing at offset {}", expired, topic, low)
+        self._next[topic, partition] = low
+
+    def _begin(self, committed: TopicPartition) -> int:
+        place = f"{committed.topic}[{committed.partition}]"
+        if committed.error is not None:
+            raise KafkaException(committed.error)
+        if committed.offset >= 0:
+            if not self.topic_ids.is_of_another_topic(committed):
+                return int(committed.offset)
+            logger.warning(
+                "the group's offset {} of {} is of a deleted topic of that name: reading the present one from its "
+                "beginning",
+                *(committed.offset, place),
+            )
+            return int(OFFSET_BEGINNING)
+        if self._reset == "error":
+            raise Misconfigured(
+                f"the group has no offset for {place}, and AUTO_OFFSET_RESET is error: set its offset with "
+                f"{_SET_OFFSET}, or AUTO_OFFSET_RESET"
+            )
+        if self._reset == "latest":
+            where = TopicPartition(committed.topic, committed.partition)
+            return int(self._consumer.get_watermark_offsets(where, timeout=limits.COMMITTED_OFFSETS_TIMEOUT)[1])
+        return int(OFFSET_BEGINNING)

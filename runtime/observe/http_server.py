@@ -1,0 +1,112 @@
+"""An HTTP server for probes, in threads of its own, that bounds what clients can make it hold.
+
+waitress parses requests and bounds their size. The number of connections and their age are bounded here: a client that
+sends a byte now and then is never idle for waitress.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from socket import AF_INET, AF_INET6, create_server, has_dualstack_ipv6, socket
+from threading import Thread
+from typing import NamedTuple
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
+
+from runtime import limits
+
+MAX_CONNECTIONS = 32
+"""One more closes the oldest, so that clients that keep theirs open do not lock a probe out."""
+
+MAX_REQUEST = 8_192
+"""Bytes of a request's headers, and of its body."""
+
+
+class Response(NamedTuple):
+    """What a page answers."""
+
+    status: HTTPStatus
+    body: str
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@contextmanager
+def serve(pages: Mapping[str, Callable[[], Response]], port: int) -> Iterator[None]:
+    """Answer GET and HEAD for these paths while the block runs, on all interfaces, over IPv4 and IPv6.
+
+    Raises:
+        OSError: the port is in use or not permitted.
+    """
+    ipv6 = has_dualstack_ipv6()
+    listener = create_server(("", port), family=AF_INET6 if ipv6 else AF_INET, dualstack_ipv6=ipv6)
+    for name in ("waitress", "waitress.queue"):
+        logging.getLogger(name).addFilter(_lower)
+    server = _Server(_application(pages), listener)
+    thread = Thread(target=server.run, name="http", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.stop()
+        thread.join(limits.HTTP_THREAD_TIMEOUT)
+
+
+def _application(pages: Mapping[str, Callable[[], Response]]) -> WSGIApplication:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        method, page = environ["REQUEST_METHOD"], pages.get(environ["PATH_INFO"])
+        if page is None:
+            response = Response(HTTPStatus.NOT_FOUND, f"ask for {' or '.join(pages)}\n")
+        elif method not in {"GET", "HEAD"}:
+            response = Response(HTTPStatus.METHOD_NOT_ALLOWED, "ask with GET or HEAD\n")
+        else:
+            response = page()
+        body = response.body.encode()
+        headers = [("Content-Type", response.content_type), ("Content-Length", str(len(body))), ("Allow", "GET, HEAD")]
+        start_response(f"{response.status.value} {response.status.phrase}", headers)
+        return [] if method == "HEAD" else [body]
+
+    return application
+
+
+class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress carries no types
+    def __init__(self, application: WSGIApplication, listener: socket) -> None:
+        adjustments = Adjustments(
+            sockets=[listener],
+            threads=1,
+            connection_limit=2 * MAX_CONNECTIONS,  # never reached: the oldest is closed before
+            cleanup_interval=1,
+            max_request_header_size=MAX_REQUEST,
+            max_request_body_size=MAX_REQUEST,
+            recv_bytes=1_024,  # bounds how many requests are parsed at once
+            asyncore_use_poll=True,  # select refuses file descriptors above 1,023
+            ident=None,
+        )
+        address = (listener.family, listener.type, listener.proto, listener.getsockname())
+        super().__init__(application, _sock=listener, adj=adjustments, sockinfo=address, bind_socket=False)
+
+    def handle_accept(self) -> None:
+        """Accept a connection; close the oldest if there are too many."""
+        super().handle_accept()
+        if len(self.active_channels) > MAX_CONNECTIONS:
+            next(iter(self.active_channels.values())).handle_close()
+
+    def maintenance(self, now: float) -> None:
+        """Close what is too old; waitress calls this every second."""
+        for channel in list(self.active_channels.values()):
+            if now - channel.creation_time > limits.CONNECTION_MAX_AGE:
+                channel.handle_close()
+
+    def stop(self) -> None:
+        """End `run`, which another thread is in."""
+        self.task_dispatcher.shutdown(timeout=limits.HTTP_THREAD_TIMEOUT)  # first: what it wakes is closed next
+        self.trigger.pull_trigger(lambda: wasyncore.close_all(self._map))
+
+
+def _lower(record: logging.LogRecord) -> bool:
+    """Take what waitress says of its clients for DEBUG."""
+    record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+    return True

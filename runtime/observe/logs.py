@@ -1,0 +1,87 @@
+"""One logger, loguru: what the pipeline, quixstreams, librdkafka and the standard library log goes through it."""
+
+import json
+import logging
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from runtime import limits
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+
+def configure(level: str, form: str) -> None:
+    """Send everything of `level` and above to standard error.
+
+    Args:
+        level: DEBUG, INFO, WARNING or ERROR.
+        form: `text`, or `json` for one JSON object per line.
+    """
+    logger.remove()
+    # diagnose would print the values of variables, and so a login's fields.
+    if form == "json":
+        logger.add(_write_json, level=level, backtrace=False, diagnose=False)
+    else:
+        logger.add(sys.stderr, level=level, format=_text, colorize=False, backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_ToLoguru()], level=level, force=True)
+
+
+_USUAL = "another concurrent operation on the same transaction was ongoing: retrying"
+"""librdkafka's warning when a new producer waits for the end of its predecessor's transaction."""
+
+
+class _ToLoguru(logging.Handler):
+    """Hands the standard library's records over, under the name that they came with.
+
+    So their level, but for ERROR, which is the one line that ends the process: librdkafka's are connections that fail.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[tuple[str, int, str], float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING and not record.exc_info and self._is_repeated(record):
+            return
+        usual = record.getMessage().endswith(_USUAL)
+        shown = logging.getLevelName(logging.DEBUG if usual else min(record.levelno, logging.WARNING))
+        try:
+            level: str | int = logger.level(shown).name
+        except ValueError:
+            level = record.levelno
+        handed = logger.patch(lambda to: to.update({"name": record.name})).opt(exception=record.exc_info)
+        handed.log(level, "{}", record.getMessage())
+
+    def _is_repeated(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        self._shown = {line: at for line, at in self._shown.items() if now - at < limits.REPEATED_LINE_INTERVAL}
+        return self._shown.setdefault((record.name, record.levelno, record.getMessage()), now) != now
+
+
+def _one_line(text: str) -> str:
+    """Escape what could forge a line or move a terminal's cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _text(record: "Record") -> str:
+    record["extra"]["line"] = _one_line(record["message"])
+    return "{time:YYYY-MM-DD HH:mm:ss.SSS} {level: <7} {name} | {extra[line]}\n{exception}"
+
+
+def _write_json(message: "Message") -> None:
+    record = message.record
+    line: dict[str, Any] = {
+        "time": record["time"].isoformat(timespec="milliseconds"),
+        "level": record["level"].name,
+        "logger": record["name"],
+        "message": record["message"],
+        **record["extra"],
+    }
+    if record["exception"] is not None:
+        line["exception"] = "".join(traceback.format_exception(record["exception"].value))
+    sys.stderr.write(json.dumps(line, default=str) + "\n")

@@ -1,0 +1,1 @@
+"""How the process stops: signals, and leaving the consumer group."""

@@ -1,0 +1,194 @@
+"""Commits that wait for the group's coordinator, with stand-ins for the clients'; tests/faults has real ones."""
+
+import threading
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from runtime import limits
+from runtime.explain import COORDINATOR_AWAY
+from runtime.loop import commit as commits
+from runtime.loop.commit import CommitWatchdog, retry_while_coordinator_moves
+from tests.kafka import wait_until
+
+AWAY, REFUSED = KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION
+
+
+class Place(NamedTuple):
+    """A partition's answer."""
+
+    error: KafkaError | None
+
+
+def answers(*codes: int | None, raised: bool) -> tuple[Callable[..., Any], list[dict[str, object]]]:
+    """A `commit` that gives one answer after the other, and the list of its calls' arguments."""
+    calls: list[dict[str, object]] = []
+
+    def commit(**arguments: object) -> list[Place]:
+        code = codes[min(len(calls), len(codes) - 1)]
+        calls.append(arguments)
+        error = None if code is None else KafkaError(code)
+        if error and raised:
+            raise KafkaException(error)
+        return [Place(None), Place(error)]
+
+    return commit, calls
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits long."""
+    monkeypatch.setattr(limits, "COMMIT_RETRY_PAUSE", 0.001)
+
+
+@pytest.mark.parametrize("raised", [True, False])
+@pytest.mark.parametrize("code", sorted(COORDINATOR_AWAY))
+def test_again(code: int, *, raised: bool) -> None:
+    """What only means that the coordinator moves is tried again, with the same offsets, until it is done."""
+    commit, calls = answers(code, code, None, raised=raised)
+
+    assert retry_while_coordinator_moves(commit)(offsets=[1], asynchronous=False) == [Place(None), Place(None)]
+    assert calls == [{"offsets": [1], "asynchronous": False}] * 3
+
+
+def test_refused() -> None:
+    """What waiting does not mend is passed on at once, raised or in the answer."""
+    commit, calls = answers(REFUSED, raised=True)
+    with pytest.raises(KafkaException, match="generation"):
+        retry_while_coordinator_moves(commit)()
+    assert len(calls) == 1
+
+    commit, calls = answers(REFUSED, raised=False)
+    (_, place) = retry_while_coordinator_moves(commit)() or []
+    assert place.error.code() == REFUSED
+    assert len(calls) == 1
+
+
+def test_asynchronous() -> None:
+    """A commit that gives no answer is done."""
+    assert retry_while_coordinator_moves(lambda **_: None)(asynchronous=True) is None
+
+
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After COMMIT_AGAIN_WITHIN the last answer counts."""
+    monkeypatch.setattr(limits, "COMMIT_RETRY_TIMEOUT", 0.05)
+    commit, calls = answers(AWAY, raised=True)
+    with pytest.raises(KafkaException, match="oordinator"):
+        retry_while_coordinator_moves(commit)()
+    assert len(calls) > 1
+
+    commit, calls = answers(AWAY, raised=False)
+    (_, place) = retry_while_coordinator_moves(commit)() or []
+    assert place.error.code() == AWAY
+    assert len(calls) > 1
+
+
+def watched(
+    lasts_until: threading.Event, refresh_metadata: Callable[[], object] = bool, on_timeout: Callable[[], object] = bool
+) -> CommitWatchdog:
+    """A commit that lasts until an event comes, or a minute, and says whether it came."""
+
+    def commit(**options: bool) -> None:
+        if not lasts_until.wait(60):
+            raise TimeoutError(options)
+
+    return CommitWatchdog(commit, refresh_metadata, on_timeout)
+
+
+def test_looks_beside_a_long_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a commit that takes long, it looks again and again, also where a look fails, until that has ended."""
+    monkeypatch.setattr(limits, "METADATA_REFRESH_AFTER", 0.02)
+    monkeypatch.setattr(commits, "_TICK", 0.001)
+    done = threading.Event()
+    looks: list[int] = []
+
+    def refresh_metadata() -> None:
+        looks.append(len(looks))
+        if len(looks) == 3:
+            done.set()
+        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    with watched(done, refresh_metadata) as commit:
+        commit(force=True)
+    assert len(looks) >= 3
+
+
+def test_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that takes longer than a worker may be silent is told, once."""
+    monkeypatch.setattr(limits, "POLL_TIMEOUT", 0.1)
+    monkeypatch.setattr(commits, "_TICK", 0.001)
+    done, told = threading.Event(), threading.Event()
+    times: list[float] = []
+
+    def on_timeout() -> None:
+        times.append(time.monotonic())
+        told.set()
+
+    def end_once_told() -> None:
+        told.wait(60)
+        done.set()
+
+    threads = set(threading.enumerate())
+    with watched(done, on_timeout=on_timeout) as commit:
+        begun = time.monotonic()
+        threading.Thread(target=end_once_told).start()
+        commit(force=True, revoking=True)
+    (at,) = times
+    assert at - begun > 0.1
+    wait_until(lambda: set(threading.enumerate()) <= threads, "the threads end")
+
+
+def test_short_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a commit has ended, or has raised, it looks no more; what the commit raises is passed on."""
+    monkeypatch.setattr(limits, "METADATA_REFRESH_AFTER", 0.2)
+    monkeypatch.setattr(limits, "POLL_TIMEOUT", 0.3)
+    monkeypatch.setattr(commits, "_TICK", 0.001)
+    looked = threading.Event()
+    with (
+        CommitWatchdog(lambda: None, looked.set, looked.set) as short,
+        CommitWatchdog(refuse, looked.set, looked.set) as refused,
+    ):
+        short()
+        with pytest.raises(KafkaException):
+            refused()
+        assert not looked.wait(0.5)
+
+
+def test_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks once the commit has taken LOOK_AFTER, and again as long after the last look; then its thread ends."""
+    now, asked = 100.0, 0
+
+    def clock() -> float:
+        nonlocal asked
+        asked += 1
+        return now
+
+    def looks_by(moment: float) -> int:
+        """How often it has looked, once it has had several chances at this moment."""
+        nonlocal now
+        now, before = moment, asked
+        wait_until(lambda: asked > before + 10, "it asks for the time")
+        return len(looks)
+
+    def call() -> None:
+        counted.extend(looks_by(100 + after) for after in (0.0, 6.9, 7.1, 14.0, 14.2, 21.1, 21.3))
+
+    monkeypatch.setattr(commits, "time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr(commits, "_TICK", 0.001)
+    looks: list[float] = []
+    counted: list[int] = []
+    threads = set(threading.enumerate())
+    with CommitWatchdog(call, lambda: looks.append(now), bool) as watched:
+        watched()
+    assert counted == [0, 0, 1, 1, 2, 2, 3]
+    monkeypatch.undo()
+    wait_until(lambda: set(threading.enumerate()) <= threads, "the thread ends")
+
+
+def refuse(**_: bool) -> None:
+    """Raise what a fenced producer does."""
+    raise KafkaException(KafkaError(KafkaError._FENCED))

@@ -1,0 +1,192 @@
+"""Where partitions are read on from, with a stand-in for the consumer; tests/pipeline has the same on a real Kafka."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_INVALID,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from loguru import logger
+
+from runtime.connect.topic_ids import TopicIds
+from runtime.errors import Misconfigured
+from runtime.loop.positions import Positions
+
+FIRST, END = 100, 200
+"""The offsets that the broker has records of."""
+
+
+class FakeConsumer:
+    """Knows what is committed; by partition, the offset and its metadata."""
+
+    def __init__(self, committed: Mapping[int, tuple[int, str | None]], error: int | None = None) -> None:
+        self._committed = committed
+        self._error = error
+        self.assigned: dict[int, int] = {}
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[Any]:
+        assert timeout > 0
+        return [Committed(place.partition, *self._committed[place.partition], self._error) for place in partitions]
+
+    def get_watermark_offsets(self, _place: TopicPartition, timeout: float) -> tuple[int, int]:
+        assert timeout > 0
+        return FIRST, END
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.assigned = {place.partition: place.offset for place in partitions}
+
+
+class FakeAdmin:
+    """The topic is what it was."""
+
+    def describe_topics(self, topics: TopicCollection, request_timeout: float) -> dict[str, Future[Any]]:
+        assert request_timeout > 0
+        answer: Future[Any] = Future()
+        answer.set_result(SimpleNamespace(topic_id="new"))
+        return dict.fromkeys(topics.topic_names, answer)
+
+
+class Committed:
+    """What a consumer says of a committed offset."""
+
+    topic = "in"
+
+    def __init__(self, partition: int, offset: int, metadata: str | None, error: int | None) -> None:
+        self.partition = partition
+        self.offset = offset
+        self.metadata = metadata
+        self.error = None if error is None else KafkaError(error)
+
+
+def positions(consumer: FakeConsumer, reset: str = "earliest") -> Positions:
+    """What is tested; the topic's id is `new`."""
+    tested = Positions(cast("Any", consumer), reset)
+    tested.topic_ids = TopicIds(cast("Any", FakeAdmin()), {"in": "new"}, str)
+    return tested
+
+
+def assign(tested: Positions, *partitions: int) -> dict[int, int]:
+    """Assign partitions, and give the offsets at which they begin."""
+    places = [TopicPartition("in", partition) for partition in partitions]
+    tested.assign(places)
+    return {place.partition: place.offset for place in places}
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """What is logged meanwhile."""
+    found: list[str] = []
+    sink = logger.add(lambda line: found.append(str(line).strip()), format="{level} {message}")
+    yield found
+    logger.remove(sink)
+
+
+@pytest.mark.parametrize(
+    ("committed", "reset", "begins"),
+    [
+        ((7, "topic-id:new"), "latest", 7),
+        ((7, None), "error", 7),
+        ((7, "anything"), "earliest", 7),
+        ((OFFSET_INVALID, None), "earliest", OFFSET_BEGINNING),
+        ((OFFSET_INVALID, None), "latest", END),
+    ],
+)
+def test_begin(lines: list[str], committed: tuple[int, str | None], reset: str, begins: int) -> None:
+    """A partition begins at its committed offset; AUTO_OFFSET_RESET decides only if there is none."""
+    assert assign(positions(FakeConsumer({0: committed, 1: (5, None)}), reset), 0, 1) == {0: begins, 1: 5}
+    assert lines == []
+
+
+def test_begin_error() -> None:
+    """With `error`, a partition without a committed offset ends in 78 and is named."""
+    with pytest.raises(Misconfigured, match=r"no offset for in\[3\], and AUTO_OFFSET_RESET is error"):
+        assign(positions(FakeConsumer({3: (OFFSET_INVALID, None)}), "error"), 3)
+
+
+@pytest.mark.parametrize("reset", ["earliest", "latest", "error"])
+def test_another_topic(lines: list[str], reset: str) -> None:
+    """An offset of a deleted topic of that name does not count: the present one is read from its beginning."""
+    assert assign(positions(FakeConsumer({2: (7, "topic-id:old")}), reset), 2) == {2: OFFSET_BEGINNING}
+    (line,) = lines
+    for text in ("WARNING", "offset 7 of in[2]", "deleted topic", "from its beginning"):
+        assert text in line
+
+
+def test_not_told() -> None:
+    """A broker that does not tell the committed offsets is no reason to begin anywhere."""
+    with pytest.raises(KafkaException):
+        assign(positions(FakeConsumer({0: (7, None)}, KafkaError.GROUP_AUTHORIZATION_FAILED)), 0)
+
+
+def test_read_again() -> None:
+    """What was handled since the last commit is read again, of the partitions that are still assigned."""
+    consumer = FakeConsumer({0: (10, None), 1: (20, None)})
+    tested = positions(consumer)
+    assign(tested, 0, 1)
+    tested.handle("in", 0, 15)
+    tested.commit()
+    tested.handle("in", 0, 17)
+    tested.handle("in", 1, 25)
+    tested.read_again()
+    assert consumer.assigned == {0: 15, 1: 20}
+
+    tested.commit()
+    assert str(tested) == "in[0]@15, in[1]@20"
+    tested.revoke()
+    consumer.assigned = {}
+    tested.read_again()
+    assert consumer.assigned == {}
+
+
+@pytest.mark.parametrize("reset", ["earliest", "latest"])
+def test_expired(lines: list[str], reset: str) -> None:
+    """An expired offset goes on at the earliest record left, with a warning that says what was not read."""
+    consumer = FakeConsumer({0: (40, None), 1: (150, None)})
+    tested = positions(consumer, reset)
+    assign(tested, 0, 1)
+    tested.out_of_range("in", 0)
+    tested.read_again()
+    assert consumer.assigned == {0: FIRST, 1: 150}
+    (line,) = lines
+    for text in ("WARNING", "60 records of in[0] expired unread", "from offset 40 to 99", "continuing at offset 100"):
+        assert text in line
+
+
+@pytest.mark.parametrize(
+    ("offset", "reset", "said"),
+    [
+        (40, "error", "60 records of in[0] expired unread, from offset 40 to 99, and AUTO_OFFSET_RESET is error"),
+        (201, "error", "offset 201 of in[0] is past the end of the topic, 200"),
+        (201, "earliest", "offset 201 of in[0] is past the end of the topic, 200"),
+        (201, "latest", "offset 201 of in[0] is past the end of the topic, 200"),
+    ],
+)
+def test_refused(offset: int, reset: str, said: str) -> None:
+    """An offset past the end ends in 78, as an expired one does with `error`."""
+    tested = positions(FakeConsumer({0: (offset, None)}), reset)
+    assign(tested, 0)
+    with pytest.raises(Misconfigured) as stop:
+        tested.out_of_range("in", 0)
+    assert said in str(stop.value)
+    assert "--reset-offsets" in str(stop.value)
+
+
+@pytest.mark.parametrize("offset", [FIRST, 150, END])
+def test_in_range_again(lines: list[str], offset: int) -> None:
+    """An offset that the broker has by now stays as it is."""
+    consumer = FakeConsumer({0: (offset, None)})
+    tested = positions(consumer)
+    assign(tested, 0)
+    tested.out_of_range("in", 0)
+    tested.out_of_range("in", 7)  # not assigned any more
+    tested.read_again()
+    assert consumer.assigned == {0: offset}
+    assert lines == []

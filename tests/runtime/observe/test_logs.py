@@ -1,0 +1,130 @@
+"""One logger: text or JSON lines, whoever logs."""
+
+import json
+import logging
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from loguru import logger
+
+from runtime import limits
+from runtime.observe import logs
+from runtime.observe.counters import Totals
+from transforms import Reason
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
+
+def test_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """A text line has the time, the level, who logs, and what."""
+    logs.configure("INFO", "text")
+    logger.info("hello {}", "you")
+    logging.getLogger("quixstreams.app").warning("from %s", "Quix")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("| hello you")
+    assert "INFO" in first
+    assert second.endswith("quixstreams.app | from Quix")
+    assert "WARNING" in second
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """A JSON line is one object, also with a stack trace, and also from the standard library."""
+    logs.configure("INFO", "json")
+    logger.warning("two\nlines {x}")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        logging.getLogger("other").exception("failed")
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (first["level"], first["message"]) == ("WARNING", "two\nlines {x}")
+    assert (second["logger"], second["message"]) == ("other", "failed")
+    assert second["exception"].rstrip().endswith("ValueError: why")
+
+
+@pytest.mark.parametrize(("level", "lines"), [("DEBUG", 4), ("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
+def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is below the level is left out, whoever logs it; ERROR is the pipeline's own alone."""
+    logs.configure(level, "text")
+    for log in (logger.debug, logger.info, logger.warning, logger.error):
+        log("x")
+    for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        logging.getLogger("library").log(number, "%d", number)
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 2 * lines - (level == "ERROR")
+    assert sum(" ERROR " in line for line in shown) == 1, "a library's error is a warning: the pipeline may outlive it"
+
+
+def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library's warning is shown once in five seconds; all else, and what has a stack trace, each time."""
+    now = 100.0
+    monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=lambda: now))
+    logs.configure("INFO", "text")
+    library = logging.getLogger("library")
+    for later in (1.0, 1.0, limits.REPEATED_LINE_INTERVAL, 1.0):
+        for text in ("2/2 down", "0/2 down"):
+            library.error(text)
+        library.info("each time")
+        logging.getLogger("another").warning("0/2 down")
+        library.error("failed", exc_info=ValueError("why"))
+        logger.warning("ours")
+        now += later
+    shown = capsys.readouterr().err
+    assert [shown.count(text) for text in ("2/2 down", "library | 0/2 down", "each time", "ours")] == [2, 2, 4, 4]
+    assert [shown.count(text) for text in ("another | 0/2 down", "ValueError: why")] == [2, 4]
+
+
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 0), ("DEBUG", 1)])
+def test_usual_warning(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new producer that waits for the end of its predecessor's transaction is no reason for a warning."""
+    text = "attempted to update a transaction while another concurrent operation on the same transaction was ongoing"
+    logs.configure(level, "text")
+    logging.getLogger("quixstreams.kafka.producer").warning("GETPID [rdkafka#producer-11] ... %s: retrying", text)
+    assert capsys.readouterr().err.count(" DEBUG ") == lines
+
+
+def test_nothing_is_forged(capsys: pytest.CaptureFixture[str]) -> None:
+    """A message can neither begin a line of its own nor move a terminal's cursor."""
+    logs.configure("INFO", "text")
+    logger.info("{}", "topic\n2026-01-01 ERROR forged\x1b[2J\u202e")
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert "\x1b" not in err
+    assert "\u202e" not in err
+
+
+def test_no_values_in_traces(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stack trace shows no variable's value."""
+    logs.configure("INFO", "text")
+    secret = "canary" + str(len("x"))
+    try:
+        raise ValueError(len(secret))
+    except ValueError:
+        logger.exception("failed")
+    assert "canary1" not in capsys.readouterr().err
+
+
+def test_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's warnings are logged."""
+    logs.configure("INFO", "text")
+    logging.captureWarnings(capture=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)
+        logging.captureWarnings(capture=True)
+        warnings.warn("mind this", stacklevel=1)
+    assert "mind this" in capsys.readouterr().err
+
+
+def test_malformed_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning of malformed records has its figures as members of their own, for an alert to go by."""
+    logs.configure("INFO", "json")
+    totals = Totals()
+    for offset in (4, 5):
+        totals.count(Reason.INVALID_JSON, 3, offset)
+    totals.commit()
+    totals.warn()
+    line = json.loads(capsys.readouterr().err)
+    wanted = {"reason": "invalid_json", "count": 2, "partition": 3, "offset": 5}
+    assert {name: line.get(name) for name in wanted} == wanted
+    assert line["message"].startswith("2 malformed since the last such line: invalid_json, ")

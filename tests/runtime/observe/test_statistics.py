@@ -1,0 +1,142 @@
+"""What librdkafka's statistics are taken to say, by a clock of the test's own."""
+
+import json
+from typing import Any
+
+import pytest
+
+from runtime import limits
+from runtime.observe.statistics import Progress
+
+UNKNOWN = -1001
+AT_END = {
+    "partition": 0,
+    "fetch_state": "active",
+    "leader": 1,
+    "fetchq_cnt": 0,
+    "next_offset": 11,
+    "app_offset": 10,
+    "hi_offset": 11,
+    "ls_offset": 11,
+}
+"""A partition whose last entry, a transaction's marker, is no record: the next offset is behind it."""
+
+
+def statistics(*partitions: dict[str, Any], join_state: str = "steady", idle: tuple[float, ...] = (0.3,)) -> str:
+    """Statistics of a consumer, shortened; `idle` is how long ago, in seconds, each broker said something."""
+    states = {str(partition["partition"]): partition for partition in partitions}
+    states["-1"] = {**AT_END, "fetch_state": "none", "leader": -1, "partition": -1}
+    return json.dumps(
+        {
+            "name": "rdkafka#consumer-1",
+            "brokers": {f"broker:{number}": {"rxidle": int(age * 1e6)} for number, age in enumerate(idle)},
+            "topics": {"user-login": {"age": 1, "partitions": states}},
+            "cgrp": {"state": "up", "join_state": join_state},
+        }
+    )
+
+
+class Clock:
+    """A clock that stands still until it is told otherwise."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def problems_after(seconds: float, first: str, *later: str) -> list[str]:
+    """What is wrong, if the statistics are these, and so many seconds lie between the first and the last of them."""
+    clock = Clock()
+    progress = Progress(clock)
+    progress.take(first)
+    for number, text in enumerate(later, 1):
+        clock.now = Clock.now + seconds * number / len(later)
+        progress.take(text)
+    return progress.problems()
+
+
+def test_before_the_first() -> None:
+    """Without statistics, no partition can have been assigned."""
+    assert Progress().problems() == ["the group has not been joined yet"]
+
+
+@pytest.mark.parametrize("join_state", ["init", "wait-join", "wait-sync", "wait-assign-call", "wait-unassign-call"])
+def test_joining(join_state: str) -> None:
+    """While the group shares out its partitions, it is not ready."""
+    (problem,) = problems_after(1, statistics(), statistics(AT_END, join_state=join_state))
+    assert join_state in problem
+
+
+@pytest.mark.parametrize(
+    ("idle", "named"),
+    [
+        ((0.0,), None),
+        ((limits.BROKER_SILENT_AFTER,), None),
+        ((limits.BROKER_SILENT_AFTER + 1,), "no broker has answered for 16 s"),
+        ((limits.BROKER_SILENT_AFTER + 1, 0.1), None),
+        ((limits.BROKER_SILENT_AFTER + 1, 40.0), "no broker has answered for 16 s"),
+        ((-1e-6, 0.1), None),
+        ((-1e-6, 50.0), "no broker has answered for 50 s"),
+    ],
+)
+def test_silence(idle: tuple[float, ...], named: str | None) -> None:
+    """It is not ready once no broker has said anything for a while; one that never did (-1) does not count."""
+    assert problems_after(0, statistics(AT_END, idle=idle)) == ([named] if named else [])
+
+
+WAITING = [
+    pytest.param({"next_offset": 9}, id="more to fetch"),
+    pytest.param({"fetchq_cnt": 3}, id="fetched and not taken"),
+    pytest.param({"leader": -1}, id="no leader"),
+    pytest.param({"fetch_state": "offset-query"}, id="where to begin is not known"),
+    pytest.param({"fetch_state": "offset-wait", "next_offset": UNKNOWN, "ls_offset": UNKNOWN}, id="nothing is known"),
+]
+CONTENT = [
+    pytest.param({}, id="at the end"),
+    pytest.param({"hi_offset": 20}, id="behind it, a transaction of the input is open"),
+    pytest.param({"next_offset": 0, "app_offset": UNKNOWN, "ls_offset": 0}, id="empty"),
+    pytest.param({"next_offset": 0, "app_offset": UNKNOWN, "ls_offset": UNKNOWN}, id="not fetched yet"),
+    pytest.param({"fetch_state": "stopped", "fetchq_cnt": 1, "next_offset": 3}, id="another worker's"),
+]
+
+
+@pytest.mark.parametrize("changes", WAITING)
+def test_stalled(changes: dict[str, Any]) -> None:
+    """A partition that stands still, though there is something to do, is named once that has lasted."""
+    standing = statistics(AT_END | {"partition": 1}, AT_END | changes | {"partition": 3})
+    offset = changes.get("next_offset", 11)
+    assert problems_after(limits.STALLED_AFTER, standing, standing) == []
+    assert problems_after(limits.STALLED_AFTER + 1, standing, standing) == [
+        f"partition 3 has stood at offset {offset} for {limits.STALLED_AFTER + 1:.0f} s while records wait"
+    ]
+
+
+@pytest.mark.parametrize("changes", CONTENT)
+def test_nothing_to_do(changes: dict[str, Any]) -> None:
+    """A partition in which nothing waits may stand for as long as it likes."""
+    standing = statistics(AT_END | changes)
+    assert problems_after(10 * limits.STALLED_AFTER, standing, standing) == []
+
+
+@pytest.mark.parametrize("member", ["next_offset", "app_offset"])
+def test_moving(member: str) -> None:
+    """A partition that moves, however slowly and far behind, is not stalled."""
+    behind = [statistics(AT_END | {"ls_offset": 1000, member: offset}) for offset in range(3)]
+    assert problems_after(1.9 * limits.STALLED_AFTER, *behind) == []
+
+
+@pytest.mark.parametrize(
+    "between", [statistics(AT_END), statistics(), statistics(AT_END | {"fetch_state": "stopped"})], ids=str
+)
+def test_begins_anew(between: str) -> None:
+    """Time counts anew after the end was reached, or after the partition was another worker's."""
+    behind = statistics(AT_END | {"ls_offset": 1000})
+    assert problems_after(1.9 * limits.STALLED_AFTER, behind, between, behind) == []
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"brokers": {}}', "no JSON", statistics().replace("rxidle", "idle")])
+def test_unreadable(text: str) -> None:
+    """Statistics of another shape never stop the pipeline: it is just not ready, and says why."""
+    (problem,) = problems_after(1, statistics(AT_END), text)
+    assert problem.startswith("librdkafka's statistics can't be read: ")

@@ -1,0 +1,31 @@
+"""A stop in the middle of joining the group."""
+
+import pytest
+
+from runtime import limits
+from runtime.stop.membership import Membership
+
+
+@pytest.mark.parametrize("joins_at", [0, 1, 5])
+def test_settles(joins_at: int) -> None:
+    """It polls until it has joined, and no longer."""
+    member, polls = Membership(), 0
+
+    def poll(_seconds: float) -> None:
+        nonlocal polls
+        polls += 1
+        member.joining = polls < joins_at
+
+    member.joining = joins_at > 0
+    member.wait_until_joined(poll)
+    assert polls == joins_at
+
+
+def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the rebalance does not end, it leaves all the same."""
+    monkeypatch.setattr(limits, "JOIN_TIMEOUT", 0.05)
+    member = Membership()
+    polls: list[float] = []
+    member.wait_until_joined(polls.append)
+    assert polls
+    assert member.joining

@@ -1,0 +1,146 @@
+"""A request to stop is remembered from the first moment on."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from runtime.loop.application import _RunTracker
+from runtime.stop.signals import StopRequest, stop_request
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def request_() -> Iterator[StopRequest]:
+    """One that listens; the handlers are put back afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop = StopRequest()
+    stop.listen()
+    yield stop
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_remembered(request_: StopRequest, number: int) -> None:
+    """Either signal is remembered, and passed on to whoever runs by then."""
+    told: list[bool] = []
+    before = request_.requested
+    request_.on_request = lambda: told.append(True)
+    os.kill(os.getpid(), number)
+    assert (before, request_.requested) == (False, True)
+    assert told == [True]
+
+
+def test_second_interrupt(request_: StopRequest) -> None:
+    """The second SIGINT interrupts at once; the second SIGTERM does not."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert request_.requested
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("requested", [True, False])
+def test_early_request_counts(monkeypatch: pytest.MonkeyPatch, *, requested: bool) -> None:
+    """A request that came before the loop began keeps it from beginning."""
+    monkeypatch.setattr(stop_request, "requested", requested)
+    tracker = _RunTracker()  # type: ignore[no-untyped-call]  # Quix's, without types
+    tracker.set_as_running()
+    assert tracker.running is not requested
+
+
+STARTING = """
+import os, signal
+from runtime.stop.signals import stop_request
+stop_request.listen(leave_at_once=True)
+{begin}
+os.kill(os.getpid(), signal.{number})
+print("went on, requested:", stop_request.requested)
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        (
+            "",
+            r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} INFO    runtime.stop.signals \| stopped: asked to stop before .*\n",
+        ),
+        ("stop_request.begin()", r"went on, requested: True\n"),
+    ],
+    ids=["before", "after"],
+)
+def test_before_begin(number: str, begin: str, said: str) -> None:
+    """Before anything has begun, a signal ends the process there and then, with 0 and a line; then it is remembered."""
+    code = STARTING.format(begin=begin, number=number)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert run.returncode == 0
+    assert re.fullmatch(said, run.stderr + run.stdout), run
+
+
+BLOCKED = """
+import ctypes, threading
+from runtime.stop import signals as stopping
+limits.LAST_LINE_TIMEOUT = 0.1
+stopping.stop_request.listen()
+stopping.stop_request.enforce(lambda _: stopping.end_by_force(69, threading.Event().wait), stop=0.1, fail=60.0)
+lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+library.pthread_mutex_lock(lock)
+print("blocked", flush=True)
+library.pthread_mutex_lock(lock)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_enforced(number: int) -> None:
+    """A process that hangs inside C, where no handler in Python runs, is ended after the time that a stop may take.
+
+    Nor does it matter whether anybody takes the line that says so.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", BLOCKED], cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"blocked\n"
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(30) == 69
+
+
+def test_enforced_after_early_request() -> None:
+    """A request before `enforce` counts, and so does `start_failure_deadline`; without either, nothing happens."""
+    early, hurried = threading.Event(), threading.Event()
+    after: list[float] = []
+
+    def tell(which: threading.Event, within: float) -> None:
+        after.append(within)
+        which.set()
+
+    before = signal.set_wakeup_fd(-1)
+    try:
+        stop, other = StopRequest(), StopRequest()
+        stop.enforce(partial(tell, early), stop=0.0, fail=9.0)
+        other.enforce(partial(tell, hurried), stop=9.0, fail=0.01)
+        assert not early.wait(0.2)
+        stop.requested = True
+        stop.enforce(partial(tell, early), stop=0.0, fail=9.0)
+        assert early.wait(10)
+        assert not hurried.is_set()
+        other.start_failure_deadline()
+        assert hurried.wait(8)
+        assert after == [0.0, 0.01]
+    finally:
+        signal.set_wakeup_fd(before)

@@ -1,0 +1,176 @@
+"""Whatever stops the pipeline: the exit code and the line that it becomes."""
+
+import httpx
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from quixstreams.checkpointing.exceptions import CheckpointConsumerCommitError, CheckpointProducerTimeout
+from quixstreams.kafka.exceptions import (
+    KafkaBrokerUnavailableError,
+    KafkaConsumerException,
+    KafkaProducerDeliveryError,
+)
+from quixstreams.models.topics.exceptions import (
+    CreateTopicFailure,
+    CreateTopicTimeout,
+    TopicNotFoundError,
+    TopicPermissionError,
+)
+from quixstreams.platforms.quix.exceptions import (
+    MultipleWorkspaces,
+    QuixApiRequestFailure,
+    QuixCreateTopicFailure,
+    QuixCreateTopicTimeout,
+)
+
+from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Stopped, Unavailable, Unexpected
+from runtime.explain import bad_batch, explain
+
+ADDRESS = "broker.example:9092"
+
+
+def kafka(code: int) -> KafkaException:
+    """What confluent-kafka raises for one of Kafka's error codes."""
+    return KafkaException(KafkaError(code))
+
+
+def quix_api(status: int) -> QuixApiRequestFailure:
+    """What Quix raises where Quix Cloud's API refuses."""
+    return QuixApiRequestFailure(status, "https://portal.example", None)
+
+
+def own(code: int, text: str) -> KafkaException:
+    """What librdkafka reports with a text of its own."""
+    return KafkaException(KafkaError(code, text))
+
+
+EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
+    (kafka(KafkaError._TRANSPORT), Unavailable, [ADDRESS, "Quix__Broker__Address", "make demo", "docker compose up"]),
+    (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, "make demo"]),
+    (kafka(KafkaError._RESOLVE), Unavailable, [ADDRESS, "make demo"]),
+    (kafka(KafkaError._TIMED_OUT), Unavailable, [ADDRESS, "make demo"]),
+    (kafka(KafkaError._MSG_TIMED_OUT), Unavailable, [ADDRESS, "too slow", "stood still"]),
+    (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "away for too long", "make demo"]),
+    (httpx.ConnectError("no route"), Unavailable, ["Quix Cloud", "Quix__Portal__Api"]),
+    (kafka(KafkaError._AUTHENTICATION), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
+    (kafka(KafkaError.SASL_AUTHENTICATION_FAILED), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
+    (kafka(KafkaError.UNSUPPORTED_SASL_MECHANISM), Refused, ["BROKER_SASL_MECHANISM"]),
+    (kafka(KafkaError.TOPIC_AUTHORIZATION_FAILED), Refused, ["a topic", "Read", "Write"]),
+    (kafka(KafkaError.GROUP_AUTHORIZATION_FAILED), Refused, ["Quix__Consumer_Group"]),
+    (kafka(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED), Refused, ["transactional id"]),
+    (kafka(KafkaError.CLUSTER_AUTHORIZATION_FAILED), Refused, ["the cluster"]),
+    (
+        own(KafkaError._AUTHENTICATION, "Broker: Unsupported SASL mechanism: x"),
+        Refused,
+        ["BROKER_SASL_MECHANISM"],
+    ),
+    (TopicPermissionError("DescribeConfigs on x"), Refused, [ADDRESS, "DescribeConfigs on x"]),
+    (CreateTopicFailure("topic x: credentials"), Refused, ["AUTO_CREATE_TOPICS"]),
+    (CreateTopicFailure("topic x: Local: Timed out"), Unavailable, ["AUTO_CREATE_TOPICS", "Timed out"]),
+    (CreateTopicFailure("x: Broker: Not controller for cluster"), Unavailable, ["AUTO_CREATE_TOPICS"]),
+    (CreateTopicTimeout("x"), Unavailable, ["AUTO_CREATE_TOPICS"]),
+    (kafka(KafkaError.INVALID_GROUP_ID), Misconfigured, ["Quix__Consumer_Group"]),
+    (kafka(KafkaError.INVALID_SESSION_TIMEOUT), Misconfigured, ["group.max.session.timeout.ms"]),
+    (kafka(KafkaError.INVALID_TRANSACTION_TIMEOUT), Misconfigured, ["transaction.max.timeout.ms"]),
+    (quix_api(401), Refused, ["Quix__Sdk__Token", "401"]),
+    (quix_api(403), Refused, ["Quix__Sdk__Token", "403"]),
+    (kafka(KafkaError._SSL), Misconfigured, ["BROKER_SSL_CA_LOCATION"]),
+    (
+        own(KafkaError._AUTHENTICATION, "Broker: Request not valid in current SASL state"),
+        Misconfigured,
+        ["no SASL"],
+    ),
+    (own(KafkaError._TRANSPORT, "x: SSL alert number 45 (y)"), Misconfigured, ["client's certificate", "45"]),
+    (
+        own(KafkaError._TRANSPORT, "x: SSL alert number 116"),
+        Misconfigured,
+        ["asks for", "BROKER_SSL_KEY_LOCATION"],
+    ),
+    (own(KafkaError._SSL, "x: SSL alert number 70"), Misconfigured, ["TLS failed", "70"]),
+    (kafka(KafkaError._UNKNOWN_TOPIC), Misconfigured, ["`input`", "`output`"]),
+    (kafka(KafkaError.UNKNOWN_TOPIC_OR_PART), Misconfigured, ["`input`", "`output`"]),
+    (kafka(KafkaError._UNKNOWN_PARTITION), Misconfigured, ["partition"]),
+    (kafka(KafkaError.INVALID_TIMESTAMP), Misconfigured, ["message.timestamp.after.max.ms"]),
+    (kafka(KafkaError.INVALID_RECORD), Misconfigured, ["cleanup.policy"]),
+    (kafka(KafkaError.INCONSISTENT_GROUP_PROTOCOL), Misconfigured, ["Quix__Consumer_Group"]),
+    (kafka(KafkaError.GROUP_MAX_SIZE_REACHED), Misconfigured, ["group.max.size"]),
+    (TopicNotFoundError("x not found"), Misconfigured, ["x not found", "`input`", "AUTO_CREATE_TOPICS=true"]),
+    (CreateTopicFailure("topic x: invalid"), Misconfigured, ["topic x", "AUTO_CREATE_TOPICS"]),
+    (kafka(KafkaError.MSG_SIZE_TOO_LARGE), Failed, ["max.message.bytes", "start again"]),
+    (quix_api(404), Misconfigured, ["Quix__Workspace__Id", "404"]),
+    (quix_api(500), Unavailable, ["500"]),
+    (quix_api(409), Failed, ["409"]),
+    (MultipleWorkspaces("more than 1"), Misconfigured, ["Quix__Workspace__Id", "more than 1"]),
+    (QuixCreateTopicFailure("{'out': 'full'}"), Failed, ["Quix Cloud", "'out': 'full'"]),
+    (QuixCreateTopicTimeout("['out']"), Failed, ["Quix Cloud", "['out']"]),
+    (
+        bad_batch("in[0]@7", KafkaError(KafkaError._BAD_COMPRESSION, "of 9 bytes")),
+        Failed,
+        ["batch at in[0]@7", "of 9 bytes", "--reset-offsets", "SECURITY.md"],
+    ),
+    (kafka(KafkaError._FENCED), Failed, ["another worker", "INSTANCE_ID"]),
+    (kafka(KafkaError.FENCED_INSTANCE_ID), Failed, ["another worker", "INSTANCE_ID"]),
+    (kafka(KafkaError._STATE), Unexpected, ["KafkaException", "_STATE"]),
+    (kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS), Unavailable, ["no coordinator", ADDRESS]),
+    (CheckpointProducerTimeout("flush"), Unavailable, ["did not take all records in time", "flush"]),
+    (kafka(KafkaError.INVALID_TXN_STATE), Failed, ["another worker", "took too long"]),
+    (kafka(KafkaError.INVALID_PRODUCER_EPOCH), Failed, ["another worker", "start it again"]),
+    (
+        own(KafkaError._FATAL, f"Fatal error: {KafkaError(KafkaError.FENCED_INSTANCE_ID).str()}: by another"),
+        Failed,
+        ["another worker", "INSTANCE_ID"],
+    ),
+    (own(KafkaError._FATAL, "Fatal error: no more"), Unexpected, ["no more"]),
+    (kafka(KafkaError.UNKNOWN_MEMBER_ID), Failed, ["not heard of for too long", "start it again"]),
+    (kafka(KafkaError._MAX_POLL_EXCEEDED), Failed, ["not heard of for too long"]),
+    (KeyError("x"), Unexpected, ["KeyError", "'x'"]),
+    (KeyboardInterrupt(), Failed, ["interrupted", "next start"]),
+    (Stopped("asked"), Stopped, ["asked"]),
+    (Failed("as foreseen"), Failed, ["as foreseen"]),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "said"), EXPLAINED, ids=lambda value: type(value).__name__)
+def test_explain(error: BaseException, kind: type[PipelineError], said: list[str]) -> None:
+    """Each error that the libraries raise becomes one of ours, and one line that says what to do."""
+    explained = explain(error, ADDRESS)
+
+    assert type(explained) is kind
+    assert len(str(explained).splitlines()) == 1
+    for text in said:
+        assert text in str(explained)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        kafka(KafkaError._TRANSPORT),
+        KafkaBrokerUnavailableError("all brokers"),
+        kafka(KafkaError.SASL_AUTHENTICATION_FAILED),
+        kafka(KafkaError.UNSUPPORTED_SASL_MECHANISM),
+    ],
+)
+def test_supplied_by_quix_cloud(error: BaseException) -> None:
+    """Where Quix Cloud supplied address and credentials, no line sends anybody to settings that play no part there."""
+    explained, usual = explain(error, ADDRESS, cloud=True), explain(error, ADDRESS)
+
+    assert type(explained) is type(usual)
+    assert ADDRESS in str(explained)
+    for text in ("Quix__Broker__Address", "BROKER_", "make demo"):
+        assert text not in str(explained)
+
+
+@pytest.mark.parametrize("wrapper", [KafkaProducerDeliveryError, KafkaConsumerException, CheckpointConsumerCommitError])
+def test_wrapped(wrapper: type[Exception]) -> None:
+    """Kafka's error is found inside those that Quix wraps around it."""
+    error = wrapper(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+    assert type(explain(error, ADDRESS)) is Refused
+
+
+def test_chained() -> None:
+    """What is known counts, whatever was raised from it or while it was handled."""
+    root, handling, raised = kafka(KafkaError.GROUP_AUTHORIZATION_FAILED), ValueError(), RuntimeError()
+    handling.__context__ = root
+    raised.__cause__ = handling
+
+    assert type(explain(raised, ADDRESS)) is Refused

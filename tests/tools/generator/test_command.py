@@ -1,0 +1,430 @@
+"""The generator: its settings, its pace, and what arrives on a real broker when it runs as its users run it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from quixstreams.kafka import Producer
+
+from runtime.errors import Misconfigured, Unavailable
+from runtime.settings import ADDRESS, BrokerSettings
+from runtime.stop.signals import stop_request
+from tests.kafka import Kafka, Record, wait_until
+from tools.broker.embedded import Broker
+from tools.generator.command import BACKLOG, GeneratorSettings, Schedule, Sender
+from tools.generator.logins import MALFORMED_KINDS, WELL_FORMED
+from transforms import Malformed, upper_device_type
+
+ROOT = Path(__file__).parents[2]
+NOWHERE = "127.0.0.1:1"
+START = [sys.executable, "-m", "tools.generator"]
+IMPATIENT = """
+import sys, runtime.connect.topics, tools.generator.command
+runtime.connect.limits.START_TIMEOUT, tools.generator.limits.STOP_TIMEOUT = 0.5, 1.0
+tools.generator.command.stop_request.listen()
+sys.exit(tools.generator.command.main())
+"""
+LAST_LINE = re.compile(r"generator: (\d+) sent to (\S+?)(?: \((.+)\))?(?:, (\d+) of them not delivered)?\n")
+VARIABLES = {str(field.validation_alias) for field in GeneratorSettings.model_fields.values()}
+NOT_OURS = {
+    name: value for name, value in os.environ.items() if name not in VARIABLES | {"KAFKA_TOPIC", "BOOTSTRAP_SERVERS"}
+}
+
+
+# ---- settings
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which none of the generator's settings is set."""
+    for name in set(os.environ) - set(NOT_OURS):
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("variables", "topic"),
+    [
+        ({}, "user-login"),
+        ({"output": "one"}, "one"),
+        ({"KAFKA_TOPIC": "two"}, "two"),
+        ({"output": "one", "KAFKA_TOPIC": "two"}, "one"),
+        ({"output": "", "KAFKA_TOPIC": "two"}, "two"),
+        ({"OUTPUT": "three"}, "user-login"),
+        ({"input": "four"}, "user-login"),
+    ],
+)
+def test_topic(environment: pytest.MonkeyPatch, variables: dict[str, str], topic: str) -> None:
+    """The topic is `output`, else the original's KAFKA_TOPIC, else user-login."""
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    assert GeneratorSettings.load().topic == topic
+
+
+@pytest.mark.parametrize(
+    ("variables", "address"),
+    [
+        ({}, "localhost:29092"),
+        ({"Quix__Broker__Address": "one:1"}, "one:1"),
+        ({"BOOTSTRAP_SERVERS": "two:2"}, "two:2"),
+        ({"Quix__Broker__Address": "one:1", "BOOTSTRAP_SERVERS": "two:2"}, "one:1"),
+        ({"Quix__Sdk__Token": "token", "Quix__Portal__Api": "https://portal.example"}, None),
+        ({"Quix__Sdk__Token": "token", "BOOTSTRAP_SERVERS": "two:2"}, "two:2"),
+    ],
+)
+def test_address(environment: pytest.MonkeyPatch, variables: dict[str, str], address: str | None) -> None:
+    """The address is Quix's variable, else the original's BOOTSTRAP_SERVERS, else the demo's; Quix Cloud needs none."""
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    settings = GeneratorSettings.load()
+    connection = settings.connection()
+    assert settings.address == address
+    assert (connection and connection.bootstrap_servers) == address
+
+
+def test_dotenv(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A `.env` file is the pipeline's and is not read, here or where the command is given."""
+    assert "\noutput=processed-user-login\n" in (ROOT / ".env").read_text()
+    (tmp_path / ".env").write_text("output=wrong\nRATE=wrong\n")
+    for folder in (ROOT, tmp_path):
+        environment.chdir(folder)
+        assert GeneratorSettings.load().topic == "user-login"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RATE", "-1"),
+        ("RATE", "fast"),
+        ("RATE", "nan"),
+        ("RATE", "inf"),
+        ("COUNT", "-1"),
+        ("COUNT", "1.5"),
+        ("SEED", "-1"),
+        ("SEED", "abc"),
+        ("MALFORMED", "1.01"),
+        ("MALFORMED", "-0.1"),
+        ("TOPIC_PARTITIONS", "0"),
+        ("output", "user login"),
+        ("output", "x" * 250),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+        ("BROKER_SECURITY_PROTOCOL", "magic"),
+        ("BROKER_SSL_CA_LOCATION", "no/such/file.pem"),
+    ],
+)
+def test_wrong_setting(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A wrong setting is refused in one line that names it."""
+    environment.setenv(name, value)
+    with pytest.raises(Misconfigured) as refused:
+        GeneratorSettings.load()
+    assert str(refused.value).startswith(f"{name} ")
+    assert value in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+# ---- pace
+
+
+def send_times(rate: float, seconds: float, held_up: tuple[float, float] = (0.0, 0.0)) -> list[float]:
+    """When a schedule sends, on a clock that turns in steps of 1 ms and is held up from one moment to another."""
+    schedule, now, times = Schedule(rate, now=1000.0), 1000.0, []
+    while now < 1000.0 + seconds:
+        while schedule.pause(now) <= 0:
+            times.append(now - 1000.0)
+            schedule.sent(now)
+        now += 0.001
+        if held_up[0] <= now - 1000.0 < held_up[1]:
+            now = 1000.0 + held_up[1]
+    return times
+
+
+@pytest.mark.parametrize("rate", [0.5, 2.0, 7.0, 100.0, 999.0])
+def test_steady(rate: float) -> None:
+    """Records are sent at the rate asked for, the first at once, evenly and without drift."""
+    times = send_times(rate, seconds=60)
+    assert times[0] == 0
+    assert len(times) == pytest.approx(60 * rate, abs=1)
+    assert all(later - earlier == pytest.approx(1 / rate, abs=0.0021) for earlier, later in pairwise(times))
+
+
+@pytest.mark.parametrize(("held_up_for", "made_up_for"), [(0.5, 0.5), (BACKLOG, BACKLOG), (30.0, BACKLOG)])
+def test_hold_up(held_up_for: float, made_up_for: float) -> None:
+    """After a hold-up, what was missed is made up for at once, but never more than BACKLOG seconds' worth."""
+    counts = Counter(round(moment, 3) for moment in send_times(100.0, 40.0, held_up=(5.0, 5.0 + held_up_for)))
+    assert counts.pop(5.0 + held_up_for) == pytest.approx(100 * made_up_for, abs=2)
+    assert max(counts.values()) == 1
+
+
+def test_no_limit() -> None:
+    """With a rate of 0 the next record is always due."""
+    schedule = Schedule(0, now=5.0)
+    for now in (5.0, 5.0, 5.0, 5.1, 99.0):
+        assert schedule.pause(now) <= 0
+        schedule.sent(now)
+
+
+# ---- what a broker does only when it is in trouble
+
+
+class TroubledProducer:
+    """A producer that is full, or whose records are refused, when it is told so."""
+
+    def __init__(self, full: int = 0, refused: KafkaError | None = None) -> None:
+        self.keys: list[bytes] = []
+        self.full = full
+        self._refused = refused
+
+    def produce(self, _topic: str, _value: bytes | None, key: bytes, **options: Any) -> None:
+        """Take a record, or not."""
+        if self.full:
+            raise BufferError
+        self.keys.append(key)
+        options["on_delivery"](self._refused, None)
+
+    def poll(self, _timeout: float) -> None:
+        """Make room."""
+        self.full = max(0, self.full - 1)
+
+    def flush(self, _timeout: float) -> int:
+        """Nothing is left."""
+        return 0
+
+
+def sender(producer: TroubledProducer, **settings: str) -> Sender:
+    """Give a sender that sends as fast as it goes, with these settings."""
+    return Sender(cast("Producer", producer), "some-topic", GeneratorSettings.model_validate({"RATE": "0", **settings}))
+
+
+def test_full_queue() -> None:
+    """While the producer has no room the same record waits: none is left out, none is sent twice."""
+    expected, waiting = TroubledProducer(), TroubledProducer(full=3)
+    for producer in (expected, waiting):
+        sender(producer, SEED="5", COUNT="20").run()
+    assert waiting.keys == expected.keys
+    assert len(waiting.keys) == 20
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [
+        (KafkaError._MSG_TIMED_OUT, Unavailable),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaException),
+    ],
+)
+def test_refused(code: int, raised: type[Exception]) -> None:
+    """A record that can't be delivered stops it with an error, and is counted."""
+    sending = sender(TroubledProducer(refused=KafkaError(code)))
+    with pytest.raises(raised):
+        sending.run()
+    assert re.fullmatch(r"1 sent to user-login \(\w+ 1\), 1 of them not delivered", str(sending))
+
+
+def test_asked_to_stop_while_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked to stop while the producer has no room, it stops, and does not count the record that waited."""
+    producer = TroubledProducer(full=10**9)
+    monkeypatch.setattr(producer, "poll", lambda _timeout: setattr(stop_request, "requested", True))
+    monkeypatch.setattr(stop_request, "requested", False)
+    sending = sender(producer, COUNT="1000")
+    sending.run()
+    assert str(sending) == "0 sent to user-login"
+
+
+# ---- as a process, against a real broker
+
+
+@contextmanager
+def running(*command: str, cwd: Path = ROOT, **settings: object) -> Iterator[subprocess.Popen[str]]:
+    """Start the generator with these settings and no others, and kill it if it outlives the block."""
+    environment = NOT_OURS | {name: str(value) for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command or START, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def run(*command: str, cwd: Path = ROOT, **settings: object) -> tuple[int, str, str]:
+    """Let the generator run to its end; give its exit code and what it wrote."""
+    with running(*command, cwd=cwd, **settings) as process:
+        out, err = process.communicate(timeout=50)
+        return process.returncode, out, err
+
+
+def sent(last_line: str) -> tuple[int, str, dict[str, int], int]:
+    """Read the generator's last line: how many, where to, by reason, and how many of them were not delivered."""
+    found = LAST_LINE.fullmatch(last_line)
+    assert found, last_line
+    pairs = [part.split() for part in (found[3] or "").split(", ") if part]
+    return int(found[1]), found[2], {reason: int(count) for reason, count in pairs}, int(found[4] or 0)
+
+
+def without_time(found: list[Record]) -> list[tuple[bytes | None, bytes | None]]:
+    """Give keys and values, the values but for their `timestamp`."""
+    time_field = re.compile(rb'"timestamp": \d{10}')
+    return [(one.key, one.value and time_field.sub(b'"timestamp": 0', one.value)) for one in found]
+
+
+@pytest.fixture
+def topic() -> str:
+    """A topic's name that no other test uses."""
+    return f"logins-{uuid.uuid4().hex[:12]}"
+
+
+def test_count(kafka: Kafka, topic: str) -> None:
+    """It sends COUNT records to a topic that it makes with one partition, says what it sent, and exits with 0."""
+    code, out, err = run(Quix__Broker__Address=kafka.address, output=topic, COUNT=700, RATE=0, MALFORMED=0.4)
+    assert code == 0, err
+    found = kafka.read(topic, 700)
+    verdicts = [upper_device_type(record.value) for record in found]
+    by_reason = Counter(v.reason if isinstance(v, Malformed) else WELL_FORMED for v in verdicts)
+    assert sent(out) == (700, topic, by_reason, 0)
+    assert set(by_reason) == {*MALFORMED_KINDS, WELL_FORMED}
+    assert kafka.partitions(topic) == [0]
+    assert all(uuid.UUID((record.key or b"").decode()).version == 4 and not record.headers for record in found)
+
+
+def test_same_seed(kafka: Kafka, topics: Callable[..., str]) -> None:
+    """Two runs with one seed send the same records in the same order but for the time."""
+    runs = []
+    for _ in range(2):
+        topic = topics("logins")
+        code, _, err = run(
+            BOOTSTRAP_SERVERS=kafka.address, KAFKA_TOPIC=topic, COUNT=500, RATE=0, SEED=11, MALFORMED=0.3
+        )
+        assert code == 0, err
+        runs.append(without_time(kafka.read(topic, 500)))
+    assert len(runs[0]) == 500
+    assert runs[0] == runs[1]
+
+
+def test_rate(kafka: Kafka, topic: str) -> None:
+    """Left to itself, it keeps to its rate: what arrives fits the time from the first record to the last."""
+    code, _, err = run(Quix__Broker__Address=kafka.address, output=topic, COUNT=121, RATE=60)
+    assert code == 0, err
+    found = kafka.read(topic, 121)
+    assert len(found) == 121
+    assert 1600 < found[-1].timestamp - found[0].timestamp < 6000
+    assert all(abs(json.loads(one.value or b"")["timestamp"] * 1000 - one.timestamp) < 2000 for one in found)
+
+
+@pytest.mark.parametrize(("number", "rate"), [(signal.SIGTERM, 0), (signal.SIGINT, 50)])
+def test_stop(kafka: Kafka, topics: Callable[..., str], number: signal.Signals, rate: int) -> None:
+    """SIGTERM and SIGINT stop it: what it says it sent is there, all of it, and it exits with 0."""
+    topic = topics("logins")
+    with running(Quix__Broker__Address=kafka.address, output=topic, RATE=rate) as process:
+        wait_until(lambda: kafka.end_offsets(topic)[0] >= 20, "the first records")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    total, _, _, not_delivered = sent(out)
+    assert (total, not_delivered) == (kafka.end_offsets(topic)[0], 0)
+
+
+def test_topic_made_with_partitions(kafka: Kafka, topic: str) -> None:
+    """A missing topic is made with TOPIC_PARTITIONS, which a line says; one that is there stays as it is."""
+    where: dict[str, Any] = {"Quix__Broker__Address": kafka.address, "output": topic, "COUNT": 1}
+    code, _, err = run(TOPIC_PARTITIONS=4, **where)
+    assert code == 0, err
+    assert f'Topic "{topic}" has been created' in err
+    code, _, err = run(TOPIC_PARTITIONS=2, **where)
+    assert code == 0, err
+    assert "created" not in err
+    assert kafka.partitions(topic) == [0, 1, 2, 3]
+
+
+def test_dotenv_as_a_process(kafka: Kafka, topic: str, tmp_path: Path) -> None:
+    """What a `.env` says counts for nothing, where the process's environment says something and where it does not."""
+    (tmp_path / ".env").write_text(f"Quix__Broker__Address={NOWHERE}\noutput=wrong\nMALFORMED=wrong\nSEED=wrong\n")
+    code, out, err = run(cwd=tmp_path, BOOTSTRAP_SERVERS=kafka.address, KAFKA_TOPIC=topic, COUNT=2, RATE=0)
+    assert code == 0, err
+    assert sent(out)[:2] == (2, topic)
+
+
+def test_refused_record(kafka: Kafka, topics: Callable[..., str]) -> None:
+    """A record that the broker refuses is counted as not delivered and ends it with an error, 70."""
+    topic = topics("logins", config={"max.message.bytes": "100"})
+    code, out, err = run(Quix__Broker__Address=kafka.address, output=topic, COUNT=5)
+    assert code == 70
+    assert sent(out)[3] >= 1
+    assert "Message size too large" in err
+    assert kafka.read(topic, 0) == []
+
+
+def test_broker_lost(topic: str) -> None:
+    """Asked to stop while the broker is away, it stops in time, says what was not delivered, and exits with 69."""
+    with Broker() as own:
+        own_kafka = Kafka(own.address)
+        own_kafka.create_topic(topic)
+        with running(
+            sys.executable, "-c", IMPATIENT, Quix__Broker__Address=own.address, output=topic, RATE=200
+        ) as process:
+            wait_until(lambda: own_kafka.end_offsets(topic)[0], "the first records")
+            own.pause()
+            time.sleep(0.2)  # for some forty records that can't be delivered
+            process.terminate()
+            out, err = process.communicate(timeout=30)
+    assert process.returncode == 69, err
+    assert sent(out)[3] >= 1
+    assert "the broker did not take" in err.splitlines()[-1]
+
+
+def test_no_broker() -> None:
+    """Without a broker it gives up with one line that says where it looked, prints nothing, and exits with 69."""
+    code, out, err = run(sys.executable, "-c", IMPATIENT, BOOTSTRAP_SERVERS=NOWHERE)
+    assert (code, out) == (69, "")
+    starting, problem = err.splitlines()
+    assert "starting: " in starting
+    assert NOWHERE in problem
+    assert "make demo" in problem
+
+
+def test_stop_before_the_broker_answers() -> None:
+    """Asked to stop while it waits for the broker, it stops at once and exits with 0."""
+    with running(BOOTSTRAP_SERVERS=NOWHERE) as process:
+        assert process.stderr is not None
+        assert any("starting: " in line for line in process.stderr)
+        process.terminate()
+        out, _ = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "")
+
+
+def test_wrong_setting_as_a_process() -> None:
+    """A wrong setting ends it with one line, no stack trace, and 78."""
+    code, out, err = run(RATE="fast")
+    assert (code, out) == (78, "")
+    assert len(err.splitlines()) == 1
+    assert "RATE is 'fast'" in err
+
+
+def test_help() -> None:
+    """--help names every setting of the generator."""
+    code, out, _ = run(*START, "--help")
+    assert code == 0
+    assert {"KAFKA_TOPIC", "BOOTSTRAP_SERVERS", *VARIABLES} - set(re.findall(r"\w+", out)) == {
+        str(field.validation_alias)
+        for field in BrokerSettings.model_fields.values()
+        if field.validation_alias not in {ADDRESS, "LOG_LEVEL", "LOG_FORMAT", "HEALTH_PORT"}  # which the text names
+    }
+
+
+def test_command_line() -> None:
+    """It takes no arguments: anything but --help ends in 2."""
+    code, out, err = run(*START, "--rate", "5")
+    assert (code, out) == (2, "")
+    assert "unrecognized arguments: --rate 5" in err

@@ -1,0 +1,1 @@
+"""An Apache Kafka of one or more nodes, without Docker: `python -m tools.broker`."""

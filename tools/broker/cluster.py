@@ -1,0 +1,135 @@
+"""Several nodes of Apache Kafka as one cluster, each in a process that can be killed, paused and started again.
+
+with Cluster(3) as cluster:
+    cluster.leader("user-login", 0).kill()
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Self
+
+from confluent_kafka.admin import AdminClient
+
+from tools.broker.embedded import Broker, BrokerError
+from tools.broker.node import HOST, QUICK_START, Member, Ports, choose_ports, new_cluster_id
+
+GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"
+"""The topics whose leaders coordinate; each has one partition here, so that one node coordinates all of them."""
+
+_ANSWER_WITHIN = 10.0  # seconds
+_PROPERTIES = {
+    "group.initial.rebalance.delay.ms": "0",
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "controlled.shutdown.enable": "true",
+}
+
+
+class Cluster:
+    """One node, or several with every topic on all of them (at most three) and all but one of those needed to write.
+
+    Leaving the `with` block stops all nodes and removes their folders.
+
+    Args:
+        size: how many nodes.
+        properties: Kafka's own settings, over those that suit a small cluster.
+        proxied_listener: the first node listens on the first port and advertises the second; a list has such a pair
+            for each node.
+        jvm: each node's options.
+    """
+
+    def __init__(
+        self,
+        size: int = 3,
+        properties: Mapping[str, str] | None = None,
+        proxied_listener: tuple[int, int] | list[tuple[int, int]] | None = None,
+        jvm: Sequence[str] = QUICK_START,
+    ) -> None:
+        ports = [choose_ports(None) for _ in range(size)]
+        voters = ",".join(f"{number}@{HOST}:{port.controller}" for number, port in enumerate(ports, 1))
+        replicas = min(size, 3)
+        cluster = new_cluster_id()
+        common = {
+            **_PROPERTIES,
+            "controller.quorum.voters": voters,
+            "default.replication.factor": str(replicas),
+            "min.insync.replicas": str(max(1, replicas - 1)),
+            "offsets.topic.replication.factor": str(replicas),
+            "transaction.state.log.replication.factor": str(replicas),
+            "transaction.state.log.min.isr": str(max(1, replicas - 1)),
+            **(properties or {}),
+        }
+        detours = dict(
+            enumerate(
+                proxied_listener
+                if isinstance(proxied_listener, list)
+                else [proxied_listener]
+                if proxied_listener
+                else [],
+                1,
+            )
+        )
+        self.nodes: list[Broker] = []
+        for number, port in enumerate(ports, 1):
+            own = _detour(port, *detours[number]) if number in detours else {}
+            settings = {**common, **own, "node.id": str(number)}
+            self.nodes.append(Broker(properties=settings, jvm=jvm, member=Member(port, cluster)))
+        self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)
+
+    def start(self) -> None:
+        """Start the nodes that don't run, together; return when the cluster can be used.
+
+        Raises:
+            BrokerError: one did not come up; with the end of its log.
+        """
+        with ThreadPoolExecutor(len(self.nodes)) as pool:
+            list(pool.map(lambda node: node.running or node.start(), self.nodes))
+
+    def kill(self) -> None:
+        """Kill all nodes with SIGKILL; the data stay."""
+        for node in self.nodes:
+            node.kill()
+
+    def leader(self, topic: str, partition: int = 0) -> Broker:
+        """The node that leads a partition; of GROUPS or TRANSACTIONS, the one that coordinates those.
+
+        Raises:
+            BrokerError: the partition has no leader now.
+        """
+        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+        found = admin.list_topics(topic, timeout=_ANSWER_WITHIN).topics[topic].partitions
+        number = int(found[partition].leader) if partition in found else 0
+        if number < 1:
+            raise BrokerError(f"partition {partition} of {topic} has no leader")
+        return self.nodes[number - 1]
+
+    def close(self) -> None:
+        """Stop all nodes and remove their folders."""
+        with ExitStack() as stack:  # one that fails does not keep the others
+            for node in self.nodes:
+                stack.callback(node.close)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _detour(ports: Ports, listens: int, told: int) -> dict[str, str]:
+    def at(**found: int) -> str:
+        return ",".join(f"{name}://{HOST}:{port}" for name, port in found.items())
+
+    usual = {"CLIENTS": ports.clients, "INTERNAL": ports.internal}
+    names = (*usual, "CONTROLLER", "DETOUR")
+    return {
+        "listeners": at(DETOUR=listens),
+        "advertised.listeners": at(**usual, DETOUR=told),
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
+    }

@@ -1,0 +1,245 @@
+"""A real Apache Kafka, one node, run from Python: for the demo, the tests, and `python pipeline.py` at home.
+
+    with Broker() as broker:
+        print(broker.address)
+
+`python -m tools.broker [--port 29092]` runs one until Ctrl-C or SIGTERM.
+"""
+
+import argparse
+import atexit
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from tools.broker.download import KAFKA_VERSION, BrokerError, java, java_version, relock, remove_old
+from tools.broker.node import FULL_SPEED, HOST, QUICK_START, Member, aot_cache, choose_ports, command, prepare
+from tools.broker.ready import Probe
+
+__all__ = ["FULL_SPEED", "QUICK_START", "Broker", "BrokerError", "train"]
+
+_START_TIMEOUT = 120.0  # seconds: some 5 on an idle machine; a loaded one may have three to start at once
+_CLASHES = 5  # how often chosen ports may turn out to be taken
+_LOG_LINES = 15
+_AOT_JAVA = 25
+_AOT_UNUSED = 30 * 86400.0  # seconds
+
+# Java takes the shell's place and process id. The subshell kills it when our end of the pipe closes, however we end;
+# while the subshell lives, no other process can get that id, for it is the id of their process group.
+_GUARDED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -9 $$) & exec "$@" 3<&-'
+
+
+class Broker:
+    """One node of Apache Kafka in a process of its own, which ends with ours.
+
+    Leaving the `with` block, or `close`, stops it and removes its folder, unless the folder was given.
+
+    Args:
+        port: where clients reach it on 127.0.0.1; a free one where not given. A restart keeps it.
+        data: folder for topics, settings and log, kept afterwards; a temporary one where not given.
+        properties: Kafka's own settings, over those that suit one small node. The listener for clients is called
+            `CLIENTS`; what Kafka itself uses stays plain, so a secured broker needs settings for `CLIENTS` only.
+        jvm: flags for Java. The default starts fast; `FULL_SPEED` runs fast.
+        member: what it keeps as one of several nodes (tools/broker/cluster.py).
+    """
+
+    def __init__(
+        self,
+        port: int | None = None,
+        data: Path | None = None,
+        properties: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = QUICK_START,
+        member: Member | None = None,
+    ) -> None:
+        self.port = port
+        self._member = member
+        self._folder = data
+        self._temporary = data is None
+        self._properties = dict(properties or {})
+        self._jvm = tuple(jvm)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._paused = False
+        self._log_start = 0
+
+    @property
+    def address(self) -> str:
+        """Bootstrap server, `127.0.0.1:port`; known once started."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Java's process id."""
+        return self._started().pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives (it may be paused)."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def folder(self) -> Path:
+        """What Kafka writes is here: `data/`, and its own log, `kafka.log`."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="user-login-kafka-"))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder.resolve()
+
+    def start(self) -> None:
+        """Start it, on a former run's data if there are any; return when topics, groups and transactions can be used.
+
+        Raises:
+            BrokerError: it died, gave no answer in two minutes, or the given port is taken; with Kafka's last lines.
+        """
+        if self.running:
+            raise BrokerError(f"the broker at {self.address} runs already")
+        given, deadline = self.port, time.monotonic() + _START_TIMEOUT
+        atexit.register(self.close)
+        for _ in range(_CLASHES):
+            self.kill()  # lets go of what a former run left
+            ports, cluster = self._member or (choose_ports(given), None)
+            self.port = ports.clients
+            probe = Probe(HOST, ports.internal, prepare(self.folder, ports, self._properties, cluster))
+            self._launch()
+            if self._answers(probe, deadline):
+                return
+        raise BrokerError(self._with_log("Apache Kafka found no free port"))
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Shut down cleanly (SIGTERM; SIGKILL after `timeout` seconds) and keep the data for the next `start`."""
+        if self.running:
+            process = self._started()
+            process.terminate()
+            self.resume()  # a paused process heeds nothing
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL; the data stay."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process = None
+        self._paused = False
+
+    def pause(self) -> None:
+        """Freeze it with SIGSTOP: connections stay open, nothing answers."""
+        if not self._paused:
+            self._started().send_signal(signal.SIGSTOP)
+            os.waitpid(self.pid, os.WUNTRACED)  # until its last thread has stopped
+            self._paused = True
+
+    def resume(self) -> None:
+        """Let it run on after `pause`."""
+        self._started().send_signal(signal.SIGCONT)
+        self._paused = False
+
+    def close(self) -> None:
+        """Stop it and remove its folder, unless the folder was given."""
+        self.stop()
+        atexit.unregister(self.close)
+        if self._temporary and self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise BrokerError("the broker is not started")
+        return self._process
+
+    def _launch(self) -> None:
+        with (self.folder / "kafka.log").open("ab") as log:
+            self._log_start = log.tell()
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARDED, "sh", *command(self.folder, self._jvm)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                start_new_session=True,  # Ctrl-C in a terminal is ours to heed
+            )
+
+    def _answers(self, probe: Probe, deadline: float) -> bool:
+        """Wait until it can be used; False if a port was taken, though the others may answer for a while."""
+        while True:
+            ready = probe.ready()
+            if "failed to bind" in self._log_text():
+                return False
+            if ready:
+                return True
+            if not self.running:
+                code = self._started().returncode
+                raise BrokerError(self._with_log(f"Apache Kafka ended with exit code {code}"))
+            if time.monotonic() > deadline:
+                self.kill()
+                raise BrokerError(self._with_log(f"Apache Kafka did not answer within {_START_TIMEOUT:.0f} s"))
+            time.sleep(0.02)
+
+    def _log_text(self) -> str:
+        with (self.folder / "kafka.log").open("rb") as file:
+            file.seek(self._log_start)
+            return file.read().decode(errors="replace")
+
+    def _with_log(self, message: str) -> str:
+        return "\n".join([f"{message}; its log ends:", *self._log_text().splitlines()[-_LOG_LINES:]])
+
+
+def train() -> None:
+    """Let Java learn from one start and stop (once per Java, some 10 s, 67 MB), so that later starts take half as long.
+
+    Where Java is older than 25 this does nothing.
+    """
+    cache = aot_cache()
+    if cache.exists() or java_version(java()) < _AOT_JAVA:
+        return
+    remove_old(cache.parent.glob("*.aot*"), _AOT_UNUSED)
+    part = cache.with_name(f"{cache.name}.{uuid.uuid4().hex}")
+    with Broker(jvm=(*QUICK_START, f"-XX:AOTCacheOutput={part}")) as broker:
+        broker.stop(timeout=120.0)
+    if part.exists():
+        part.replace(cache)
+
+
+def main() -> None:
+    """Run a broker until Ctrl-C or SIGTERM, or write `kafka.lock` anew."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.broker", description=f"An Apache Kafka {KAFKA_VERSION} to try things with."
+    )
+    parser.add_argument("--port", type=int, default=29092, help="where it listens here (default: %(default)s)")
+    parser.add_argument("--relock", action="store_true", help="write tools/broker/kafka.lock anew instead")
+    arguments = parser.parse_args()
+    if arguments.relock:
+        relock()
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt), Broker(arguments.port) as broker:
+            print(f"Apache Kafka {KAFKA_VERSION} at {broker.address}; Ctrl-C stops it", flush=True)
+            while broker.running:
+                time.sleep(0.2)
+            sys.exit("Apache Kafka has died")
+    except BrokerError as error:
+        sys.exit(str(error))

@@ -1,0 +1,176 @@
+"""What one node of Apache Kafka needs before it starts: ports, settings, a formatted data folder, a command line."""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache as once
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from tools.broker.download import KAFKA_VERSION, BrokerError, cache_folder, jars, java
+
+HOST = "127.0.0.1"
+# Options of Java: up within seconds; slower up, but cheaper once it has run for minutes; the same with more memory.
+QUICK_START = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+STEADY = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC")
+FULL_SPEED = ("-Xms512m", "-Xmx512m")
+
+# The cache is made by machine: a damaged one is left aside, and its small complaints are no news.
+_AOT_FLAGS = ("-XX:+VerifySharedSpaces", "-Xlog:disable")
+
+_PORTS = range(20000, 28000)  # below the range of outgoing connections, one of which could take a stopped broker's port
+_LOGGING = {"defaultLogLevel": "warn", "showDateTime": "true", "dateTimeFormat": "HH:mm:ss.SSS"}
+_META = "version=1\ncluster.id={}\nnode.id={}\n"
+_PROPERTIES = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "listener.security.protocol.map": "CLIENTS:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "INTERNAL",
+    "controller.listener.names": "CONTROLLER",
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "offsets.topic.num.partitions": "1",
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "broker.session.timeout.ms": "1500",  # a restart waits until the former self is given up
+    "broker.heartbeat.interval.ms": "300",
+    "log.cleaner.dedupe.buffer.size": "4194304",  # 128 MB of the heap otherwise
+}
+
+
+class Ports(NamedTuple):
+    """Where one node listens: for clients, for other brokers and the probe, for controllers."""
+
+    clients: int
+    internal: int
+    controller: int
+
+
+class Member(NamedTuple):
+    """What a node of several keeps, start after start: its ports, and the id of their cluster."""
+
+    ports: Ports
+    cluster: str
+
+
+def choose_ports(clients: int | None) -> Ports:
+    """Three ports that are free now; the first is the given one, if any.
+
+    Raises:
+        BrokerError: the given port is taken.
+    """
+    with ExitStack() as bound:  # all are held until all are found
+        if clients is None:
+            clients = _free_port(bound)
+        elif not _bind(bound, clients):
+            raise BrokerError(f"port {clients} of {HOST} is in use")
+        return Ports(clients, _free_port(bound), _free_port(bound))
+
+
+def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: str | None = None) -> str:
+    """Write the settings, and a data folder if there is none yet, into `folder`; the id of the node's cluster.
+
+    `listeners` among the properties come on top of the node's own. `{folder}` in a property is the node's own folder.
+    The id is a new one where there was no data folder and none is given.
+
+    Raises:
+        BrokerError: Kafka's own tool refuses the settings.
+    """
+    listeners = [f"{name.upper()}://{HOST}:{port}" for name, port in ports._asdict().items()]
+    more = [properties["listeners"]] if "listeners" in properties else []
+    folders = {"log.dirs": "{folder}/data", "metadata.log.dir": "{folder}/data"}
+    merged = {**_PROPERTIES, **folders, **properties, "listeners": ",".join(listeners + more)}
+    merged = {name: value.replace("{folder}", str(folder)) for name, value in merged.items()}
+    merged.setdefault("controller.quorum.voters", f"{merged['node.id']}@{HOST}:{ports.controller}")
+    settings = _settings(folder)
+    settings.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
+    meta = folder / "data" / "meta.properties"
+    if not meta.exists():
+        _format(settings, meta, merged["node.id"], cluster or new_cluster_id())
+    cluster = next(
+        line.removeprefix("cluster.id=") for line in meta.read_text().split() if line.startswith("cluster.id=")
+    )
+    for directory in map(Path, merged["log.dirs"].split(",")):
+        directory.mkdir(exist_ok=True)
+        if not (directory / meta.name).exists():
+            (directory / meta.name).write_text(_META.format(cluster, merged["node.id"]))
+    return cluster
+
+
+def command(folder: Path, jvm: Sequence[str]) -> list[str]:
+    """The command line of the node that was prepared in `folder`."""
+    cache = aot_cache()
+    if tuple(jvm) == QUICK_START and cache.exists():
+        cache.touch()
+        jvm = (*QUICK_START, f"-XX:AOTCache={cache}", *_AOT_FLAGS)
+    return _java(jvm, "kafka.Kafka", _settings(folder))
+
+
+def aot_cache() -> Path:
+    """This Java's cache from an earlier start of this Kafka; `tools.broker.embedded.train` writes it."""
+    executable = java()
+    mark = f"{executable} {executable.stat().st_mtime_ns} {QUICK_START} {_class_path()}"
+    return cache_folder() / f"quick-start-{sha256(mark.encode()).hexdigest()[:16]}.aot"
+
+
+def _settings(folder: Path) -> Path:
+    return folder / "server.properties"
+
+
+def _java(jvm: Sequence[str], main: str, *arguments: object) -> list[str]:
+    logging = (f"-Dorg.slf4j.simpleLogger.{name}={value}" for name, value in _LOGGING.items())
+    return [str(java()), *jvm, *logging, "-cp", _class_path(), main, *map(str, arguments)]
+
+
+@once
+def _class_path() -> str:
+    return os.pathsep.join(map(str, jars()))
+
+
+def new_cluster_id() -> str:
+    """An id for a new cluster."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _format(settings: Path, meta: Path, node: str, cluster: str) -> None:
+    """Make a data folder as `kafka-storage format` does: without it Kafka leaves its newer features off.
+
+    What that tool writes beside the ids is always the same, so its second is spent only once.
+    """
+    kept = cache_folder() / f"bootstrap-{KAFKA_VERSION}.checkpoint"
+    made = meta.with_name("bootstrap.checkpoint")
+    meta.parent.mkdir(exist_ok=True)
+    if kept.exists():
+        shutil.copyfile(kept, made)
+        meta.write_text(_META.format(cluster, node))
+        return
+    arguments = ("format", f"--cluster-id={cluster}", f"--config={settings}")
+    answer = subprocess.run(_java(QUICK_START, "kafka.tools.StorageTool", *arguments), capture_output=True, check=False)
+    if answer.returncode != 0:
+        raise BrokerError(f"Apache Kafka cannot format its folder\n{(answer.stdout + answer.stderr).decode()}")
+    part = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}")
+    shutil.copyfile(made, part)
+    part.replace(kept)
+
+
+def _free_port(bound: ExitStack) -> int:
+    return next(port for port in iter(lambda: random.SystemRandom().choice(_PORTS), None) if _bind(bound, port))
+
+
+def _bind(bound: ExitStack, port: int) -> bool:
+    endpoint = bound.enter_context(socket.socket())
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only a listener is in the way
+    try:
+        endpoint.bind((HOST, port))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,13 @@
+"""`python -m tools.demo`."""
+
+from runtime.stop.signals import stop_request
+
+if __name__ == "__main__":
+    stop_request.listen()  # before the slow imports
+
+import sys
+
+from tools.demo.run import main
+
+if __name__ == "__main__":
+    sys.exit(main())

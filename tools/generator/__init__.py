@@ -1,0 +1,1 @@
+"""The login generator: `python -m tools.generator`."""

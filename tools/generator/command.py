@@ -1,0 +1,202 @@
+"""Sends logins to a topic at a steady rate, as the original's generator did: `python -m tools.generator`.
+
+Settings are variables of the process's environment; `.env` is the pipeline's and is not read.
+
+    output           the topic; the original's name, KAFKA_TOPIC, will do, too; user-login where neither is set
+    RATE             records per second; 2 where not set, 0 for as fast as it goes
+    COUNT            how many records to send; 0, where not set, for no end
+    SEED             a whole number: the same records every time, but for their `timestamp`; others where not set
+    MALFORMED        the share of records, 0 to 1, to be malformed beyond the 5 % that lack `device_type` by nature
+    TOPIC_PARTITIONS of the topic, if it is missing and therefore made; 1 where not set
+
+The broker's settings, LOG_LEVEL, LOG_FORMAT and HEALTH_PORT are the pipeline's (it is ready once the topic is there);
+BOOTSTRAP_SERVERS will do for Quix__Broker__Address.
+When it stops, one line on standard output says what it sent. Exit codes are those of runtime/errors.py.
+"""
+
+import argparse
+import math
+import time
+from collections import Counter
+from typing import Annotated, Any
+
+from confluent_kafka import KafkaError, KafkaException, Message
+from pydantic import Field, model_validator
+from quixstreams import Application
+from quixstreams.kafka import Producer
+from quixstreams.models import TopicConfig
+
+from runtime.command import run_command
+from runtime.connect.broker import BrokerAdmin
+from runtime.connect.quix_cloud import quix_cloud
+from runtime.errors import Unavailable
+from runtime.explain import START_ONE
+from runtime.observe.health import Health
+from runtime.settings import ADDRESS, BrokerSettings, Unset, setting
+from runtime.stop.signals import stop_request
+from tools.generator.logins import WELL_FORMED, Record, records
+from transforms import Reason
+
+DELIVERY_TIMEOUT = 60.0
+"""Seconds for which a record is tried again before it counts as not delivered."""
+
+STOP_TIMEOUT = 5.0
+"""Seconds that the broker has, once we are asked to stop, to take what is on its way."""
+
+BACKLOG = 1.0
+"""After a hold-up, the records of this many seconds at most are made up for."""
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1  # above 100 records/s, several are sent after each pause
+
+_TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+_OTHER_NAMES = {"output": "KAFKA_TOPIC", ADDRESS: "BOOTSTRAP_SERVERS"}
+
+
+class GeneratorSettings(BrokerSettings):
+    """What to send, how fast and where to; the module's docstring lists them."""
+
+    topic: Annotated[str, Field(pattern=_TOPIC)] = setting("output", "user-login", "a topic's name (or KAFKA_TOPIC)")
+    topic_partitions: Annotated[int, Field(ge=1, le=1000)] = setting(
+        "TOPIC_PARTITIONS", 1, "a whole number from 1 to 1000"
+    )
+    rate: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = setting(
+        "RATE", 2.0, "records per second up to 1000000, or 0 for as fast as it goes"
+    )
+    count: Annotated[int, Field(ge=0)] = setting("COUNT", 0, "a whole number of records, or 0 for no end")
+    seed: Annotated[int | None, Unset, Field(ge=0)] = setting("SEED", None, "a whole number, not negative")
+    malformed: Annotated[float, Field(ge=0, le=1)] = setting("MALFORMED", 0.0, "a share from 0 to 1")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _understand_the_original_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        meant = {name: values.get(other) for name, other in _OTHER_NAMES.items() if not values.get(name)}
+        return values | {name: value for name, value in meant.items() if value}
+
+
+class Schedule:
+    """When the next record is due: evenly, without drift, and without a flood after a hold-up.
+
+    Args:
+        rate: records per second; 0 for as fast as it goes.
+        now: seconds on a clock that never goes back.
+    """
+
+    def __init__(self, rate: float, now: float) -> None:
+        self._interval = 1 / rate if rate else 0.0
+        self._due = now
+
+    def pause(self, now: float) -> float:
+        """Seconds until the next record is due; not above 0 if it is."""
+        return self._due - now
+
+    def sent(self, now: float) -> None:
+        """Note that it was sent, so that the one after it is next."""
+        self._due = max(self._due + self._interval, now - BACKLOG)
+
+
+class Sender:
+    """Sends records as the settings say, and counts them by reason."""
+
+    def __init__(self, producer: Producer, topic: str, settings: GeneratorSettings) -> None:
+        self.sent: Counter[str] = Counter()
+        self.not_delivered = 0
+        self.health = Health()
+        self._error: KafkaError | None = None
+        self._producer = producer
+        self._topic = topic
+        self._settings = settings
+
+    def run(self) -> None:
+        """Send until COUNT is reached, or SIGINT or SIGTERM asks to stop, and wait for the broker to take it all.
+
+        Raises:
+            Unavailable: the broker did not take a record in time.
+            KafkaException: it refused one.
+        """
+        schedule = Schedule(self._settings.rate, time.monotonic())
+        source = records(self._settings.seed, self._settings.malformed, time.time)
+        left = self._settings.count or math.inf
+        while left and not self._error and not stop_request.requested:
+            self.health.heartbeat()
+            pause = schedule.pause(time.monotonic())
+            if pause > 0:
+                self._producer.poll(min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+                continue
+            self._send(next(source))
+            schedule.sent(time.monotonic())
+            left -= 1
+        self._wait_for_delivery()
+        self._raise_if_not_delivered()
+
+    def _send(self, record: Record) -> None:
+        """Hand one record to the producer, once there is room; never, if asked to stop before."""
+        while not stop_request.requested and not self._error:
+            try:
+                self._producer.produce(
+                    self._topic, record.value, record.key, buffer_error_max_tries=1, on_delivery=self._on_failure
+                )
+            except BufferError:
+                self._producer.poll(_LONGEST_PAUSE)
+            else:
+                self.sent[record.reason] += 1
+                return
+
+    def _on_failure(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self.not_delivered += 1
+            self._error = self._error or error
+
+    def _wait_for_delivery(self) -> None:
+        deadline = math.inf
+        while waiting := self._producer.flush(_LONGEST_PAUSE):
+            if stop_request.requested:
+                deadline = min(deadline, time.monotonic() + STOP_TIMEOUT)
+            if time.monotonic() > deadline:
+                self.not_delivered += waiting
+                return
+
+    def _raise_if_not_delivered(self) -> None:
+        if self._error and self._error.code() != KafkaError._MSG_TIMED_OUT:  # noqa: SLF001  (a public code)
+            raise KafkaException(self._error)
+        if self.not_delivered:
+            hint = "" if self._settings.address is None else f"; {START_ONE}"
+            raise Unavailable(f"the broker did not take {self.not_delivered} records in time{hint}")
+
+    def __str__(self) -> str:
+        by_reason = ", ".join(f"{reason} {self.sent[reason]}" for reason in (WELL_FORMED, *Reason) if self.sent[reason])
+        parts = [f"{self.sent.total()} sent to {self._settings.topic}" + (f" ({by_reason})" if by_reason else "")]
+        if self.not_delivered:
+            parts.append(f"{self.not_delivered} of them not delivered")
+        return ", ".join(parts)
+
+
+def run(settings: GeneratorSettings) -> None:
+    """Make the topic where it is missing, send, and print what was sent.
+
+    Raises:
+        PipelineError: the broker is not there, or refuses.
+    """
+    app = Application(
+        settings.connection(),
+        quix_config_builder=quix_cloud(settings),
+        quix_portal_api=settings.portal_api,
+        loglevel=None,
+        use_changelog_topics=False,
+        producer_extra_config={"delivery.timeout.ms": int(DELIVERY_TIMEOUT * 1000), "delivery.report.only.error": True},
+    )
+    BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app).wait()
+    replicas = None if app.is_quix_app else -1  # the platform's or the broker's own default
+    topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))
+    sender = Sender(app.get_producer(), topic.name, settings)
+    try:
+        with sender.health.served(settings.health_port):
+            sender.run()
+    finally:
+        print(f"generator: {sender}", flush=True)
+
+
+def main() -> int:
+    """Run as the settings say; give the exit code that runtime/errors.py lists."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser("python -m tools.generator", description=__doc__, formatter_class=formatter).parse_args()
+    return run_command(GeneratorSettings.load, run)

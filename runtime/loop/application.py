@@ -163,7 +163,10 @@ class Application(quixstreams.Application):
         """Handle what has arrived; Quix's loop calls this, and ends the checkpoint after it if that is due."""
         self.health.heartbeat()
         self.totals.warn()
-        self._producer.poll(0)
+        try:
+            self._producer.poll(0)
+        except DELIVERY_FAILURES as error:
+            self._do_again(error)
         messages = self._batches.take()
         if not messages:
             return

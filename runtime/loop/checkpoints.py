@@ -20,12 +20,13 @@ from runtime.loop.producer_renewal import ProducerRenewal
 _REFUSED_TIMESTAMP = {KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD, KafkaError._INVALID_DIFFERENT_RECORD}
 _OF_THIS_PRODUCER = {
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,  # a late Produce of an earlier transaction has come between
+    KafkaError._FATAL,  # the cause was reported before, with the first error
     KafkaError.UNKNOWN_PRODUCER_ID,
     KafkaError.INVALID_PRODUCER_ID_MAPPING,
     KafkaError.INVALID_TXN_STATE,
 }
 DELIVERY_FAILURES = (KafkaProducerDeliveryError, KafkaException, OutputTooSlow, SystemError)
-"""What is raised if the output takes a record not at all or not in time; a SystemError hides one of the others."""
+"""What is raised if a record is not delivered. confluent-kafka may raise SystemError in place of a fatal error."""
 
 
 class Checkpoints:
@@ -109,7 +110,7 @@ class Checkpoints:
         elif isinstance(error, OutputTooSlow) or code == KafkaError._MSG_TIMED_OUT:
             self._batches.size.reduce(handled)
             now = f"{self._batches.size.records} at a time"
-        elif code in _OF_THIS_PRODUCER:
+        elif code in _OF_THIS_PRODUCER or isinstance(error, SystemError):
             now = "with a new producer"
         else:
             raise error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.demo.view import printable
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 _STOP_WITHIN = 15.0  # seconds
 _STOPPED = (0, -signal.SIGTERM)  # the latter before it listens

@@ -10,7 +10,6 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPa
 from loguru import logger
 
 from runtime import limits
-from runtime.connect import topic_ids
 from runtime.connect.topic_ids import NO_ID, TopicIds
 from runtime.errors import Misconfigured
 
@@ -84,7 +83,7 @@ def test_replaced(name: str, answer: str | int, said: str) -> None:
 
 def test_broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks again while a broker is away, and raises that in the end."""
-    monkeypatch.setattr(topic_ids, "ANSWER_WITHIN", 0.1)
+    monkeypatch.setattr(limits, "TOPIC_IDS_TIMEOUT", 0.1)
     admin = FakeAdmin({**IDS, "out": KafkaError._TIMED_OUT})
     ids = ids_of(admin)
     ids.ask()
@@ -108,7 +107,7 @@ def test_explain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_while_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While there is nothing to commit, it never waits, asks at most once in CHECK_EVERY, and sees what changed."""
+    """With nothing to commit it never waits, asks once in limits.TOPIC_IDS_INTERVAL at most, and sees what changed."""
     admin = FakeAdmin({**IDS, "in": None})
     ids = ids_of(admin)
     for _ in range(3):

@@ -158,7 +158,7 @@ def test_refused_timestamp(code: int, *, exactly_once: bool) -> None:
 
 @pytest.mark.parametrize(
     ("code", "config"),
-    [(KafkaError.INVALID_RECORD, {}), (KafkaError.MSG_SIZE_TOO_LARGE, LIMITED), (KafkaError._FATAL, LIMITED)],
+    [(KafkaError.INVALID_RECORD, {}), (KafkaError.MSG_SIZE_TOO_LARGE, LIMITED), (KafkaError._FENCED, LIMITED)],
 )
 def test_other_refusals(code: int, config: dict[str, str]) -> None:
     """What no wider margin helps against stops the pipeline."""
@@ -167,3 +167,20 @@ def test_other_refusals(code: int, config: dict[str, str]) -> None:
     with pytest.raises(KafkaProducerDeliveryError):
         world.checkpoints.end(force=True)
     assert world.steps == ["ask", "flush", "check now"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER),
+        refused(KafkaError._FATAL),
+        SystemError("<method 'flush' of 'cimpl.Producer' objects> returned NULL without setting an exception"),
+    ],
+)
+def test_producer_failed(error: Exception) -> None:
+    """A fatal error of the producer ends the producer, not the process: the batch is done again with a new one."""
+    world = World()
+    world.failures["flush"] = error
+    world.checkpoints.end(force=True)
+    assert world.steps == AGAIN
+    assert world.size.records == FIRST

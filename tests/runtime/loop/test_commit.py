@@ -74,7 +74,7 @@ def test_asynchronous() -> None:
 
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After COMMIT_AGAIN_WITHIN the last answer counts."""
+    """After limits.COMMIT_RETRY_TIMEOUT the last answer counts."""
     monkeypatch.setattr(limits, "COMMIT_RETRY_TIMEOUT", 0.05)
     commit, calls = answers(AWAY, raised=True)
     with pytest.raises(KafkaException, match="oordinator"):
@@ -159,7 +159,7 @@ def test_short_commits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It looks once the commit has taken LOOK_AFTER, and again as long after the last look; then its thread ends."""
+    """It looks each limits.METADATA_REFRESH_AFTER of a commit; then its thread ends."""
     now, asked = 100.0, 0
 
     def clock() -> float:

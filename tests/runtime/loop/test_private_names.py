@@ -143,7 +143,7 @@ def test_attribute(path: str) -> None:
 
 def test_pinned() -> None:
     """The pin of quixstreams is the minor version that these names were read in."""
-    project = (Path(__file__).parent.parent.parent / "pyproject.toml").read_text()
+    project = (Path(__file__).parents[3] / "pyproject.toml").read_text()
     major, minor, _ = quixstreams.__version__.split(".")
     assert f'"quixstreams>={major}.{minor},<{major}.{int(minor) + 1}"' in project
 

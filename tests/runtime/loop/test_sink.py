@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
+from runtime import limits
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.errors import Misconfigured, OutputTooSlow
-from runtime.loop import sink
 from runtime.loop.output_record import Output
 from runtime.loop.sink import Sink
 from runtime.observe.counters import Totals
@@ -90,8 +90,8 @@ def send(producer: Producer, quix: Quix | None = None) -> None:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives up after half a second."""
-    for name in ("ROOM_WAIT", "FLUSH_WITHIN", "METADATA_WAIT"):
-        monkeypatch.setattr(sink, name, 0.5)
+    for name in ("QUEUE_ROOM_TIMEOUT", "FLUSH_TIMEOUT", "PARTITION_METADATA_TIMEOUT"):
+        monkeypatch.setattr(limits, name, 0.5)
 
 
 def test_partition() -> None:

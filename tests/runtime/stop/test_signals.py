@@ -15,7 +15,7 @@ import pytest
 from runtime.loop.application import _RunTracker
 from runtime.stop.signals import StopRequest, stop_request
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -93,6 +93,7 @@ def test_before_begin(number: str, begin: str, said: str) -> None:
 
 BLOCKED = """
 import ctypes, threading
+from runtime import limits
 from runtime.stop import signals as stopping
 limits.LAST_LINE_TIMEOUT = 0.1
 stopping.stop_request.listen()

@@ -17,7 +17,7 @@ from tools.broker import embedded as broker_module
 from tools.broker.embedded import Broker, BrokerError, train
 from tools.broker.node import Ports, choose_ports
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 _ORPHAN = """
 import sys, threading, time

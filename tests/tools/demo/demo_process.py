@@ -13,7 +13,7 @@ from typing import NamedTuple, TextIO
 
 from tests.kafka import TIMEOUT, wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "tools.demo"]
 ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 LAST_LINE = re.compile(r"demo: (\d+) in, (\d+) out, (\d+) malformed, (\d+) (lost|not yet counted)")

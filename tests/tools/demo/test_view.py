@@ -11,7 +11,7 @@ from rich.console import Console
 from tools.demo.view import Pair, Snapshot, picture, plain, printable, screen
 from transforms import Reason
 
-PICTURE = Path(__file__).parents[2] / "docs" / "demo.svg"
+PICTURE = Path(__file__).parents[3] / "docs" / "demo.svg"
 LOGIN = b'{"user_id": "1", "locale": "RI", "timestamp": 1720614565%b}'
 ANDROID = Pair(0, 41, b"key-1", LOGIN % b', "device_type": "android"', LOGIN % b', "device_type": "ANDROID"', None)
 TAGGED = LOGIN % b',"malformed":{"reason":"missing_device_type","detail":"none"}'

@@ -28,12 +28,12 @@ from tools.generator.command import BACKLOG, GeneratorSettings, Schedule, Sender
 from tools.generator.logins import MALFORMED_KINDS, WELL_FORMED
 from transforms import Malformed, upper_device_type
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOWHERE = "127.0.0.1:1"
 START = [sys.executable, "-m", "tools.generator"]
 IMPATIENT = """
-import sys, runtime.connect.topics, tools.generator.command
-runtime.connect.limits.START_TIMEOUT, tools.generator.limits.STOP_TIMEOUT = 0.5, 1.0
+import sys, runtime.limits, tools.generator.command
+runtime.limits.START_TIMEOUT, tools.generator.command.STOP_TIMEOUT = 0.5, 1.0
 tools.generator.command.stop_request.listen()
 sys.exit(tools.generator.command.main())
 """

@@ -11,7 +11,7 @@ from typing import Any, Self
 from runtime.settings import Settings
 from tests.kafka import TIMEOUT, wait_until
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 _SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
 
 

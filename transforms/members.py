@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import accumulate, islice
 
@@ -45,9 +45,8 @@ def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
     """
     literal, escapes = _spellings(name)
     padded = text
-    if rb"\u00" in text:
-        for escape, letter in escapes:
-            padded = padded.replace(escape, letter + _FILLER)
+    for escape in escapes.keys() & _letter_escapes(text, escapes):
+        padded = padded.replace(escape, escapes[escape] + _FILLER)
     spelled = padded.translate(None, b"\0")
     lengths, passed = accumulate(map(len, spelled.split(literal))), 0
     shift = _Shift(padded)
@@ -73,6 +72,12 @@ def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
         if level == 1:
             yield number
         number += 1
+
+
+def _letter_escapes(text: bytes, possible: Iterable[bytes]) -> set[bytes]:
+    """The escapes of letters that a text has; the possible ones if it has many, as listing those takes long."""
+    found = [match[0] for match in islice(_letter_escape(text), _MANY_ESCAPES)]
+    return set(found if len(found) < _MANY_ESCAPES else possible)
 
 
 class _Shift:
@@ -107,6 +112,8 @@ def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
         return json.dumps(after).encode()
 
 
+_letter_escape = re.compile(rb"\\u00[0-9A-Fa-f]{2}").finditer
+_MANY_ESCAPES = 1_000
 _colon = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
 _ROUND = bytes.maketrans(b"{[}]", b"(())")
@@ -114,10 +121,10 @@ _FILLER = b"\0" * 5  # what an escape of a letter has more than the letter
 
 
 @cache
-def _spellings(name: str) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+def _spellings(name: str) -> tuple[bytes, dict[bytes, bytes]]:
     """A name's literal, and what may stand for its letters."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise ValueError(f"a member's name must be of ASCII letters, digits, '_', '-' and '.' (got {name!r})")
     literal = b'"%b"' % name.encode()
     codes = {(code, letter.encode()) for letter in name for code in (f"{ord(letter):02x}", f"{ord(letter):02X}")}
-    return literal, [(rb"\u00%b" % code.encode(), letter) for code, letter in sorted(codes)]
+    return literal, {rb"\u00%b" % code.encode(): letter for code, letter in codes}

@@ -70,6 +70,7 @@ def _freeze(trial: Trial, _: Proxies) -> Undo:
 
 def _stop(trial: Trial, _: Proxies) -> Undo:
     worker = _worker(trial)
+    assert trial.until(lambda: worker.handles_sigterm, PATIENCE)  # before that, SIGTERM kills it
     trial.crew.ask_to_stop(worker)
 
     def start_another() -> None:

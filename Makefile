@@ -1,66 +1,74 @@
-# One word for each thing to do here. PYTHON chooses the interpreter that makes .venv (3.11 to 3.13).
+# One word for each thing to do here. PYTHON chooses the interpreter that makes .venv (3.11 to 3.14).
 PYTHON ?= python3
 STAMP := .venv/.installed
+AUDIT := .venv/.installed-audit
+BENCH := .venv/.installed-bench
+INSTALL := .venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps
 # The lock files' first lines keep this command, for Renovate to repeat: with options that it knows, written with "=",
 # and file by file in the order of their names, each held to the versions of the one before.
 COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-hashes pyproject.toml
 
-AUDIT := .venv/.installed-audit
-BENCH := .venv/.installed-bench
+# What production runs imports nothing that only an extra declares.
+WITHOUT_EXTRAS := --optional-dependencies-dev-groups dev,bench,audit --ignore DEP002 \
+	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|kafka|demo|vulnerabilities))'
 
-.PHONY: install check test test-planted test-compose demo audit bench bench-quick faults quix lock
+.PHONY: help install check test test-planted test-compose demo audit bench bench-quick faults quix lock
 
-install: $(STAMP)
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(STAMP): requirements-dev.lock
+install: $(STAMP) ## install all that the tests need into .venv
+
+$(STAMP): requirements/dev.lock
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-dev.lock
+	$(INSTALL) -r requirements/dev.lock
 	@touch $@
 
-check: $(STAMP) ## style and types, within 10 s
+check: $(STAMP) ## check style, types and declared dependencies, within 10 s
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/deptry .
+	.venv/bin/deptry . $(WITHOUT_EXTRAS)
 
-test: $(STAMP) ## everything, against a real Apache Kafka
+test: $(STAMP) ## run all tests, against a real Apache Kafka
 	.venv/bin/python -m pytest
 
-test-compose: $(STAMP) ## the image and both set-ups of docker compose, on the Docker engine that is there
+test-planted: $(STAMP) ## test that the checks of `make faults` find deliberately planted bugs
+	.venv/bin/python -m pytest -m planted tests/faults
+
+test-compose: $(STAMP) ## test the image and docker compose, with the Docker engine of this machine
 	docker compose build --quiet
 	.venv/bin/python -m pytest tests/compose
 
-demo: $(STAMP) ## logins flowing through a real Apache Kafka and this pipeline
+demo: $(STAMP) ## show logins flowing through a real Apache Kafka and this pipeline
 	.venv/bin/python -m tools.demo
 
-$(AUDIT): $(STAMP) requirements-audit.lock
-	.venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-audit.lock
-	@touch $@
-
-audit: $(AUDIT) ## known vulnerabilities of all that is installed, where they can be asked for
-	.venv/bin/python -m tools.vulnerabilities
-
-$(BENCH): $(STAMP) requirements-bench.lock
-	.venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps -r requirements-bench.lock
-	@touch $@
-
-bench: $(BENCH) ## this pipeline beside its peers, some 25 minutes; writes benchmarks/results
-	.venv/bin/python -m benchmarks
-
-bench-quick: $(BENCH) ## the same in under 2 minutes, for every day
-	.venv/bin/python -m benchmarks --quick
-
-quix: ## what Quix Cloud's build needs and can't reach, copied to where it can: after a change of either file
-	cp pipeline.py deploy/quix/pipeline/pipeline.py
-	cp requirements.lock deploy/quix/shared/requirements.lock
-
-test-planted: $(STAMP) ## that the checks of the next find bugs that are planted
-	.venv/bin/python -m pytest -m planted tests/faults
-
-faults: $(STAMP) ## every fault under load, for hours; ROW=1 N=300 SEED=7 for one row, so many faults, the same again
+faults: $(STAMP) ## inject every fault under load, for hours; ROW=1 N=300 SEED=7 repeats one row with 300 faults
 	.venv/bin/python -m faults $(if $(ROW),--row $(ROW)) $(if $(N),--n $(N)) $(if $(SEED),--seed $(SEED)) $(FAULTS)
 
-lock: ## needs uv; writes the lock files with hashes and without addresses
-	$(COMPILE) --extra=audit --output-file=requirements-audit.lock
-	$(COMPILE) --extra=bench --constraint=requirements-audit.lock --output-file=requirements-bench.lock
-	$(COMPILE) --extra=dev --constraint=requirements-bench.lock --output-file=requirements-dev.lock
-	$(COMPILE) --constraint=requirements-dev.lock --output-file=requirements.lock
+$(AUDIT): $(STAMP) requirements/audit.lock
+	$(INSTALL) -r requirements/audit.lock
+	@touch $@
+
+audit: $(AUDIT) ## look up known vulnerabilities of all locked packages, if the network allows
+	.venv/bin/python -m tools.vulnerabilities
+
+$(BENCH): $(STAMP) requirements/bench.lock
+	$(INSTALL) -r requirements/bench.lock
+	@touch $@
+
+bench: $(BENCH) ## compare this pipeline with its peers, in 25 minutes; writes benchmarks/results
+	.venv/bin/python -m benchmarks
+
+bench-quick: $(BENCH) ## the same with fewer runs, in 2 minutes; test that the charts fit the results
+	.venv/bin/python -m benchmarks --quick
+
+quix: ## copy pipeline.py to where Quix Cloud's build can see it; run it after each change
+	cp pipeline.py deploy/quix/pipeline/pipeline.py
+
+lock: ## resolve all dependencies anew and write requirements/*.lock; needs uv
+	$(COMPILE) --extra=audit --output-file=requirements/audit.lock
+	$(COMPILE) --extra=bench --constraint=requirements/audit.lock --output-file=requirements/bench.lock
+	$(COMPILE) --extra=dev --constraint=requirements/bench.lock --output-file=requirements/dev.lock
+	$(COMPILE) --constraint=requirements/dev.lock --output-file=requirements/pipeline.lock

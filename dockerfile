@@ -1,14 +1,14 @@
 # The image of the pipeline and of the login generator (`python -m tools.generator`). It takes no build argument.
 FROM python:3.13-slim AS packages
 RUN python -m venv --without-pip /opt/packages
-COPY requirements.lock /tmp/
+COPY requirements/pipeline.lock /tmp/
 RUN python -m pip --python /opt/packages/bin/python install --quiet --no-cache-dir --no-deps --require-hashes \
-    --only-binary :all: -r /tmp/requirements.lock
+    --only-binary :all: -r /tmp/pipeline.lock
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="user-login-pipeline" \
       org.opencontainers.image.description="Reads user logins from Kafka, upper-cases device_type, tags what is malformed, and loses nothing." \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.base.name="docker.io/library/python:3.13-slim"
 ENV PATH=/opt/packages/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HEALTH_PORT=8080

@@ -11,11 +11,12 @@ from typing import Any, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from runtime import __version__
 from tests.kafka import Kafka, Record, wait_until
 from tests.pipeline.expected import expected
 
 ROOT = Path(__file__).parents[2]
-IMAGE = "user-login-pipeline:0.1.0"
+IMAGE = f"user-login-pipeline:{__version__}"
 PATIENCE = 300.0  # seconds; a machine that is busy with something else starts Kafka slowly
 INPUT, OUTPUT, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
 

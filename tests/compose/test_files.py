@@ -11,9 +11,9 @@ from tests.compose.stack import ROOT, run
 BASE = "docker-compose.yml"
 COMBINATIONS = {
     "kraft": [BASE],
-    "zookeeper": [BASE, "docker-compose.zookeeper.yml"],
-    "original generator": [BASE, "docker-compose.original.yml"],
-    "all of the original": [BASE, "docker-compose.zookeeper.yml", "docker-compose.original.yml"],
+    "zookeeper": [BASE, "deploy/compose/zookeeper.yml"],
+    "original generator": [BASE, "deploy/compose/original.yml"],
+    "all of the original": [BASE, "deploy/compose/zookeeper.yml", "deploy/compose/original.yml"],
 }
 UNPINNED = {"mpradeep954/fetch-de-data-gen"}
 """The original's own image: it is named without a tag there."""
@@ -30,7 +30,8 @@ def services(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def test_every_file_is_used() -> None:
     """No compose file is left out here."""
-    assert {file.name for file in ROOT.glob("*compose*.yml")} == {f for files in COMBINATIONS.values() for f in files}
+    there = {BASE, *(str(file.relative_to(ROOT)) for file in (ROOT / "deploy/compose").iterdir())}
+    assert there == {file for files in COMBINATIONS.values() for file in files}
 
 
 def test_build(services: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from runtime import __version__
 from tests.compose.stack import ROOT, docker_json, run
 
 BASE = "python:3.13-slim"
@@ -54,11 +55,12 @@ def test_labels(facts: dict[str, Any]) -> None:
     """Its labels are the project's."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     labels = {name.removeprefix("org.opencontainers.image."): text for name, text in facts["Config"]["Labels"].items()}
-    for name, field in (("title", "name"), ("description", "description"), ("version", "version")):
-        assert labels[name] == project[field]
+    assert labels["title"] == project["name"]
+    assert labels["description"] == project["description"]
+    assert labels["version"] == __version__
     assert labels["licenses"] == project["license"]
     assert labels["base.name"].endswith(f"/{BASE}")
-    assert f"{project['name']}:{project['version']}" in facts["RepoTags"]
+    assert f"{project['name']}:{__version__}" in facts["RepoTags"]
 
 
 def test_files(image: str) -> None:
@@ -75,7 +77,7 @@ def test_packages(image: str) -> None:
         "from importlib.metadata import distributions as d; print(*{f'{x.name}=={x.version}'.lower() for x in d()})"
     )
     installed = set(in_image(image, "/opt/packages/bin/python", "-I", "-c", script).replace("_", "-").split())
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    lines = (ROOT / "requirements/pipeline.lock").read_text().splitlines()
     pins = [Requirement(line.removesuffix(" \\")) for line in lines if "==" in line and line[0].isalnum()]
     locked = {f"{pin.name}{pin.specifier}" for pin in pins if pin.marker is None or pin.marker.evaluate()}
     assert {line for line in installed if line.startswith(("pip==", "setuptools=="))} == set()

@@ -8,7 +8,7 @@ import pytest
 from tests.compose.stack import Stack, run
 from tests.kafka import Kafka, wait_until
 
-FILES = ("docker-compose.yml", "docker-compose.zookeeper.yml")
+FILES = ("docker-compose.yml", "deploy/compose/zookeeper.yml")
 STAND_IN = """
 FROM python:3.13-slim
 COPY --from={image} /opt/packages /opt/packages
@@ -54,7 +54,7 @@ def test_contract(stack: Stack) -> None:
 
 def test_another_generator(stack: Stack) -> None:
     """An image that knows BOOTSTRAP_SERVERS and KAFKA_TOPIC takes the generator's place by an override."""
-    stack.files.append("docker-compose.original.yml")
+    stack.files.append("deploy/compose/original.yml")
     stack.up()
     (generator,) = stack.containers("generator")
     variables = dict(text.split("=", 1) for text in generator["Config"]["Env"])

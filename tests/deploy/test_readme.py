@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.deploy.conftest import KUBERNETES, render
@@ -19,6 +20,7 @@ def yaml_in_readme() -> Iterator[Any]:
         yield from yaml.safe_load_all(block)
 
 
+@pytest.mark.long
 def test_scaling_in_the_readme() -> None:
     """The README's ScaledObject names this Deployment, its group and topic, and no more workers than partitions."""
     rendered = render(KUBERNETES / "overlays" / "production")
@@ -39,6 +41,7 @@ def test_scaling_in_the_readme() -> None:
     assert {reference["name"] for reference in references} == {SECRET}
 
 
+@pytest.mark.long
 def test_secret_in_the_readme() -> None:
     """The README's command makes the secret, and the keys in it, that production and KEDA take."""
     rendered = render(KUBERNETES / "overlays" / "production")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.go_tools import MODULES
+from tests.deploy.kustomize import MODULE
 
 ROOT = Path(__file__).parent.parent.parent
 RENOVATE: dict[str, Any] = json.loads((ROOT / ".github/renovate.json").read_text())
-LOCKS = sorted(path.name for path in ROOT.glob("*.lock"))
+LOCKS = sorted(f"requirements/{path.name}" for path in (ROOT / "requirements").iterdir())
 
 OPTIONS = {"--universal", "--python-version", "--generate-hashes", "--extra", "--constraint", "--output-file"}
 """Of those that Renovate's pip-compile manager knows for uv, the ones in use here."""
@@ -52,21 +52,23 @@ def test_lock_order() -> None:
 @pytest.mark.parametrize("lock", LOCKS[:-1])
 def test_locks_agree(lock: str) -> None:
     """What runs in production is tested and measured in the same versions."""
-    assert pins("requirements.lock") <= pins(lock)
+    assert pins("requirements/pipeline.lock") <= pins(lock)
 
 
-def test_schemas() -> None:
-    """The lock of Kubernetes' schemas is taken care of; being under tests/ keeps nothing out."""
-    assert matches(RENOVATE["pip_requirements"], "tests/deploy/schemas.lock")
-    assert RENOVATE["ignorePaths"] == []
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_lines(lock: str) -> None:
+    """A lock gives hashes for each package, and no address to download from."""
+    text = (ROOT / lock).read_text()
+    hashed = re.findall(r"^\S+==.* \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
+    assert len(hashed) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 0
+    assert not re.search(r"://|--(extra-)?index-url|--find-links", text)
 
 
-def test_go_modules() -> None:
-    """Of each checker written in Go, Renovate sees the module and its version."""
+def test_kustomize() -> None:
+    """Renovate sees the module and the version of kustomize."""
     (manager,) = RENOVATE["customManagers"]
-    assert matches(manager, "tests/go_tools.py")
+    assert matches(manager, "tests/deploy/kustomize.py")
     (pattern,) = manager["matchStrings"]
-    found = re.findall(pattern.replace("(?<", "(?P<"), (ROOT / "tests/go_tools.py").read_text())
-    assert [f"{name}@{version}" for name, version in found] == [
-        re.sub(r"/cmd/[a-z]+", "", module) for module in MODULES.values()
-    ]
+    found = re.search(pattern.replace("(?<", "(?P<"), (ROOT / "tests/deploy/kustomize.py").read_text())
+    assert found is not None
+    assert f"{found['depName']}@{found['currentValue']}" == MODULE

@@ -70,15 +70,15 @@ def test_all_locks(answering: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr("sys.argv", ["vulnerabilities"])
     assert main() == 1
     assert capsys.readouterr().out.splitlines() == [
-        "requirements-audit.lock: audited: 1 packages, no known vulnerability",
-        "requirements-bench.lock: holed 2.0: PYSEC-1, CVE-2",
-        "requirements-dev.lock: audited: 1 packages, no known vulnerability",
+        "audit.lock: audited: 1 packages, no known vulnerability",
+        "bench.lock: holed 2.0: PYSEC-1, CVE-2",
+        "dev.lock: audited: 1 packages, no known vulnerability",
     ]
-    every = {lock.name for lock in LOCK.parent.glob("requirements*.lock")} - {lock.name for lock in LOCKS}
-    assert every == {"requirements.lock"}
+    every = {lock.name for lock in LOCK.parent.iterdir()} - {lock.name for lock in LOCKS}
+    assert every == {"pipeline.lock"}
     runtime, development = (
-        set(re.findall(r"^\S+==\S+", (LOCK.parent / f"requirements{name}.lock").read_text(), re.MULTILINE))
-        for name in ("", "-dev")
+        set(re.findall(r"^\S+==\S+", (LOCK.parent / f"{name}.lock").read_text(), re.MULTILINE))
+        for name in ("pipeline", "dev")
     )
     assert runtime
     assert runtime <= development

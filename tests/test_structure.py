@@ -1,0 +1,54 @@
+"""The repository's structure: few names in each folder, imports in one direction, and one version everywhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+from runtime import __version__
+
+ROOT = Path(__file__).parent.parent
+NAMES_THE_VERSION = {
+    "dockerfile": r'image\.version="(.+?)"',
+    "docker-compose.yml": r"image: user-login-pipeline:(.+)",
+    "deploy/kubernetes/overlays/development/kustomization.yaml": r'newTag: "(.+)"',
+    "deploy/kubernetes/overlays/production/kustomization.yaml": r'newTag: "(.+)"',
+    "deploy/kubernetes/README.md": r"-t user-login-pipeline:(\S+)",
+    "CHANGELOG.md": r"\A(?:.|\n)*?\n## (\d\S+)",
+}
+
+
+def names(folder: str = "") -> set[str]:
+    """What git keeps in a folder, without names that begin with a dot."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", f"./{folder}"]
+    files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    first = {file.removeprefix(folder).split("/")[0] for file in files if (ROOT / file).exists()}
+    return {name for name in first if not name.startswith(".")}
+
+
+def test_top_level() -> None:
+    """The top level has at most 20 entries."""
+    assert 10 < len(names()) <= 20
+
+
+def test_runtime() -> None:
+    """The top level of runtime/ has at most 9 units."""
+    assert 5 < len(names("runtime/") - {"__init__.py"}) <= 9
+
+
+def test_imports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Imports go from higher layers to lower ones, without cycles, as pyproject.toml says."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # lint_imports adds to it
+    code = lint_imports(no_cache=True, no_logo=True)
+    assert code == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("file", NAMES_THE_VERSION)
+def test_version(file: str) -> None:
+    """Each file that names this project's version names the one in runtime/__init__.py."""
+    found = re.findall(NAMES_THE_VERSION[file], (ROOT / file).read_text())
+    assert found == [__version__]

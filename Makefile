@@ -10,7 +10,7 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-h
 
 # What production runs imports nothing that only an extra declares.
 WITHOUT_EXTRAS := --optional-dependencies-dev-groups dev,bench,audit --ignore DEP002 \
-	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|kafka|demo|vulnerabilities))'
+	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|kafka|demo|vulnerabilities)|transforms/testing)'
 
 .PHONY: help install check test test-planted test-compose demo audit bench bench-quick faults quix lock
 
@@ -61,8 +61,9 @@ $(BENCH): $(STAMP) requirements/bench.lock
 bench: $(BENCH) ## compare this pipeline with its peers, in 25 minutes; writes benchmarks/results
 	.venv/bin/python -m benchmarks
 
-bench-quick: $(BENCH) ## the same with fewer runs, in 2 minutes; test that the charts fit the results
+bench-quick: $(BENCH) ## the same with fewer runs, in 2 minutes; also tests the charts
 	.venv/bin/python -m benchmarks --quick
+	.venv/bin/python -m pytest --numprocesses=0 tests/benchmarks/test_draw.py
 
 quix: ## copy pipeline.py to where Quix Cloud's build can see it; run it after each change
 	cp pipeline.py deploy/quix/pipeline/pipeline.py

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.charts import charts
+from benchmarks.draw import draw
 from benchmarks.experiments import FULL, QUICK, Experiments
 from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
@@ -47,11 +48,9 @@ def write(results: Results, folder: Path) -> None:
     """Write results.json, results.md and the charts."""
     folder.mkdir(parents=True, exist_ok=True)
     results.write(folder / "results.json")
-    report = markdown(results)
-    for name, drawn in charts(results).items():
-        (folder / name).write_text(drawn)
-        report += f"\n![{name.removesuffix('.svg')}]({name})\n"
-    (folder / "results.md").write_text(report)
+    (folder / "results.md").write_text(markdown(results))
+    for name, chart in charts(results).items():
+        (folder / name).write_text(draw(chart))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from benchmarks.charts import PERCENTILES, charts
 from benchmarks.goals import Goal, goals
 from benchmarks.peers import BARE, STOCK
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
@@ -29,6 +30,7 @@ def markdown(results: Results) -> str:
     for experiment, title, write in sections:
         if results.peers(experiment):
             parts += [f"## {title}", write(results)]
+    parts += [f"![{name.removesuffix('.svg')}]({name})" for name in charts(results)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -107,9 +109,6 @@ def long_table(results: Results) -> str:
         ("rate of the last third over that of the first", _number(figures["last_third_over_first"], 2)),
     ]
     return table(("", ""), rows)
-
-
-PERCENTILES = ("p50_ms", "p99_ms", "p999_ms")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

@@ -19,13 +19,13 @@ def commands(job: str) -> list[str]:
 
 
 def test_what_runs() -> None:
-    """Linux runs all checks on each Python that is allowed, macOS the tests; planted bugs and a soak run once a day."""
+    """Linux runs all checks on each Python that is allowed, macOS the tests; planted bugs, benchmark and soak run daily."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.15"
     assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
     assert commands("linux") == ["make check", "make test", "make audit", "make test-compose"]
     assert commands("macos") == ["make test"]
-    assert commands("daily") == ["make test-planted", 'make faults ROW=10 FAULTS="--minutes 10"']
+    assert commands("daily") == ["make test-planted", "make bench-quick", 'make faults ROW=10 FAULTS="--minutes 10"']
     (daily,) = WORKFLOW[True]["schedule"]  # YAML takes the key `on` for a truth value
     assert re.fullmatch(r"\d+ \d+ \* \* \*", daily["cron"])
     at_that_time = {job for job in JOBS if "!= 'schedule'" not in JOBS[job]["if"]}

@@ -19,7 +19,7 @@ def commands(job: str) -> list[str]:
 
 
 def test_what_runs() -> None:
-    """Linux runs all checks on each Python that is allowed, macOS the tests; planted bugs, benchmark and soak run daily."""
+    """Linux runs all checks on each Python that is allowed, macOS the tests; what takes long runs once a day."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.15"
     assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]

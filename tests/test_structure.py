@@ -52,3 +52,13 @@ def test_version(file: str) -> None:
     """Each file that names this project's version names the one in runtime/__init__.py."""
     found = re.findall(NAMES_THE_VERSION[file], (ROOT / file).read_text())
     assert found == [__version__]
+
+
+def test_make_lists_its_targets() -> None:
+    """`make` alone prints one line for each target that has a name to call it by."""
+    command = ["make", "--no-print-directory"]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets is not None
+    assert sorted(line.split()[1] for line in lines) == sorted(targets[1].split())
+    assert all(len(line.split()) > 3 for line in lines)

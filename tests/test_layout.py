@@ -1,4 +1,4 @@
-"""The repository's structure: few names in each folder, imports in one direction, and one version everywhere."""
+"""The repository's layout: few names in each folder, imports from higher to lower layers, one version everywhere."""
 
 import re
 import subprocess

@@ -10,7 +10,7 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-h
 
 # What production runs imports nothing that only an extra declares.
 WITHOUT_EXTRAS := --optional-dependencies-dev-groups dev,bench,audit --ignore DEP002 \
-	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|kafka|demo|vulnerabilities)|transforms/testing)'
+	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|demo|vulnerabilities)|transforms/testing)'
 
 .PHONY: help install check test test-planted test-compose demo audit bench bench-quick faults quix lock
 

@@ -18,6 +18,8 @@ def headers_of(messages: Sequence[Message]) -> list[Headers | None]:
     # and nothing of the name where that fails. So what "strict" does is another thing while it reads.
     codecs.register_error("strict", codecs.backslashreplace_errors)
     try:
-        return [message.headers() for message in messages]
+        found = [message.headers() for message in messages]
     finally:
         codecs.register_error("strict", codecs.strict_errors)
+    # Python 3.14 then gives a string that differs from an equal one; a copy made of its bytes does not.
+    return [headers and [(name.encode().decode(), value) for name, value in headers] for headers in found]

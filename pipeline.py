@@ -46,7 +46,7 @@ def build(settings: Settings) -> Application:
     source, target = app.open_topics()
     frame = app.dataframe(source)
     frame = frame.apply(chain(*TRANSFORMS, on_error=log_trace))
-    frame.to_topic(target)
+    app.to_topic(frame, target)
     return app
 
 

@@ -7,18 +7,18 @@ gets a higher epoch: the broker then refuses what was sent under the old one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import GroupMetadata
 from loguru import logger
-from quixstreams.internal_producer import InternalProducer
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import limits
 from runtime.connect.destroy import destroy
 from runtime.errors import Stopped
+from runtime.loop.quix import QuixProducer
 from runtime.stop.signals import stop_request
 
 
@@ -27,6 +27,7 @@ class ProducerRenewal:
 
     Args:
         quix: whose transactions it watches.
+        config: of each new producer.
         within: seconds that the broker has to give the producer its id.
         on_start: takes each new producer.
         mark: adds to the offsets of a commit the id of their topic.
@@ -34,19 +35,22 @@ class ProducerRenewal:
 
     def __init__(
         self,
-        quix: InternalProducer,
+        quix: QuixProducer,
+        config: Mapping[str, object],
         within: float,
         on_start: Callable[[Producer], None],
         mark: Callable[[list[TopicPartition]], list[TopicPartition]],
     ) -> None:
         self._quix = quix
+        self._config = config
         self._within = within
         self._on_start = on_start
         self._mark = mark
-        self._begin, self._commit = quix.begin_transaction, quix.commit_transaction
+        internal = quix.internal
+        self._begin, self._commit = internal.begin_transaction, internal.commit_transaction
         self._is_outdated = False
-        quix.begin_transaction = self.begin_transaction  # type: ignore[method-assign]
-        quix.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
+        internal.begin_transaction = self.begin_transaction  # type: ignore[method-assign]
+        internal.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
 
     def start(self) -> None:
         """Create a producer as Quix does, but let a signal through while a transactional one waits for its id.
@@ -55,10 +59,9 @@ class ProducerRenewal:
             KafkaException: no broker gave it one in time.
             Stopped: a signal asked to stop meanwhile.
         """
-        wrapper = self._quix._producer
-        producer = Producer(wrapper._producer_config)
+        producer = Producer(self._config)
         deadline = time.monotonic() + self._within
-        while wrapper.transactional:
+        while self._quix.transactional:
             try:
                 producer.init_transactions(1.0)
                 break
@@ -67,8 +70,7 @@ class ProducerRenewal:
                     raise
             if stop_request.requested:
                 raise Stopped("asked to stop while waiting for the transaction coordinator")
-        last = [wrapper._inner_producer]
-        wrapper._inner_producer = producer
+        last = self._quix.replace(producer)
         self._is_outdated = False
         self._on_start(producer)
         destroy(last)
@@ -98,7 +100,7 @@ class ProducerRenewal:
     def discard(self) -> None:
         """Drop what is not delivered. The start of the next producer makes the broker abort the open transaction."""
         with suppress(KafkaException, SystemError):  # it may be of no use any more
-            self._quix.purge()
+            self._quix.internal.purge()
         with suppress(KafkaProducerDeliveryError):
-            self._quix._raise_for_error()
+            self._quix.raise_for_error()
         self._is_outdated = True

@@ -7,17 +7,19 @@ commits what was produced and what was consumed, both or neither.
 To add a transform, write it in a new file in transforms/ and name it in TRANSFORMS.
 """
 
+import sys
+
 from runtime.stop.signals import stop_request
 
 if __name__ == "__main__":
-    stop_request.listen(leave_at_once=True)  # before the slow imports
+    stop_request.listen(leave_at_once=sys.argv[1:] in ([], ["run"]))  # before the slow imports
 
 import argparse
-import sys
+from collections.abc import Sequence
 
 from loguru import logger
 
-from runtime.command import run_command
+from runtime.command import Command, run_command_line, run_with_settings
 from runtime.errors import Stopped
 from runtime.loop.application import Application
 from runtime.settings import ENV_FILE, Settings
@@ -63,12 +65,28 @@ def run(settings: Settings) -> None:
     logger.info("stopped: {}", app.totals)
 
 
+def run_main(arguments: Sequence[str]) -> int:
+    """Run as the settings say."""
+    argparse.ArgumentParser("pipeline.py run", description=COMMANDS["run"].summary).parse_args(arguments)
+    return run_with_settings(lambda: Settings.load(ENV_FILE), run)
+
+
+def verify_main(arguments: Sequence[str]) -> int:
+    """Compare the topics."""
+    from tools.verify.command import main  # noqa: PLC0415  (only here, as `run` must start without it)
+
+    return main(arguments)
+
+
+COMMANDS = {
+    "run": Command(run_main, "run the pipeline; no command does the same"),
+    "verify": Command(verify_main, "compare the output topic with the input topic, record by record"),
+}
+
+
 def main() -> int:
-    """Run as the settings say; give the exit code that runtime/errors.py lists."""
-    formatter = argparse.RawDescriptionHelpFormatter
-    epilog = "Its settings are environment variables: README.md lists them, and the exit codes."
-    argparse.ArgumentParser(description=__doc__, epilog=epilog, formatter_class=formatter).parse_args()
-    return run_command(lambda: Settings.load(ENV_FILE), run)
+    """Do what the command line says; give the exit code that runtime/errors.py lists."""
+    return run_command_line(__doc__, COMMANDS, "run", sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -54,7 +53,6 @@ class Application(QuixApplication):
             consumer_extra_config=consumer_config(settings)
             | (progress.consumer_config if settings.health_port else {}),
             producer_extra_config=producer_config(settings),
-            state_dir=Path(),  # there is no state; Quix would make a folder, but this one is there
             on_consumer_error=_never_suppress,
             on_processing_error=_never_suppress,
             on_producer_error=_never_suppress,
@@ -108,6 +106,9 @@ class Application(QuixApplication):
 
     def run(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (Quix's)
         """Run until asked to stop; what is in hand by then is finished and committed."""
+        state = self.context.state_manager
+        if not state.stores:
+            state.init = lambda: None  # it makes a folder for the state, on a file system that may be read-only
         stop_request.enforce(self._exit_forcibly)
         try:
             with self.health.served(self._settings.health_port):

@@ -1,4 +1,4 @@
-"""Is the output right? Holds the output topic against the input topic, record by record: `python -m tools.verify`.
+"""Is the output right? Compares the output topic with the input topic, record by record: `python pipeline.py verify`.
 
 The map is pure and order is kept, so each output partition must be the map of its input partition. Settings are those
 of pipeline.py. Exit codes are those of runtime/errors.py, and 1 where anything is lost, duplicated, reordered or wrong;
@@ -16,7 +16,7 @@ from loguru import logger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from runtime.command import run_command
+from runtime.command import run_with_settings
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.verify.report import Report
@@ -96,9 +96,9 @@ def _progress(size: int) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=size < LONG or not console.is_terminal)
 
 
-def _options(arguments: Sequence[str] | None = None) -> Options:
+def _options(arguments: Sequence[str]) -> Options:
     formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m tools.verify", description=__doc__, formatter_class=formatter)
+    parser = argparse.ArgumentParser("pipeline.py verify", description=__doc__, formatter_class=formatter)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--from-timestamp",
@@ -128,13 +128,15 @@ def whole_number(text: str) -> int:
     return number
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run as the command line and the settings say; give the exit code."""
-    options = _options()
+    options = _options(arguments)
     gc.freeze()
     gc.set_threshold(_SELDOM)
     reports: list[Report] = []
-    exit_code = run_command(lambda: Settings.load(ENV_FILE), lambda settings: reports.append(audit(settings, options)))
+    exit_code = run_with_settings(
+        lambda: Settings.load(ENV_FILE), lambda settings: reports.append(audit(settings, options))
+    )
     for report in reports:
         print(report.as_json() if options.as_json else report, flush=True)
     return exit_code or (0 if reports and reports[0].ok else NOT_RIGHT)

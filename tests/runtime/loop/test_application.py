@@ -1,4 +1,4 @@
-"""What stops the application when partitions move or a commit takes too long, without a broker."""
+"""What stops the application: a signal, partitions that move, a commit that takes too long; without a broker."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -89,3 +89,16 @@ def test_failed_rebalance(rebalance: Callable[[Application], None]) -> None:
     with pytest.raises(KafkaException) as raised:
         rebalance(app)
     assert app._failure is raised.value
+
+
+@pytest.mark.parametrize("requested", [True, False])
+def test_asked_to_stop(monkeypatch: pytest.MonkeyPatch, *, requested: bool) -> None:
+    """Once asked to stop, also before the loop began, it takes no more records and ends the loop."""
+    did: list[str] = []
+    app = made()
+    monkeypatch.setattr(stop_request, "requested", requested)
+    monkeypatch.setattr(app, "stop", lambda: did.append("stop"))
+    monkeypatch.setattr(app.context.producer, "poll", lambda _: None)
+    monkeypatch.setattr(app._batches, "take", lambda: did.append("take"))
+    app.iterate(lambda *_: None)
+    assert did == (["stop"] if requested else ["take"])

@@ -68,7 +68,7 @@ RELIED_ON: list[tuple[Callable[..., Any], str, str]] = [
     (Checkpoint.commit, "a324c629763f", "Checkpoints.end: flush, then one commit of the offsets"),
     (Stream.add_function, "0c910cc6b814", "Application.to_topic"),
     (Stream.compose, "fdfb74356b6a", "Application.to_topic: asks the sink for its function once the producer is known"),
-    (StateStoreManager._init_state_dir, "3b54b73795fa", "Application.__init__: makes no folder that is there"),
+    (StateStoreManager.init, "1268e68607c3", "Application.run: only makes a folder"),
 ]
 
 

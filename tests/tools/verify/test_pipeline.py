@@ -1,4 +1,4 @@
-"""`python -m tools.verify` beside a running pipeline, and the process's own manners: output, exit codes, signals."""
+"""`python pipeline.py verify` beside a running pipeline, and the process's own manners: output, exit codes, signals."""
 
 import json
 import os
@@ -97,7 +97,7 @@ def test_no_verdict() -> None:
     assert "there is no verdict" in err
 
 
-BAR = "import sys; from tools.verify import command; command.LONG = {long}; sys.exit(command.main())"
+BAR = "import sys; from tools.verify import command; command.LONG = {long}; sys.exit(command.main(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize(("long", "is_shown"), [(10, True), (100_000, False)])

@@ -108,7 +108,8 @@ class Application(QuixApplication):
         """Run until asked to stop; what is in hand by then is finished and committed."""
         state = self.context.state_manager
         if not state.stores:
-            state.init = lambda: None  # it makes a folder for the state, on a file system that may be read-only
+            # Quix would make a folder for the state, on a file system that may be read-only.
+            state.init = lambda: None  # type: ignore[method-assign]
         stop_request.enforce(self._exit_forcibly)
         try:
             with self.health.served(self._settings.health_port):

@@ -25,9 +25,7 @@ class Command(NamedTuple):
     """One line for --help."""
 
 
-def run_command_line(
-    description: str | None, commands: Mapping[str, Command], default: str, arguments: Sequence[str]
-) -> int:
+def dispatch(description: str | None, commands: Mapping[str, Command], default: str, arguments: Sequence[str]) -> int:
     """Run the command that the first argument names, or the default one if there is no argument; give its exit code.
 
     Raises:
@@ -47,7 +45,7 @@ def run_command_line(
     return commands[default].main([])
 
 
-def run_with_settings(load: Callable[[], AnySettings], run: Callable[[AnySettings], None]) -> int:
+def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], None]) -> int:
     """Load the settings, run with them, and give the exit code that runtime/errors.py lists.
 
     What stops it becomes one line; a stack trace is shown only for what nobody foresaw, or with LOG_LEVEL=DEBUG.

@@ -1,11 +1,14 @@
 """The command line, and every command's frame: an exit code and one line for whatever stops it."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from runtime import __version__
-from runtime.command import Command, run_command_line, run_with_settings
+from runtime.command import Command, dispatch, run_command
 from runtime.errors import Failed, Misconfigured, Refused, Stopped, Unavailable
 from runtime.settings import BrokerSettings
 
@@ -22,7 +25,7 @@ def stop_by(error: BaseException | None, **settings: str) -> int:
         if error is not None:
             raise error
 
-    return run_with_settings(lambda: SETTINGS.model_copy(update=settings), run)
+    return run_command(lambda: SETTINGS.model_copy(update=settings), run)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
     def load() -> BrokerSettings:
         raise Misconfigured("LOG_LEVEL is 'LOUD'")
 
-    assert run_with_settings(load, lambda _settings: None) == 78
+    assert run_command(load, lambda _settings: None) == 78
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("LOG_LEVEL is 'LOUD'")
 
@@ -96,14 +99,14 @@ COMMANDS = {
 )
 def test_chosen(arguments: list[str], exit_code: int) -> None:
     """The first argument names the command, which gets the others; without any it is the default one."""
-    assert run_command_line("what it is", COMMANDS, "run", arguments) == exit_code
+    assert dispatch("what it is", COMMANDS, "run", arguments) == exit_code
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["--version=1"]])
 def test_wrong(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     """A wrong command line ends in 2, and says what is wrong."""
     with pytest.raises(SystemExit) as ended:
-        run_command_line("what it is", COMMANDS, "run", arguments)
+        dispatch("what it is", COMMANDS, "run", arguments)
     assert ended.value.code == 2
     assert arguments[0].partition("=")[0] in capsys.readouterr().err
 
@@ -111,7 +114,7 @@ def test_wrong(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     """--help says what it is and lists every command with its line, and --version; it ends in 0."""
     with pytest.raises(SystemExit) as ended:
-        run_command_line("what it is", COMMANDS, "run", ["--help"])
+        dispatch("what it is", COMMANDS, "run", ["--help"])
     assert not ended.value.code
     shown = capsys.readouterr().out
     assert all(f"{name} " in shown and command.summary in shown for name, command in COMMANDS.items())
@@ -122,6 +125,15 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """--version names the program and its version."""
     with pytest.raises(SystemExit) as ended:
-        run_command_line("what it is", COMMANDS, "run", ["--version"])
+        dispatch("what it is", COMMANDS, "run", ["--version"])
     assert not ended.value.code
     assert capsys.readouterr().out == f"user-login-pipeline {__version__}\n"
+
+
+def test_imports() -> None:
+    """What runs the pipeline does not wait for what only another command needs."""
+    shown = "import sys, pipeline; print(sorted(name for name in sys.modules if name.startswith('tools')))"
+    run = subprocess.run(
+        [sys.executable, "-c", shown], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"

@@ -26,7 +26,7 @@ from quixstreams import Application
 from quixstreams.kafka import Producer
 from quixstreams.models import TopicConfig
 
-from runtime.command import run_with_settings
+from runtime.command import run_command
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.errors import Unavailable
@@ -199,4 +199,4 @@ def main() -> int:
     """Run as the settings say; give the exit code that runtime/errors.py lists."""
     formatter = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser("python -m tools.generator", description=__doc__, formatter_class=formatter).parse_args()
-    return run_with_settings(GeneratorSettings.load, run)
+    return run_command(GeneratorSettings.load, run)

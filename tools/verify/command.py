@@ -16,7 +16,7 @@ from loguru import logger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from runtime.command import run_with_settings
+from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.verify.report import Report
@@ -134,9 +134,7 @@ def main(arguments: Sequence[str]) -> int:
     gc.freeze()
     gc.set_threshold(_SELDOM)
     reports: list[Report] = []
-    exit_code = run_with_settings(
-        lambda: Settings.load(ENV_FILE), lambda settings: reports.append(audit(settings, options))
-    )
+    exit_code = run_command(lambda: Settings.load(ENV_FILE), lambda settings: reports.append(audit(settings, options)))
     for report in reports:
         print(report.as_json() if options.as_json else report, flush=True)
     return exit_code or (0 if reports and reports[0].ok else NOT_RIGHT)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from loguru import logger
 
-from runtime.command import Command, run_command_line, run_with_settings
+from runtime.command import Command, dispatch, run_command
 from runtime.errors import Stopped
 from runtime.loop.application import Application
 from runtime.settings import ENV_FILE, Settings
@@ -68,7 +68,7 @@ def run(settings: Settings) -> None:
 def run_main(arguments: Sequence[str]) -> int:
     """Run as the settings say."""
     argparse.ArgumentParser("pipeline.py run", description=COMMANDS["run"].summary).parse_args(arguments)
-    return run_with_settings(lambda: Settings.load(ENV_FILE), run)
+    return run_command(lambda: Settings.load(ENV_FILE), run)
 
 
 def verify_main(arguments: Sequence[str]) -> int:
@@ -86,7 +86,7 @@ COMMANDS = {
 
 def main() -> int:
     """Do what the command line says; give the exit code that runtime/errors.py lists."""
-    return run_command_line(__doc__, COMMANDS, "run", sys.argv[1:])
+    return dispatch(__doc__, COMMANDS, "run", sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -97,6 +97,15 @@ def test_no_verdict() -> None:
     assert "there is no verdict" in err
 
 
+def test_early_signal() -> None:
+    """A signal during the imports is remembered: it ends in 70, as 0 would mean that the output is right."""
+    with Verify("127.0.0.1:9", "in", "out", PYTHONPROFILEIMPORTTIME="1") as run:
+        run.wait_for_log("| argparse")
+        run.send(signal.SIGTERM)
+        code, out, _ = run.end()
+    assert (code, out) == (70, "")
+
+
 BAR = "import sys; from tools.verify import command; command.LONG = {long}; sys.exit(command.main(sys.argv[1:]))"
 
 

@@ -36,7 +36,7 @@ def test_verdict(
 ) -> None:
     """The exit code, the last line and the JSON agree; with --complete, what is pending in the end is not right."""
     found, options, code, verdict = row
-    monkeypatch.setattr(command, "run_with_settings", lambda _load, run: run(None) or 0)
+    monkeypatch.setattr(command, "run_command", lambda _load, run: run(None) or 0)
     monkeypatch.setattr(
         command, "audit", lambda _, given: Report("in", "out", given.complete).of({0: FOUND[found]}, final=True)
     )

@@ -151,14 +151,14 @@ class Application(QuixApplication):
     def iterate(self, execute: Execute) -> None:
         """Handle what has arrived; Quix's loop calls this, and ends the checkpoint after it if that is due."""
         self.health.heartbeat()
-        if stop_request.requested:
-            self.stop()  # here, not in the signal's handler: it takes a lock, which a second signal must not
-            return
         self.totals.warn()
         try:
             self.context.producer.poll(0)
         except DELIVERY_FAILURES as error:
             self._do_again(error)
+        if stop_request.requested:
+            self.stop()  # here, not in the signal's handler: it takes a lock, which a second signal must not
+            return
         messages = self._batches.take()
         if not messages:
             return

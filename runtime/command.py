@@ -1,4 +1,4 @@
-"""The command line: which command it names, and how each runs: its settings, its logs, its exit code."""
+"""The command line: selects a command, and runs it with settings, logs and an exit code."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -17,16 +17,16 @@ AnySettings = TypeVar("AnySettings", bound=BrokerSettings)
 
 
 class Command(NamedTuple):
-    """Something that the command line can ask for."""
+    """A command of the command line."""
 
     main: Callable[[Sequence[str]], int]
-    """Takes the arguments after its name, imports what only it needs, and gives the exit code."""
+    """Takes the arguments after the command's name; returns the exit code."""
     summary: str
     """One line for --help."""
 
 
 def dispatch(description: str | None, commands: Mapping[str, Command], default: str, arguments: Sequence[str]) -> int:
-    """Run the command that the first argument names, or the default one if there is no argument; give its exit code.
+    """Run the command that the first argument names, without arguments the default one; return its exit code.
 
     Raises:
         SystemExit: the arguments are wrong (2), or they are --help or --version (0).
@@ -46,9 +46,9 @@ def dispatch(description: str | None, commands: Mapping[str, Command], default: 
 
 
 def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], None]) -> int:
-    """Load the settings, run with them, and give the exit code that runtime/errors.py lists.
+    """Load the settings, run, and return an exit code of runtime/errors.py.
 
-    What stops it becomes one line; a stack trace is shown only for what nobody foresaw, or with LOG_LEVEL=DEBUG.
+    An error is logged as one line. Unexpected errors include a stack trace; with LOG_LEVEL=DEBUG all do.
     """
     logs.configure("INFO", "text")
     stop_request.begin()
@@ -63,7 +63,7 @@ def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], No
         run(settings)
     except Stopped as stop:
         logger.info("stopped: {}", stop)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (whatever it is becomes one line and a code)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (each error becomes one line and an exit code)
         known = explain(error, broker, cloud=cloud)
         logger.opt(exception=error if isinstance(known, Unexpected) else None).error("{}", known)
         logger.opt(exception=error).debug("this is where it came from")

@@ -1,4 +1,4 @@
-"""The application: Quix's loop, with batches instead of single records, and with rules that keep every record."""
+"""The application: Quix's loop with batches instead of single records, and with the rules that lose no record."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ class Application(QuixApplication):
     """A Quix Streams Application that keeps each record's partition and loses none."""
 
     def __init__(self, settings: Settings) -> None:
-        """Build the application; nothing is sent to the broker yet."""
+        """Build the application without connecting to the broker."""
         progress = Progress()
         super().__init__(
             broker_address=settings.connection(),
@@ -56,7 +56,7 @@ class Application(QuixApplication):
             on_consumer_error=_never_suppress,
             on_processing_error=_never_suppress,
             on_producer_error=_never_suppress,
-            loglevel=None,  # runtime.observe.logs has it all
+            loglevel=None,  # runtime/observe/logs.py configures logging
             auto_create_topics=settings.auto_create_topics,
             use_changelog_topics=False,
             processing_guarantee=settings.processing_guarantee,
@@ -79,10 +79,10 @@ class Application(QuixApplication):
         self._do_again: Callable[[Exception], None]
 
     def open_topics(self) -> tuple[Topic, Topic]:
-        """Find or make the input and the output topic, and keep to the output's limits.
+        """Find or create the input and the output topic, and apply the output topic's limits.
 
         Raises:
-            PipelineError: no broker answers; a topic is missing and not to be made; the output topic is unfit.
+            PipelineError: no broker answers; a topic is missing or unsuitable.
         """
         opened = open_topics(self, self._settings)
         target = opened.target_facts
@@ -97,18 +97,18 @@ class Application(QuixApplication):
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:
-        """End a dataframe: produce what comes out of it to the output topic, each record to its own partition.
+        """Produce the dataframe's records to the output topic, each to the partition that it came from.
 
-        Quix's `frame.to_topic` would choose the partition by the key.
+        Quix's `frame.to_topic` would use the key's partition.
         """
         assert topic.name == self._sink.topic, "the output topic is the one that open_topics gave"
         frame.stream.add_function(self._sink)
 
     def run(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (Quix's)
-        """Run until asked to stop; what is in hand by then is finished and committed."""
+        """Run until asked to stop; records that were consumed by then are finished and committed."""
         state = self.context.state_manager
         if not state.stores:
-            # Quix would make a folder for the state, on a file system that may be read-only.
+            # Quix would create a folder for the state, but the file system may be read-only.
             state.init = lambda: None  # type: ignore[method-assign]
         stop_request.enforce(self._exit_forcibly)
         try:
@@ -121,7 +121,7 @@ class Application(QuixApplication):
             return collected
         finally:
             self.totals.warn(all_of_them=True)
-        raise self._failure  # the abort failed, too: that error would hide this one
+        raise self._failure  # the abort also failed; its error would hide this one
 
     def run_loop(self, proceed: Callable[[], None]) -> None:
         """Run Quix's loop from the start of the producer to the last commit."""
@@ -129,7 +129,7 @@ class Application(QuixApplication):
         self._renewal.start()
         checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
         self._do_again = checkpoints.do_again
-        gc.freeze()  # what has been loaded stays; a batch's records are no garbage to look for either
+        gc.freeze()  # loaded modules stay in memory, and so do a batch's records until it ends
         gc.set_threshold(10 * BATCH)
         set_message_context(CurrentRecord(self._batches))
         try:
@@ -149,7 +149,7 @@ class Application(QuixApplication):
             raise
 
     def iterate(self, execute: Execute) -> None:
-        """Handle what has arrived; Quix's loop calls this, and ends the checkpoint after it if that is due."""
+        """Handle one batch. Quix's loop calls this, and then commits if that is due."""
         self.health.heartbeat()
         self.totals.warn()
         try:
@@ -157,7 +157,7 @@ class Application(QuixApplication):
         except DELIVERY_FAILURES as error:
             self._do_again(error)
         if stop_request.requested:
-            self.stop()  # here, not in the signal's handler: it takes a lock, which a second signal must not
+            self.stop()  # not in the signal handler: it takes a lock
             return
         messages = self._batches.take()
         if not messages:
@@ -176,7 +176,7 @@ class Application(QuixApplication):
         return self._commit_offsets(offsets=self._mark(offsets), **options)
 
     def _refresh_metadata(self) -> None:
-        """Ask for the output topic's metadata, of the producer: a consumer may not be asked in its own callback.
+        """Request the output topic's metadata with the producer: a consumer must not be used in its own callback.
 
         Raises:
             KafkaException: no broker answers.
@@ -184,7 +184,7 @@ class Application(QuixApplication):
         self._sink.producer.list_topics(self._sink.topic, limits.METADATA_TIMEOUT)
 
     def assign(self, partitions: list[TopicPartition], proceed: Callable[[], None]) -> None:
-        """Take partitions over, each from the offset at which it is to be read on."""
+        """Start to read the assigned partitions at their offsets."""
         self._batches.rebalanced = True
         with self._remembering_failure():
             self._positions.assign(partitions)
@@ -192,22 +192,22 @@ class Application(QuixApplication):
         self._membership.joining = False
 
     def revoke(self, proceed: Callable[[], None]) -> None:
-        """Give all partitions back, with all committed."""
+        """Commit, then give all partitions back."""
         self._batches.rebalanced = self._membership.joining = True
-        self._positions.revoke()  # what is given up now is read by another worker
+        self._positions.revoke()  # another worker reads them from now on
         with self._remembering_failure():
             proceed()
 
     def lose(self) -> None:
-        """Stop: another worker may have these partitions by now, and the open transaction must not be committed."""
-        if self._leaving:  # it stops already, for another reason or with all committed
+        """Stop: other workers may have the partitions already, so the open transaction must not be committed."""
+        if self._leaving:  # it stops already, after another error or with everything committed
             return
         with self._remembering_failure():
             raise self._partitions_lost_error()
 
     @contextmanager
     def _remembering_failure(self) -> Iterator[None]:
-        """Keep what a rebalance raises: inside a poll, confluent-kafka may lose it."""
+        """Store an error of a rebalance callback: confluent-kafka may lose it."""
         try:
             yield
         except Exception as error:
@@ -215,20 +215,20 @@ class Application(QuixApplication):
             raise
 
     def _on_commit_timeout(self) -> None:
-        """Stop, by force if need be: the commit in hand can't succeed any more, and may not come to an end."""
+        """Stop, forcibly if necessary: the current commit cannot succeed any more, and may never return."""
         self._failure = self._partitions_lost_error()
         stop_request.start_failure_deadline()
 
     def _partitions_lost_error(self) -> Exception:
-        """Why this worker has no partitions any more: the group gave them away, or no broker answers any more."""
+        """Return why the partitions were lost: the group removed this worker, or no broker answers."""
         try:
-            self._refresh_metadata()  # of the producer: a consumer may not be asked in its own callback
+            self._refresh_metadata()
         except KafkaException as error:
             return error
         return Failed(EVICTED_TEXT)
 
     def _exit_forcibly(self, after: float) -> None:
-        """End the process: what is not committed is done again at the next start."""
+        """End the process; records that are not committed are processed again at the next start."""
         error: PipelineError = Unavailable("asked to stop, but no broker answers")
         if self._failure is not None:
             error = explain(self._failure, self._settings.broker, cloud=self._settings.address is None)

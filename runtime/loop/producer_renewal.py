@@ -1,4 +1,4 @@
-"""Replaces the producer if a request of its last transaction may still be on its way to the broker.
+"""Replaces the producer if a request of its last transaction may still reach the broker.
 
 librdkafka repeats a request whose connection broke. The first copy may arrive later, in the next transaction. All
 transactions of one producer have the same epoch (librdkafka speaks EndTxn v1, its issue 5423), so the broker would take
@@ -23,14 +23,14 @@ from runtime.stop.signals import stop_request
 
 
 class ProducerRenewal:
-    """Starts Quix's producer, and a new one in its place before the next transaction if that is needed.
+    """Starts Quix's producer, and replaces it before the next transaction if necessary.
 
     Args:
-        quix: whose transactions it watches.
-        config: of each new producer.
-        within: seconds that the broker has to give the producer its id.
-        on_start: takes each new producer.
-        mark: adds to the offsets of a commit the id of their topic.
+        quix: the producer whose transactions it watches.
+        config: the configuration of each new producer.
+        within: the time limit for the broker to return the producer id, in seconds.
+        on_start: called with each new producer.
+        mark: adds the topic id to the offsets of a commit.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class ProducerRenewal:
         internal.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
 
     def start(self) -> None:
-        """Create a producer as Quix does, but let a signal through while a transactional one waits for its id.
+        """Create a producer as Quix does, but react to signals while a transactional one waits for its id.
 
         Raises:
-            KafkaException: no broker gave it one in time.
-            Stopped: a signal asked to stop meanwhile.
+            KafkaException: no broker returned one in time.
+            Stopped: a signal asked to stop.
         """
         producer = Producer(self._config)
         deadline = time.monotonic() + self._within
@@ -76,7 +76,7 @@ class ProducerRenewal:
         destroy(last)
 
     def begin_transaction(self) -> None:
-        """Begin a transaction, of a new producer if the present one is outdated; none if asked to stop meanwhile."""
+        """Begin a transaction, with a new producer if the current one is outdated; none if asked to stop."""
         if self._is_outdated:
             if stop_request.requested:  # no record follows
                 return
@@ -89,7 +89,7 @@ class ProducerRenewal:
     def commit_transaction(
         self, positions: list[TopicPartition], group_metadata: GroupMetadata, timeout: float | None = None
     ) -> None:
-        """Commit; if that took long, a late request may follow."""
+        """Commit. If that takes long, a late request may follow."""
         begun = time.monotonic()
         self._commit(self._mark(positions), group_metadata, timeout)
         seconds = time.monotonic() - begun
@@ -98,8 +98,8 @@ class ProducerRenewal:
             self._is_outdated = True
 
     def discard(self) -> None:
-        """Drop what is not delivered. The start of the next producer makes the broker abort the open transaction."""
-        with suppress(KafkaException, SystemError):  # it may be of no use any more
+        """Drop undelivered records. The start of the next producer makes the broker abort the open transaction."""
+        with suppress(KafkaException, SystemError):  # it may have failed
             self._quix.internal.purge()
         with suppress(KafkaProducerDeliveryError):
             self._quix.raise_for_error()

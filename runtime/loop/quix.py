@@ -1,21 +1,21 @@
-"""Everything private of quixstreams that the pipeline uses, listed here; no other file of runtime/ reaches into Quix.
+"""All uses of private names of quixstreams. No other file uses one, except a benchmark that runs Quix's own loop.
 
-    Application._run_dataframe          overridden: our start and end of the loop lie between subscribing and closing
-    Application._process_message        overridden: takes a batch, not one record
-    Application._on_assign              overridden: decides where to read on, and keeps what is raised
-    Application._on_revoke              overridden: what has been taken is another worker's, and keeps what is raised
-    Application._on_lost                overridden: stops; Quix would go on with the open transaction
-    Application._setup_signal_handlers  overridden: runtime.stop.signals listens already; Quix forgets an early signal
-    Application._processing_context     read: leads to consumer, producer and checkpoint
-    InternalProducer._broker_available  called after a batch, as Quix's `_process_message` does
+    Application._run_dataframe          overridden: runs code before and after the loop, while the consumer is open
+    Application._process_message        overridden: handles a batch, not one record
+    Application._on_assign              overridden: sets the start offsets; keeps an error that the client may lose
+    Application._on_revoke              overridden: drops what was consumed; keeps an error that the client may lose
+    Application._on_lost                overridden: stops; Quix would continue with the open transaction
+    Application._setup_signal_handlers  overridden: runtime/stop/signals.py handles signals; Quix loses an early one
+    Application._processing_context     read: gives access to consumer, producer and checkpoint
+    InternalProducer._broker_available  called after each batch, as Quix's `_process_message` does
     InternalConsumer._broker_available  the same
-    InternalProducer._producer          read: the wrapper that holds the two below
-    InternalProducer._on_delivery       every record's delivery callback: keeps the first error for `flush` to raise
-    InternalProducer._raise_for_error   called: raises that error at once
-    Producer._producer_config           read: has Quix's callbacks for errors and statistics in it
-    Producer._inner_producer            set: a producer that was waited for without blocking signals, or a new one
+    InternalProducer._producer          read: the object with `_producer_config` and `_inner_producer`
+    InternalProducer._on_delivery       used as delivery callback: stores the first error, which `flush` raises
+    InternalProducer._raise_for_error   called: raises that error immediately
+    Producer._producer_config           read: contains Quix's callbacks for errors and statistics
+    Producer._inner_producer            set: to start a producer without blocking signals, and to replace it
 
-tests/runtime/loop/test_private_names.py fails, and says where to look, if quixstreams changes one of them.
+tests/runtime/loop/test_private_names.py fails if quixstreams changes what these do, and says what to check.
 """
 
 from collections.abc import Callable
@@ -31,35 +31,35 @@ from runtime.loop.batches import Execute
 
 
 class QuixApplication(quixstreams.Application):
-    """Quix's application, with its private hooks as public methods; `proceed` is what Quix itself does there."""
+    """Quix's application with its private hooks as public methods; `proceed` runs Quix's own method."""
 
     @property
     def context(self) -> ProcessingContext:
-        """The consumer, the producer and the present checkpoint."""
+        """The consumer, the producer and the current checkpoint."""
         return self._processing_context
 
     def run_loop(self, proceed: Callable[[], None]) -> None:
-        """Run the loop; the consumer is closed after it."""
+        """Run the loop. The consumer is closed afterwards."""
         raise NotImplementedError
 
     def iterate(self, execute: Execute) -> None:
-        """Handle what has arrived, with `execute` for each record; Quix then ends the checkpoint if it is due."""
+        """Run one iteration: call `execute` for each record that has arrived. Quix then commits if that is due."""
         raise NotImplementedError
 
     def assign(self, partitions: list[TopicPartition], proceed: Callable[[], None]) -> None:
-        """Take partitions over."""
+        """Handle the assignment of partitions."""
         raise NotImplementedError
 
     def revoke(self, proceed: Callable[[], None]) -> None:
-        """Give all partitions back."""
+        """Handle the revocation of all partitions."""
         raise NotImplementedError
 
     def lose(self) -> None:
-        """Take note that all partitions have gone to other workers."""
+        """Handle the loss of all partitions."""
         raise NotImplementedError
 
     def note_broker_available(self) -> None:
-        """Tell Quix that a broker answered."""
+        """Reset Quix's time limit for unavailable brokers."""
         self.context.producer._broker_available()
         self.context.consumer._broker_available()
 
@@ -84,30 +84,30 @@ class QuixApplication(quixstreams.Application):
 
 
 class QuixProducer:
-    """Quix's producer, which makes confluent-kafka's itself when it first needs it, unless it is given one."""
+    """Quix's producer, and the producer of confluent-kafka inside it."""
 
     def __init__(self, internal: InternalProducer) -> None:
         self.internal = internal
 
     @property
     def config(self) -> dict[str, Any]:
-        """What Quix would make confluent-kafka's producer with, and its delivery callback."""
+        """The configuration that Quix would use for confluent-kafka's producer, and its delivery callback."""
         config: dict[str, Any] = self.internal._producer._producer_config
         return {**config, "on_delivery": self.internal._on_delivery}
 
     @property
     def transactional(self) -> bool:
-        """Whether it produces in transactions."""
+        """Whether it uses transactions."""
         return self.internal._producer.transactional
 
     def replace(self, producer: Producer) -> list[Producer | None]:
-        """Use this one from now on; the list holds the only reference to the one before."""
+        """Use another producer of confluent-kafka; return the previous one, as a list with the only reference to it."""
         last = [self.internal._producer._inner_producer]
         self.internal._producer._inner_producer = producer
         return last
 
     def raise_for_error(self) -> None:
-        """Raise the first failed delivery since the last call, if any.
+        """Raise the first delivery error since the last call, if there is one.
 
         Raises:
             KafkaProducerDeliveryError: a record was not delivered.

@@ -1,10 +1,10 @@
 """Reads user logins, upper-cases `device_type`, tags what is malformed, and writes every record on.
 
-The way of one record: input topic -> TRANSFORMS, bytes to bytes (transforms/login.py) -> the sink at the end of the
-dataframe (runtime/loop/sink.py; runtime/loop/output_record.py adds the header) -> output topic. A checkpoint then
-commits what was produced and what was consumed, both or neither.
+The way of one record: input topic -> TRANSFORMS, bytes to bytes (transforms/login.py) -> the last step of the dataframe
+(runtime/loop/sink.py; runtime/loop/output_record.py adds the header) -> output topic. A checkpoint then commits the
+produced records and the consumed offsets together.
 
-To add a transform, write it in a new file in transforms/ and name it in TRANSFORMS.
+To add a transform, write it in a new file in transforms/ and add it to TRANSFORMS.
 """
 
 import sys
@@ -29,20 +29,20 @@ TRANSFORMS: tuple[FirstTransform, *tuple[Transform, ...]] = (upper_device_type,)
 
 
 def log_trace(transform: str, error: Exception) -> None:
-    """Log where a transform raised, without the exception's text: it may hold a field's value."""
+    """Log where a transform raised, without the exception's text: it may contain a field's value."""
     trace = TransformError(type(error).__name__).with_traceback(error.__traceback__)
     logger.opt(exception=trace).debug("the transform {} raised {}", transform, type(error).__name__)
 
 
 class TransformError(Exception):
-    """Stands for what a transform raised, in the log."""
+    """Replaces the exception of a transform in the log."""
 
 
 def build(settings: Settings) -> Application:
-    """Put the pipeline together, without running it.
+    """Build the pipeline without running it.
 
     Raises:
-        PipelineError: there is no broker, or a topic is missing or unfit.
+        PipelineError: no broker answers, or a topic is missing or unsuitable.
     """
     app = Application(settings)
     source, target = app.open_topics()
@@ -53,7 +53,7 @@ def build(settings: Settings) -> Application:
 
 
 def run(settings: Settings) -> None:
-    """Run the pipeline until it is asked to stop."""
+    """Run the pipeline until a signal asks to stop."""
     app = build(settings)
     try:
         app.run()
@@ -66,26 +66,26 @@ def run(settings: Settings) -> None:
 
 
 def run_main(arguments: Sequence[str]) -> int:
-    """Run as the settings say."""
+    """Run the pipeline with the settings of the environment."""
     argparse.ArgumentParser("pipeline.py run", description=COMMANDS["run"].summary).parse_args(arguments)
     return run_command(lambda: Settings.load(ENV_FILE), run)
 
 
 def verify_main(arguments: Sequence[str]) -> int:
-    """Compare the topics."""
-    from tools.verify.command import main  # noqa: PLC0415  (only here, as `run` must start without it)
+    """Compare the output topic with the input topic."""
+    from tools.verify.command import main  # noqa: PLC0415  (`run` must not wait for this import)
 
     return main(arguments)
 
 
 COMMANDS = {
-    "run": Command(run_main, "run the pipeline; no command does the same"),
+    "run": Command(run_main, "run the pipeline (the default)"),
     "verify": Command(verify_main, "compare the output topic with the input topic, record by record"),
 }
 
 
 def main() -> int:
-    """Do what the command line says; give the exit code that runtime/errors.py lists."""
+    """Run the command of the command line; return an exit code of runtime/errors.py."""
     return dispatch(__doc__, COMMANDS, "run", sys.argv[1:])
 
 

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.errors import Failed
-from runtime.explain import explain
+from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop import application
 from runtime.loop.application import Application
 from runtime.loop.output_record import Output
@@ -17,7 +17,7 @@ from runtime.settings import Settings
 from runtime.stop.signals import stop_request
 
 LOST = pytest.mark.parametrize(
-    ("answered", "code", "said"), [(True, 70, "the group gave"), (False, 69, "no broker answers at kafka:9")]
+    ("answered", "code", "said"), [(True, 70, EVICTED_TEXT), (False, 69, "no broker answers at kafka:9")]
 )
 
 

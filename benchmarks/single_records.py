@@ -10,6 +10,7 @@ from quixstreams.sources import BaseSource
 
 from runtime.loop.application import Application
 from runtime.settings import Settings
+from runtime.stop.signals import stop_request
 
 
 class SingleRecords(Application):
@@ -25,6 +26,9 @@ class SingleRecords(Application):
         return super().dataframe(topic, source).update(self._remember)
 
     def _process_message(self, dataframe_composed: dict[str, Callable[..., None]]) -> None:
+        if stop_request.requested:
+            self.stop()
+            return
         quixstreams.Application._process_message(self, dataframe_composed)  # type: ignore[no-untyped-call]  # noqa: SLF001
 
     def _remember(self, value: bytes | None) -> None:

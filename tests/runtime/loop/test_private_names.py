@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import importlib
 import inspect
 import re
 from collections.abc import Callable
@@ -125,13 +126,26 @@ def test_nowhere_else() -> None:
 def private_names(file: Path) -> set[str]:
     """The private names of quixstreams that a file reads, sets, calls or overrides."""
     tree = ast.parse(file.read_text())
+    bases = {"quixstreams.Application": Quix, "QuixApplication": Quix, "Application": Quix} | {
+        name.name: getattr(importlib.import_module(node.module), name.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("quixstreams")
+        for name in node.names
+    }
     found = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("Application") for base in node.bases):
-            found |= {name for name in _mentioned(node) if name in OF_APPLICATION}
+        if isinstance(node, ast.ClassDef):
+            inherited = [_of_class(bases[base]) for base in map(ast.unparse, node.bases) if base in bases]
+            found |= _mentioned(node) & set().union(*inherited)
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in {"self", "cls", "KafkaError"}:
             found |= {node.attr} & OF_QUIX
     return found
+
+
+def _of_class(quix_class: type) -> set[str]:
+    """The private names of a class and of what it inherits from in quixstreams."""
+    sources = [inspect.getsource(one) for one in quix_class.__mro__ if one.__module__.startswith("quixstreams")]
+    return _private(set().union(*(_mentioned(ast.parse(source)) for source in sources)))
 
 
 def _mentioned(tree: ast.AST) -> set[str]:
@@ -147,7 +161,6 @@ def _private(names: set[str]) -> set[str]:
 
 LIBRARY = [ast.parse(file.read_text()) for file in Path(quixstreams.__file__).parent.rglob("*.py")]
 OF_QUIX = _private(set().union(*map(_mentioned, LIBRARY)))
-OF_APPLICATION = _private(_mentioned(ast.parse(inspect.getsource(Quix))))
 
 
 def test_pinned() -> None:

@@ -3,6 +3,7 @@
 import uuid
 
 from runtime import limits
+from runtime.connect.broker import TopicFacts
 from runtime.settings import Settings
 
 PRODUCER_QUEUE = 65_536  # KiB: bounds the memory that a slow broker takes
@@ -46,4 +47,15 @@ def producer_config(settings: Settings) -> dict[str, object]:
     return PRODUCER | {
         "transactional.id": f"{settings.consumer_group}:{settings.instance_id or uuid.uuid4()}",
         "transaction.timeout.ms": int((settings.commit_interval + within) * 1000),
+    }
+
+
+def topic_config(target: TopicFacts) -> dict[str, object]:
+    """The producer's, as far as it follows from what the output topic takes."""
+    return {
+        "message.max.bytes": max(1_000, min(target.max_message_bytes, 1_000_000_000)),  # librdkafka's range
+        # one record has to have room, however large it may be
+        "queue.buffering.max.kbytes": max(PRODUCER_QUEUE, min(2 * target.max_message_bytes // 1024, 2_147_483_647)),
+        "batch.size": min(target.max_message_bytes, 1_000_000),
+        "delivery.report.only.error": True,
     }

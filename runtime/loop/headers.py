@@ -14,8 +14,9 @@ def headers_of(messages: Sequence[Message]) -> list[Headers | None]:
     Names are bytes to Kafka and text to confluent-kafka, which can neither read nor write one that is not UTF-8. Each
     byte of it that is not is therefore written as \xNN: the header stays, in its place, with its value.
     """
-    # confluent-kafka decodes as strictly as it can, and leaves null pointers, an error that surfaces anywhere later on
-    # and nothing of the name where that fails. So what "strict" does is another thing while it reads.
+    # confluent-kafka decodes with the "strict" error handler. If that fails, 2.16.1 (measured) raises no clean error: a
+    # SystemError first, then a UnicodeDecodeError, and a list with null pointers at the next call; the name is lost. So
+    # "strict" is replaced while it reads. Other threads see that, too, for 0.3 ms per 10,000 records without headers.
     codecs.register_error("strict", codecs.backslashreplace_errors)
     try:
         found = [message.headers() for message in messages]

@@ -17,7 +17,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from runtime import limits
+from runtime import __version__, limits
 
 MAX_CONNECTIONS = 32
 """One more closes the oldest, so that clients that keep theirs open do not lock a probe out."""
@@ -83,7 +83,7 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress carries no types
             max_request_body_size=MAX_REQUEST,
             recv_bytes=1_024,  # bounds how many requests are parsed at once
             asyncore_use_poll=True,  # select refuses file descriptors above 1,023
-            ident=None,
+            ident=f"user-login-pipeline/{__version__}",
         )
         address = (listener.family, listener.type, listener.proto, listener.getsockname())
         super().__init__(application, _sock=listener, adj=adjustments, sockinfo=address, bind_socket=False)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from pipeline import COMMANDS
 from tests.kafka import TIMEOUT, Kafka, wait_until
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines
@@ -101,12 +102,14 @@ def test_nothing_is_made(kafka: Kafka, stopped: dict[str, Pipeline], name: str) 
 
 
 def test_command_line(tmp_path: Path) -> None:
-    """A wrong command line ends in 2 and says what is right; --help ends in 0 and names the settings' page."""
-    with Pipeline({}, tmp_path, "--nonsense") as wrong, Pipeline({}, tmp_path, "--help") as asked:
+    """A wrong command line ends in 2 and says what is right; --help ends in 0 and lists the commands."""
+    with Pipeline({}, tmp_path, "run", "--nonsense") as wrong, Pipeline({}, tmp_path, "--help") as asked:
         assert wrong.wait() == 2
         assert "usage: " in wrong.log
         assert "--nonsense" in wrong.lines[-1]
         assert asked.wait() == 0
+        assert set(COMMANDS) == {"run", "verify"}
+        assert all(f"{name} " in asked.log for name in COMMANDS)
         assert "usage: " in asked.log
         assert "README.md" in asked.log
 

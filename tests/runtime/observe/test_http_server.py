@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from runtime import limits
+from runtime import __version__, limits
 from runtime.observe.http_server import MAX_CONNECTIONS, MAX_REQUEST, Response, serve
 from tests.kafka import TIMEOUT, wait_until
 
@@ -89,6 +89,12 @@ def test_head(port: int, path: str) -> None:
     status, body, headers = ask(port, "GET", path)
     assert ask(port, "HEAD", path)[:2] == (status, b"")
     assert ask(port, "HEAD", path)[2]["Content-Length"] == headers["Content-Length"] == str(len(body))
+
+
+@pytest.mark.parametrize("path", ["/live", "/ready", "/elsewhere"])
+def test_version(port: int, path: str) -> None:
+    """Every answer's header says which version gives it."""
+    assert ask(port, "GET", path)[2]["Server"] == f"user-login-pipeline/{__version__}"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"] if socket.has_dualstack_ipv6() else ["127.0.0.1"])

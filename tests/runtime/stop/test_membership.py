@@ -3,7 +3,9 @@
 import pytest
 
 from runtime import limits
-from runtime.stop.membership import Membership
+from runtime.errors import Failed
+from runtime.explain import EVICTED_TEXT
+from runtime.stop.membership import Membership, unmask_callback_error
 
 
 @pytest.mark.parametrize("joins_at", [0, 1, 5])
@@ -29,3 +31,16 @@ def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     member.wait_until_joined(polls.append)
     assert polls
     assert member.joining
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "is_told"),
+    [
+        (SystemError("returned NULL without setting an exception"), Failed(EVICTED_TEXT), True),
+        (SystemError("returned NULL without setting an exception"), None, False),
+        (RuntimeError("another"), Failed(EVICTED_TEXT), False),
+    ],
+)
+def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bool) -> None:
+    """If confluent-kafka has lost what a callback of ours raised, that is still what is told; nothing else is."""
+    assert unmask_callback_error(error, told) is (told if is_told else error)

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.loop.application import _RunTracker
-from runtime.stop.signals import StopRequest, stop_request
+from runtime.stop.signals import StopRequest
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,15 +47,6 @@ def test_second_interrupt(request_: StopRequest) -> None:
     assert request_.requested
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
-
-
-@pytest.mark.parametrize("requested", [True, False])
-def test_early_request_counts(monkeypatch: pytest.MonkeyPatch, *, requested: bool) -> None:
-    """A request that came before the loop began keeps it from beginning."""
-    monkeypatch.setattr(stop_request, "requested", requested)
-    tracker = _RunTracker()  # type: ignore[no-untyped-call]  # Quix's, without types
-    tracker.set_as_running()
-    assert tracker.running is not requested
 
 
 STARTING = """

@@ -141,7 +141,7 @@ class Application(quixstreams.Application):
         context = self._processing_context
         self._renewal.start()
         checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
-        self._do_again = checkpoints.do_again
+        self._do_again = checkpoints.retry
         gc.freeze()  # what has been loaded stays; a batch's records are no garbage to look for either
         gc.set_threshold(10 * BATCH)
         set_message_context(CurrentRecord(self._batches))

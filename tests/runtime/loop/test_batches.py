@@ -101,7 +101,7 @@ class FakeContext:
 
 
 def begun(consumer: FakeConsumer, context: FakeContext | None = None, commit_every: int = 10) -> Batches:
-    """What is tested, with all partitions assigned and the first transaction begun."""
+    """Batches with all partitions assigned and the first transaction begun."""
     positions = Positions(cast("Any", consumer), "earliest")
     positions.topic_ids = TopicIds(cast("Any", None), {}, str)
     positions.assign([TopicPartition("in", partition) for partition in consumer.offsets])
@@ -198,11 +198,11 @@ def test_commits_when_idle() -> None:
     consumer = FakeConsumer([], COMMITTED)
     batches = begun(consumer)
     assert batches.take() == []
-    assert not batches.is_full
+    assert not batches.is_commit_due
     handle(batches, MESSAGES)
     assert batches.take() == []
     assert consumer.polled == [limits.IDLE_WAIT, limits.COMMIT_WHEN_IDLE]
-    assert batches.is_full
+    assert batches.is_commit_due
 
 
 def test_no_commit_while_they_come() -> None:
@@ -212,7 +212,7 @@ def test_no_commit_while_they_come() -> None:
     handle(batches, MESSAGES)
     consumer.next = FakeMessage(0, 7)
     assert batches.take() == [consumer.next]
-    assert not batches.is_full
+    assert not batches.is_commit_due
 
 
 @pytest.mark.parametrize("exactly_once", [True, False])
@@ -263,14 +263,14 @@ def test_failure(failure: Exception, raised: type[Exception], said: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("count", "commit_every", "is_full"),
+    ("count", "commit_every", "is_commit_due"),
     [(1, 10, False), (9, 10, False), (10, 10, True), (FIRST - 1, 10, True), (FIRST - 1, FIRST, False)],
 )
-def test_group_commit(count: int, commit_every: int, *, is_full: bool) -> None:
+def test_group_commit(count: int, commit_every: int, *, is_commit_due: bool) -> None:
     """A checkpoint ends after COMMIT_EVERY records."""
     batches = begun(FakeConsumer([], COMMITTED), commit_every=commit_every)
     handle(batches, records(count))
-    assert batches.is_full == is_full
+    assert batches.is_commit_due == is_commit_due
 
 
 def test_backlog() -> None:
@@ -283,7 +283,7 @@ def test_backlog() -> None:
         consumer.messages = []
         for part in (messages[:-10], messages[-10:]):
             handle(batches, part)
-            full.append(batches.is_full)
+            full.append(batches.is_commit_due)
         batches.begin()
     assert full == [False, True] * 2
 
@@ -302,12 +302,12 @@ def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
     assert consumer.assigned is None
 
 
-def test_given_up() -> None:
-    """What was handled in a transaction that is given up is read again."""
+def test_rewind() -> None:
+    """The records of an aborted transaction are read again."""
     consumer = FakeConsumer([], COMMITTED)
     batches = begun(consumer)
     handle(batches, MESSAGES)
-    batches.begin(again=True)
+    batches.rewind()
     assert consumer.assigned == COMMITTED
 
 
@@ -318,14 +318,14 @@ def test_out_of_range() -> None:
     failure = FakeMessage(1, None, KafkaError._AUTO_OFFSET_RESET)
     assert handle(batches, [MESSAGES[0], failure, MESSAGES[2]]) == 1
     assert context.stored == {0: 5}
-    assert batches.is_full
+    assert batches.is_commit_due
     batches.begin()
     assert consumer.assigned == {0: 6, 1: 100}
 
 
 def test_consumer_error() -> None:
-    """Another error in a record's place stops the pipeline; a batch that can't be unpacked is named."""
-    with pytest.raises(Failed, match=r"the batch at in\[0\]@7 can't be unpacked"):
+    """Another error instead of a record stops the pipeline; a batch that cannot be decompressed is named."""
+    with pytest.raises(Failed, match=r"cannot decompress the batch at in\[0\]@7"):
         handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, 7, KafkaError._BAD_COMPRESSION)])
     with pytest.raises(KafkaConsumerException):
         handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, None, KafkaError.TOPIC_AUTHORIZATION_FAILED)])

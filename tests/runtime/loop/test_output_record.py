@@ -1,4 +1,4 @@
-"""What is produced for a record: its size to the byte, forged tags, and the stub of what is too large."""
+"""The output record: its size to the byte, forged tags, and the stub of a record that is too large."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ HEADERS: list[Headers] = [
 
 
 class Input:
-    """The record in hand."""
+    """The input record."""
 
     def __init__(self, value: bytes | None) -> None:
         self._value = value
@@ -119,7 +119,7 @@ def test_limit(key: bytes | None, headers: Headers) -> None:
     assert json.loads(stub) == {
         "malformed": {
             "reason": "too_large",
-            "detail": f"the record would take {limit} bytes, and the topic takes {limit - 1}",
+            "detail": f"the record has {limit} bytes, and the topic accepts {limit - 1}",
             "size": 2,
             "sha256": hashlib.sha256(b"in").hexdigest(),
             "topic": "in",
@@ -168,7 +168,7 @@ def test_no_room() -> None:
     """If not even the stub fits, it fails and names the record, both topics and the limit."""
     with pytest.raises(Failed) as stop:
         build(make(1000), b"v", b"k" * 1000, None, Input(b"v"))
-    for text in ("in[3]@1234567", "give out a larger max.message.bytes than 1000"):
+    for text in ("in[3]@1234567", "max.message.bytes of out must be larger than 1000"):
         assert text in str(stop.value)
 
 

@@ -60,9 +60,9 @@ SIGNATURES: list[tuple[Callable[..., Any], list[str], str]] = [
     (InternalProducer._broker_available, ["self"], "Application._process_message"),
     (InternalConsumer._broker_available, ["self"], "Application._process_message"),
     (InternalConsumer.consume, ["self", "num_messages", "timeout"], "Batches.take"),
-    (ProcessingContext.store_offset, ["self", "topic", "partition", "offset"], "Batches._end"),
+    (ProcessingContext.store_offset, ["self", "topic", "partition", "offset"], "Batches._finish"),
     (ProcessingContext.commit_checkpoint, ["self", "force", "revoking"], "Checkpoints.end"),
-    (ProcessingContext.init_checkpoint, ["self"], "Checkpoints.do_again"),
+    (ProcessingContext.init_checkpoint, ["self"], "Checkpoints.retry"),
     (Stream.add_function, ["self", "func"], "_DataFrame.to_topic"),
     (UpdateWithMetadataFunction.get_executor, ["self", "child_executors"], "Sink.get_executor"),
     (UpdateWithMetadataFunction._resolve_branching, ["self", "child_executors"], "Sink.get_executor"),
@@ -162,7 +162,7 @@ def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bo
 
 
 @pytest.mark.parametrize(
-    ("answered", "code", "said"), [(True, 70, "the group gave"), (False, 69, "no broker answers at kafka:9")]
+    ("answered", "code", "said"), [(True, 70, EVICTED_TEXT), (False, 69, "no broker answers at kafka:9")]
 )
 def test_commits_are_watched(monkeypatch: pytest.MonkeyPatch, code: int, said: str, *, answered: bool) -> None:
     """Beside a commit that takes long, the producer looks for brokers; one that is overdue ends the process."""
@@ -219,7 +219,7 @@ def test_failed_rebalance(callback: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("answered", "code", "said"), [(True, 70, "the group gave"), (False, 69, "no broker answers at kafka:9")]
+    ("answered", "code", "said"), [(True, 70, EVICTED_TEXT), (False, 69, "no broker answers at kafka:9")]
 )
 def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
     """Partitions are lost to the group, or with the last broker: what stops the pipeline tells which."""

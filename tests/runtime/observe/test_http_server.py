@@ -21,19 +21,11 @@ PAGES = {
 ELSEWHERE = b"ask for /live or /ready\n"
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
-
-
 @pytest.fixture
-def port(capfd: pytest.CaptureFixture[str]) -> Iterator[int]:
-    """Where a server listens; nothing that its clients do is printed."""
-    number = free_port()
-    with serve(PAGES, number):
-        yield number
+def port(capfd: pytest.CaptureFixture[str], free_port: int) -> Iterator[int]:
+    """The port of a server; it prints nothing, whatever its clients do."""
+    with serve(PAGES, free_port):
+        yield free_port
     assert capfd.readouterr() == ("", "")
 
 
@@ -160,10 +152,10 @@ def test_clients_that_do_not_read(port: int) -> None:
         assert ask(port, "GET", "/live")[0] == HTTPStatus.OK
 
 
-def test_stop() -> None:
+def test_stop(free_port: int) -> None:
     """It stops at once, whatever its clients are at, and the port is free again."""
     with ExitStack() as stack:
-        for number in (port := free_port(), port):
+        for number in (free_port, free_port):
             with serve(PAGES, number):
                 silent, unfinished, idle = (stack.enter_context(connect(number)) for _ in range(3))
                 unfinished.sendall(b"GET /live HTT")

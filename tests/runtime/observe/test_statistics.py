@@ -1,4 +1,4 @@
-"""What librdkafka's statistics are taken to say, by a clock of the test's own."""
+"""The problems found in librdkafka's statistics."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from runtime import limits
 from runtime.observe.statistics import Progress
+from tests.runtime.clock import Clock
 
 UNKNOWN = -1001
 AT_END = {
@@ -36,29 +37,21 @@ def statistics(*partitions: dict[str, Any], join_state: str = "steady", idle: tu
     )
 
 
-class Clock:
-    """A clock that stands still until it is told otherwise."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def problems_after(seconds: float, first: str, *later: str) -> list[str]:
     """What is wrong, if the statistics are these, and so many seconds lie between the first and the last of them."""
     clock = Clock()
+    start = clock.now
     progress = Progress(clock)
     progress.take(first)
     for number, text in enumerate(later, 1):
-        clock.now = Clock.now + seconds * number / len(later)
+        clock.now = start + seconds * number / len(later)
         progress.take(text)
     return progress.problems()
 
 
 def test_before_the_first() -> None:
     """Without statistics, no partition can have been assigned."""
-    assert Progress().problems() == ["the group has not been joined yet"]
+    assert Progress().problems() == ["the consumer group is not joined yet"]
 
 
 @pytest.mark.parametrize("join_state", ["init", "wait-join", "wait-sync", "wait-assign-call", "wait-unassign-call"])
@@ -106,9 +99,10 @@ def test_stalled(changes: dict[str, Any]) -> None:
     """A partition that stands still, though there is something to do, is named once that has lasted."""
     standing = statistics(AT_END | {"partition": 1}, AT_END | changes | {"partition": 3})
     offset = changes.get("next_offset", 11)
+    lag = {9: 2, UNKNOWN: 0}.get(offset, changes.get("fetchq_cnt", 0))
     assert problems_after(limits.STALLED_AFTER, standing, standing) == []
     assert problems_after(limits.STALLED_AFTER + 1, standing, standing) == [
-        f"partition 3 has stood at offset {offset} for {limits.STALLED_AFTER + 1:.0f} s while records wait"
+        f"partition 3 stalled at offset {offset}, lag {lag}, for {limits.STALLED_AFTER + 1:.0f} s"
     ]
 
 
@@ -139,4 +133,4 @@ def test_begins_anew(between: str) -> None:
 def test_unreadable(text: str) -> None:
     """Statistics of another shape never stop the pipeline: it is just not ready, and says why."""
     (problem,) = problems_after(1, statistics(AT_END), text)
-    assert problem.startswith("librdkafka's statistics can't be read: ")
+    assert problem.startswith("cannot read librdkafka's statistics: ")

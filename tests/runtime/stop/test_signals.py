@@ -1,4 +1,4 @@
-"""A request to stop is remembered from the first moment on."""
+"""A request to stop is recorded from the first moment."""
 
 import os
 import re

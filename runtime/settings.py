@@ -23,7 +23,7 @@ Secret = Annotated[SecretStr | None, Unset]
 Name = Annotated[str, Field(pattern=r"\S")]
 Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-TOPIC_NAME = "1 to 249 letters, digits, '.', '_' or '-'"
+TOPIC_NAME = "a topic name of at most 249 letters, digits, '.', '_' or '-'"
 
 
 def setting(name: str, default: object, allowed: str, purpose: str = "") -> Any:  # noqa: ANN401  (as pydantic's Field)
@@ -183,7 +183,7 @@ class Settings(BrokerSettings):
     instance_id: Annotated[Instance | None, Unset] = setting(
         "INSTANCE_ID",
         None,
-        "1 to 200 letters, digits, '.', '_' or '-'",
+        "a name of at most 200 letters, digits, '.', '_' or '-'",
         "unique in the group; with it, a restart causes no rebalance",
     )
     input: Topic = setting("input", "user-login", TOPIC_NAME, "the topic to read")

@@ -156,10 +156,10 @@ EXAMINED: dict[str, tuple[Settle, str | None]] = {
     "nonsense": (lambda _: {"Quix__Broker__Address": "127.0.0.1:port,["}, None),
     "the first one listens not": (
         lambda on: {"Quix__Broker__Address": f"127.0.0.1:1,127.0.0.1:{on.ports['TLS']}"},
-        "speaks ssl there",
+        "uses ssl, not plaintext",
     ),
     "a stranger's certificate": (lambda on: on.settings("MUTUAL") | on.client("strange-client"), None),
-    "no authority": (lambda on: on.settings("TLS") | {"BROKER_SSL_CA_LOCATION": ""}, "not set: this system's own"),
+    "no authority": (lambda on: on.settings("TLS") | {"BROKER_SSL_CA_LOCATION": ""}, "not set: the system's CAs"),
     "SASL is asked for": (
         lambda on: on.settings("SCRAM") | {"BROKER_SECURITY_PROTOCOL": "ssl"},
         "BROKER_SECURITY_PROTOCOL=sasl_ssl and BROKER_SASL_MECHANISM=SCRAM-SHA-256 or SCRAM-SHA-512",

@@ -71,7 +71,7 @@ class Output:
         value, tagged = self._with_tag(result, kept)
         size = record_size(key, value, tagged)
         if size > self._limit:
-            detail = f"the record has {size} bytes, and the topic accepts {self._limit}"
+            detail = f"the record would take {size} bytes, and the topic takes {self._limit}"
             result = too_large(
                 record.value(), detail, topic=record.topic(), partition=record.partition(), offset=record.offset()
             )

@@ -119,7 +119,7 @@ def test_limit(key: bytes | None, headers: Headers) -> None:
     assert json.loads(stub) == {
         "malformed": {
             "reason": "too_large",
-            "detail": f"the record has {limit} bytes, and the topic accepts {limit - 1}",
+            "detail": f"the record would take {limit} bytes, and the topic takes {limit - 1}",
             "size": 2,
             "sha256": hashlib.sha256(b"in").hexdigest(),
             "topic": "in",

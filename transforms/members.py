@@ -74,9 +74,9 @@ def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
 
 
 def _letter_escapes(text: bytes, possible: Iterable[bytes]) -> set[bytes]:
-    """The escapes of letters that a text has; the possible ones if it has many, as listing those takes long."""
-    found = [match[0] for match in islice(_letter_escape(text), _MANY_ESCAPES)]
-    return set(found if len(found) < _MANY_ESCAPES else possible)
+    """The escapes of letters in a text; all possible ones if it has many, because listing those is slow."""
+    escapes = [match[0] for match in islice(_letter_escape(text), _MANY_ESCAPES)]
+    return set(escapes if len(escapes) < _MANY_ESCAPES else possible)
 
 
 class _Shift:

@@ -151,8 +151,8 @@ def _on_new_stack(text: bytes) -> str | None:
 
 def _raise(text: bytes, error: str) -> NoReturn:
     """Raise the error for the first wrong byte, derived from msgspec's text."""
-    found = re.search(r"\(byte (\d+)\)", error)
-    at = int(found[1]) if found else len(text)
+    place = re.search(r"\(byte (\d+)\)", error)
+    at = int(place[1]) if place else len(text)
     if "trailing characters" in error:
         raise JSONSyntaxError(f"more text after the JSON value, at byte {at - 1}")
     at = _bad_token(text, at)

@@ -103,12 +103,12 @@ def check_topics_fit(source: TopicFacts, target: TopicFacts) -> None:
             f"the output topic {target.name!r} has too few partitions ({target.partitions}): records keep their "
             f"partition, and the input topic {source.name!r} has {source.partitions}; add partitions to the output"
         )
-    kept, limit = (int(topic.config.get("retention.ms", _UNLIMITED)) for topic in (source, target))
-    if limit != _UNLIMITED and (kept == _UNLIMITED or kept > limit):
+    source_ms, target_ms = (int(topic.config.get("retention.ms", _UNLIMITED)) for topic in (source, target))
+    if target_ms != _UNLIMITED and (source_ms == _UNLIMITED or source_ms > target_ms):
         logger.warning(
             "retention.ms of {} ({}) is shorter than that of {} ({}): records keep their timestamps, so old ones may "
             "expire at once",
-            *(target.name, limit, source.name, kept),
+            *(target.name, target_ms, source.name, source_ms),
         )
     if target.config.get("message.timestamp.type") == "LogAppendTime":
         logger.warning("{} has message.timestamp.type=LogAppendTime: the broker replaces the timestamps", target.name)

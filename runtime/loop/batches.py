@@ -93,10 +93,8 @@ class Batches:
         """
         self.rebalanced = False
         self._wait_for_last_transaction()
-        has_enough = self._waiting.bytes > WAITING_BYTES
-        arrived: list[Message] = self._consumer.consume(
-            1 if has_enough else BATCH, 0
-        )  # always: it keeps the worker in its group
+        number = 1 if self._waiting.bytes > WAITING_BYTES else BATCH  # never 0: it keeps the worker in its group
+        arrived: list[Message] = self._consumer.consume(number, 0)
         if not arrived and not self._waiting:
             arrived = self._wait_for_one()
         if self.rebalanced and (arrived or self._waiting):

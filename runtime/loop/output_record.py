@@ -67,25 +67,25 @@ class Output:
         """
         if self.timestamps.refuses(timestamp):
             result, timestamp = refused_timestamp(result, record.value(), timestamp), TIME_OF_PRODUCING
-        kept = [header for header in headers or () if header[0] != TAG]
-        value, tagged = self._with_tag(result, kept)
+        other_headers = [header for header in headers or () if header[0] != TAG]
+        value, tagged = self._with_tag(result, other_headers)
         size = record_size(key, value, tagged)
         if size > self._limit:
             detail = f"the record would take {size} bytes, and the topic takes {self._limit}"
             result = too_large(
                 record.value(), detail, topic=record.topic(), partition=record.partition(), offset=record.offset()
             )
-            value, tagged = self._with_tag(result, kept)
+            value, tagged = self._with_tag(result, other_headers)
             self._refuse_if_too_large(record_size(key, value, tagged), record)
         if isinstance(result, Malformed):
             self.totals.count(result.reason, record.topic(), record.partition(), record.offset())
         return value, timestamp, tagged
 
     @staticmethod
-    def _with_tag(result: bytes | Malformed, kept: Headers) -> tuple[bytes | None, Headers]:
+    def _with_tag(result: bytes | Malformed, headers: Headers) -> tuple[bytes | None, Headers]:
         if isinstance(result, Malformed):
-            return result.value, [*kept, (TAG, result.reason.encode())]
-        return result, kept
+            return result.value, [*headers, (TAG, result.reason.encode())]
+        return result, headers
 
     def _refuse_if_too_large(self, size: int, record: InputRecord) -> None:
         if size > self._limit:

@@ -49,7 +49,8 @@ class Harness:
             check_periodically=lambda: self.do("check ids periodically"),
         )
         renewal = SimpleNamespace(discard=lambda: self.do("discard"))
-        output = SimpleNamespace(timestamps=TimestampLimits(config or {}), totals=self.totals)
+        self.timestamps = TimestampLimits(config or {})
+        output = SimpleNamespace(timestamps=self.timestamps, totals=self.totals)
         self.batches = batches
         parts = (context, renewal, batches, ids, output)
         self.checkpoints = Checkpoints(*(cast("Any", part) for part in parts))
@@ -149,12 +150,11 @@ def test_refused_timestamp(code: int, *, exactly_once: bool) -> None:
     """If the broker refuses a timestamp, the batch is retried with a wider margin."""
     harness = Harness(exactly_once=exactly_once, config=LIMITED)
     harness.failures["flush"] = refused(code)
-    timestamps = harness.checkpoints._output.timestamps
-    timestamps.update()
-    before = timestamps.newest
+    harness.timestamps.update()
+    before = harness.timestamps.newest
     harness.checkpoints.end(force=True)
     assert harness.steps == RETRIED
-    assert timestamps.newest < before
+    assert harness.timestamps.newest < before
     assert harness.size.records == FIRST
 
 

@@ -173,7 +173,7 @@ def test_token_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("name", "text", "value"), TAKEN)
 def test_taken(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
-    """Values at the ends of each range, and in any case where case means nothing, are taken."""
+    """Values at the ends of each range are accepted, and choices in upper or lower case."""
     assert values(load(monkeypatch, {name: text}))[name] == value
 
 

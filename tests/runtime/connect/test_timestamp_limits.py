@@ -11,7 +11,7 @@ SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
 
 def limits(**config: object) -> TimestampLimits:
-    """What is tested: `before` and `after` in milliseconds."""
+    """Limits for these settings: `before` and `after` in milliseconds."""
     names = {"before": "message.timestamp.before.max.ms", "after": "message.timestamp.after.max.ms"}
     return TimestampLimits({names.get(name, "message.timestamp.type"): f"{value}" for name, value in config.items()})
 

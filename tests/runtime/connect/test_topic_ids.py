@@ -1,4 +1,4 @@
-"""Topic ids, with a stand-in for the administrator; tests/pipeline/test_recreated.py has topics that are recreated."""
+"""Topic ids, with a fake admin client; tests/pipeline/test_recreated.py has a real one."""
 
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -40,7 +40,7 @@ class FakeAdmin:
 
 
 def ids_of(admin: FakeAdmin) -> TopicIds:
-    """What is tested."""
+    """TopicIds with this admin client."""
     return TopicIds(cast("Any", admin), IDS, lambda: "in[0]@7")
 
 

@@ -1,4 +1,4 @@
-"""How a checkpoint ends, with stand-ins for Quix's context and the clients."""
+"""The end of a checkpoint, with fakes for Quix's context and the clients."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,7 +16,7 @@ from runtime.observe.counters import Totals
 
 
 class Harness:
-    """Checkpoints with stand-ins for all they use; `steps` lists the calls, in order."""
+    """Checkpoints with fakes for all they use; `steps` lists the calls, in order."""
 
     def __init__(self, *, exactly_once: bool = True, config: dict[str, str] | None = None) -> None:
         self.steps: list[str] = []

@@ -1,4 +1,4 @@
-"""Commits that wait for the group's coordinator, with stand-ins for the clients'; tests/faults has real ones."""
+"""Commits that wait for the group's coordinator, with a fake client; faults/ has real ones."""
 
 import threading
 import time

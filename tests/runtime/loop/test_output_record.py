@@ -45,7 +45,7 @@ class Input:
 
 
 def make(limit: int, totals: Totals | None = None, **config: str) -> Output:
-    """What is tested, for a topic that takes records of this size and has these settings."""
+    """Output for a topic with this record limit and these settings."""
     settings = {name.replace("_", "."): value for name, value in config.items()}
     return Output("out", limit, TimestampLimits(settings), totals or Totals())
 

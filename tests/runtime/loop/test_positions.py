@@ -1,4 +1,4 @@
-"""Where partitions are read from, with a stand-in for the consumer; tests/pipeline has the same on a real Kafka."""
+"""The offsets where partitions are read from, with a fake consumer; tests/pipeline has a real Kafka."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -66,7 +66,7 @@ class Committed:
 
 
 def positions(consumer: FakeConsumer, reset: str = "earliest") -> Positions:
-    """What is tested; the topic's id is `new`."""
+    """Positions for a topic with the id `new`."""
     tested = Positions(cast("Any", consumer), reset)
     tested.topic_ids = TopicIds(cast("Any", FakeAdmin()), {"in": "new"}, str)
     return tested
@@ -138,7 +138,7 @@ def test_read_again() -> None:
 
 @pytest.mark.parametrize("reset", ["earliest", "latest"])
 def test_expired(lines: list[str], reset: str) -> None:
-    """An expired offset goes on at the earliest record left, with a warning that says what was not read."""
+    """After an expired offset, reading continues at the earliest record, with a warning of the unread ones."""
     consumer = FakeConsumer({0: (40, None), 1: (150, None)})
     tested = positions(consumer, reset)
     assign(tested, 0, 1)

@@ -43,7 +43,7 @@ def test_check() -> None:
 
 
 def test_off() -> None:
-    """Port 0: nobody listens."""
+    """Port 0 disables the endpoints."""
     with Health().served(0):
         pass
 

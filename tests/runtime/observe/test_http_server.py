@@ -125,7 +125,7 @@ def test_many_clients(port: int) -> None:
 
 
 def test_slow_client(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    """A client that sends a byte now and then keeps no other from an answer, and is disconnected after a while."""
+    """A client that slowly sends bytes does not block others, and is disconnected after limits.CONNECTION_MAX_AGE."""
     monkeypatch.setattr(limits, "CONNECTION_MAX_AGE", 1.0)
     with connect(port) as client:
         client.sendall(b"GET /live HTTP/1.1\r\n")

@@ -44,7 +44,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("level", "lines"), [("DEBUG", 4), ("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
 def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is below the level is left out, whoever logs it; ERROR is the pipeline's own alone."""
+    """Lines below the level are omitted; a library's ERROR becomes a WARNING."""
     logs.configure(level, "text")
     for log in (logger.debug, logger.info, logger.warning, logger.error):
         log("x")

@@ -74,7 +74,7 @@ def test_joining(join_state: str) -> None:
     ],
 )
 def test_silence(idle: tuple[float, ...], named: str | None) -> None:
-    """It is not ready once no broker has said anything for a while; one that never did (-1) does not count."""
+    """It is not ready if no broker has answered for some time; one that never answered (-1) does not count."""
     assert problems_after(0, statistics(AT_END, idle=idle)) == ([named] if named else [])
 
 
@@ -96,7 +96,7 @@ CONTENT = [
 
 @pytest.mark.parametrize("changes", WAITING)
 def test_stalled(changes: dict[str, Any]) -> None:
-    """A partition that stands still, though there is something to do, is named once that has lasted."""
+    """A partition with waiting records that makes no progress is named after limits.STALLED_AFTER."""
     standing = statistics(AT_END | {"partition": 1}, AT_END | changes | {"partition": 3})
     offset = changes.get("next_offset", 11)
     lag = {9: 2, UNKNOWN: 0}.get(offset, changes.get("fetchq_cnt", 0))
@@ -108,7 +108,7 @@ def test_stalled(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("changes", CONTENT)
 def test_nothing_to_do(changes: dict[str, Any]) -> None:
-    """A partition in which nothing waits may stand for as long as it likes."""
+    """A partition without waiting records is never stalled."""
     standing = statistics(AT_END | changes)
     assert problems_after(10 * limits.STALLED_AFTER, standing, standing) == []
 

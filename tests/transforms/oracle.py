@@ -1,4 +1,4 @@
-"""The record contract, implemented a second time with Python's `json`, for comparison."""
+"""The contract of one record, read a second time with Python's own `json`: what every result is held against."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, NoReturn
 from transforms import NESTING_LIMIT, Malformed
 
 OK = "ok"
-_TAGGED_INSIDE = {"missing_device_type", "duplicate_device_type", "invalid_device_type"}
+_TAKES_THE_TAG_INSIDE = {"missing_device_type", "duplicate_device_type", "invalid_device_type"}
 
 
 class Reading(NamedTuple):
-    """The contract's outcome for a value: `ok` and the output, or a reason."""
+    """What the contract says of one value: `ok` and the output, or a reason."""
 
     verdict: str
     output: bytes | None = None
@@ -27,14 +27,14 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers stay text: Python refuses integers of more than 4,300 digits.
+# Numbers stay text: Python refuses to make an integer of more than 4,300 digits.
 _decoder = json.JSONDecoder(object_pairs_hook=_Pairs, parse_constant=_refuse, parse_int=str, parse_float=str)
 _string_or_bracket = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _spaces = re.compile(r"[ \t\n\r]*")
 
 
 def read(value: bytes | None) -> Reading:
-    """Give the contract's outcome for `value`."""
+    """Say what the contract says of `value`."""
     if value is None:
         return Reading("null_value")
     if set(value) <= set(b" \t\n\r"):
@@ -58,7 +58,7 @@ def _read_text(text: str) -> Reading:
 
 
 def deepest_level(text: str) -> int:
-    """The nesting depth of the brackets outside strings."""
+    """How deep the brackets outside of strings are nested."""
     level = deepest = 0
     for found in _string_or_bracket.finditer(text):
         if found[0] in "[{":
@@ -70,7 +70,7 @@ def deepest_level(text: str) -> int:
 
 
 def assert_kept(value: bytes | None, result: bytes | Malformed) -> None:
-    """Fail unless `result` is the contract's outcome for `value`: verdict, output, tag and detail."""
+    """Fail unless `result` is what the contract says of `value`, in verdict, output, tag and detail."""
     reading = read(value)
     if isinstance(result, Malformed):
         assert result.reason == reading.verdict
@@ -81,7 +81,7 @@ def assert_kept(value: bytes | None, result: bytes | Malformed) -> None:
 
 
 def assert_tagged(value: bytes | None, result: Malformed, *, has_malformed: bool) -> None:
-    """Fail unless the tagged value is `value` with the tag inside, or the tag with `value` inside."""
+    """Fail unless the tagged value is `value` with the contract's tag in it, or the tag with `value` in it."""
     assert re.fullmatch(r"[ -~]{10,100}", result.detail), "one short sentence in ASCII"
     if value is None:
         assert result.value is None
@@ -90,7 +90,7 @@ def assert_tagged(value: bytes | None, result: Malformed, *, has_malformed: bool
     reason, detail = str(result.reason), json.dumps(result.detail)
     start = b'"malformed":{"reason":"%b","detail":%b' % (reason.encode(), detail.encode())
     tag: dict[str, str] = {"reason": reason, "detail": result.detail}
-    if reason in _TAGGED_INSIDE and not has_malformed:
+    if reason in _TAKES_THE_TAG_INSIDE and not has_malformed:
         head, brace, tail = value.rpartition(b"}")
         comma = b"" if head.strip(b" \t\n\r") == b"{" else b","
         assert result.value == head + comma + start + b"}" + brace + tail
@@ -128,7 +128,7 @@ def _read_object(text: str, document: Any) -> Reading:
 
 
 def _literal_of_device_type(text: str) -> tuple[int, int]:
-    """Start and end of the value of the top-level `device_type` in the text of a JSON object that has one."""
+    """Where the value of the top-level `device_type` begins and ends in the text of a JSON object that has one."""
     at = text.index("{")
     while True:
         key, at = _decoder.raw_decode(text, _past_spaces(text, at + 1))

@@ -1,4 +1,4 @@
-"""README's example of a transform, followed in a copy of the project."""
+"""README's example of a transform, followed to the letter in a copy of the project."""
 
 import re
 import shutil
@@ -33,7 +33,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transform, named, test = PYTHON
     imported, assigned = named.strip().split("\n\n")
     pipeline = (copy / "pipeline.py").read_text("utf-8")
-    if "mask_ip" not in pipeline:  # otherwise the repository already has the example
+    if "mask_ip" not in pipeline:  # else somebody has followed the README in earnest
         (first_line,) = re.findall(r"^from transforms import .*\n", pipeline, re.MULTILINE)
         (before,) = re.findall(r"^TRANSFORMS\b.*", pipeline, re.MULTILINE)
         assert assigned.startswith(before.removesuffix(")"))
@@ -54,12 +54,12 @@ def run(copy: Path, *command: str) -> None:
 
 @pytest.mark.parametrize("command", [("ruff", "check"), ("ruff", "format", "--check")])
 def test_style(copy: Path, command: tuple[str, ...]) -> None:
-    """The example passes the style checks."""
+    """The style is the project's."""
     run(copy, *command, *CHECKED)
 
 
 def test_types(copy: Path) -> None:
-    """The types are right, also if another file replaces TRANSFORMS."""
+    """The types are right, also where another file replaces TRANSFORMS."""
     run(copy, "mypy", "--follow-imports=silent", *CHECKED)
 
 

@@ -128,7 +128,7 @@ class Application(QuixApplication):
         context = self.context
         self._renewal.start()
         checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
-        self._do_again = checkpoints.do_again
+        self._do_again = checkpoints.retry
         gc.freeze()  # loaded modules stay in memory, and so do a batch's records until it ends
         gc.set_threshold(10 * BATCH)
         set_message_context(CurrentRecord(self._batches))

@@ -16,7 +16,7 @@ from tools.broker.embedded import Broker
 NOW = int(time.time() * 1000)
 PARTITIONS = 2
 TOTAL = 4_000
-LOST = "the group gave this worker's partitions away"
+LOST = "removed from the consumer group"
 FROZEN = 2.0  # seconds in which any queue without a bound would have filled
 BACKLOG = 300_000
 MEBIBYTE = 1 << 20

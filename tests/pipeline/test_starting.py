@@ -28,12 +28,16 @@ class Stop(NamedTuple):
 STOPS = {
     "missing input": Stop({"input": "absent"}, 78, ['"absent"', "`input`", "AUTO_CREATE_TOPICS=true"]),
     "missing output": Stop({"output": "absent"}, 78, ['"absent"', "`output`", "AUTO_CREATE_TOPICS=true"]),
-    "no topic's name": Stop({"input": "a b", "AUTO_CREATE_TOPICS": "true"}, 78, ["input is 'a b'", "a topic's name"]),
+    "no topic's name": Stop(
+        {"input": "a b", "AUTO_CREATE_TOPICS": "true"}, 78, ["input must be", "letters", "(got 'a b')"]
+    ),
     "compacted output": Stop({"output": "compacted"}, 78, ["'compacted'", "cleanup.policy=compact", "delete"]),
     "partly compacted": Stop(
         {"output": "partly-compacted"}, 78, ["'partly-compacted'", "cleanup.policy=compact,delete"]
     ),
-    "wrong number": Stop({"COMMIT_EVERY": "0"}, 78, ["COMMIT_EVERY is '0'", "from 1 to 1000000"]),
+    "wrong number": Stop(
+        {"COMMIT_EVERY": "0"}, 78, ["COMMIT_EVERY must be a whole number from 1 to 1000000 (got '0')"]
+    ),
     "no offset": Stop(
         {"AUTO_OFFSET_RESET": "error", "output": "kept"}, 78, ["AUTO_OFFSET_RESET is error", "--reset-offsets"]
     ),
@@ -175,7 +179,7 @@ def test_early_signal(signalled: dict[str, tuple[int, Pipeline]], moment: str) -
     assert exit_code == 0, pipeline.log
     assert "Traceback" not in pipeline.log
     at_once = moment == "importing the command line"  # seconds of imports are still to come
-    assert ("stopped: asked to stop before it had started" if at_once else "stopped: ") in pipeline.lines[-1]
+    assert ("stopped: asked to stop before it started" if at_once else "stopped: ") in pipeline.lines[-1]
 
 
 @pytest.mark.parametrize(("where", "number"), [("<unused>", signal.SIGTERM), ("<silent>", signal.SIGINT)])

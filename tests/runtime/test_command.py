@@ -44,7 +44,7 @@ def stop_by(error: BaseException | None, **settings: str) -> int:
 def test_exit_code(
     capsys: pytest.CaptureFixture[str], error: BaseException | None, exit_code: int, level: str, *, has_trace: bool
 ) -> None:
-    """Each kind has its exit code and its line; only what nobody foresaw has a stack trace."""
+    """Each kind of error has its exit code and line; only unexpected errors have a stack trace."""
     assert stop_by(error) == exit_code
 
     err = capsys.readouterr().err
@@ -77,7 +77,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong setting is one line, too, although nobody knows yet how to log."""
+    """A wrong setting is one line, before the log format is known."""
 
     def load() -> BrokerSettings:
         raise Misconfigured("LOG_LEVEL is 'LOUD'")

@@ -67,7 +67,7 @@ class Quix:
 
 
 class Record:
-    """The record in hand."""
+    """The current record."""
 
     def partition(self) -> int:
         """The partition that it came from."""

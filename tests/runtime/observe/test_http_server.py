@@ -21,20 +21,13 @@ PAGES = {
 ELSEWHERE = b"ask for /live or /ready\n"
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
-
-
 @pytest.fixture
-def port(capfd: pytest.CaptureFixture[str]) -> Iterator[int]:
-    """Where a server listens; nothing that its clients do is printed."""
-    number = free_port()
-    with serve(PAGES, number):
-        yield number
-    assert capfd.readouterr() == ("", "")
+def port(capfd: pytest.CaptureFixture[str], free_port: int) -> Iterator[int]:
+    """The port of a server; it prints nothing, whatever its clients do."""
+    with serve(PAGES, free_port):
+        yield free_port
+    printed = "".join(capfd.readouterr())
+    assert [line for line in printed.splitlines() if "rdkafka#" not in line] == [], "other tests' clients may print"
 
 
 def ask(port: int, method: str, path: str, host: str = "127.0.0.1") -> tuple[int, bytes, dict[str, str]]:
@@ -138,7 +131,7 @@ def test_many_clients(port: int) -> None:
 
 
 def test_slow_client(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    """A client that sends a byte now and then keeps no other from an answer, and is disconnected after a while."""
+    """A client that slowly sends bytes does not block others, and is disconnected after limits.CONNECTION_MAX_AGE."""
     monkeypatch.setattr(limits, "CONNECTION_MAX_AGE", 1.0)
     with connect(port) as client:
         client.sendall(b"GET /live HTTP/1.1\r\n")
@@ -166,10 +159,10 @@ def test_clients_that_do_not_read(port: int) -> None:
         assert ask(port, "GET", "/live")[0] == HTTPStatus.OK
 
 
-def test_stop() -> None:
+def test_stop(free_port: int) -> None:
     """It stops at once, whatever its clients are at, and the port is free again."""
     with ExitStack() as stack:
-        for number in (port := free_port(), port):
+        for number in (free_port, free_port):
             with serve(PAGES, number):
                 silent, unfinished, idle = (stack.enter_context(connect(number)) for _ in range(3))
                 unfinished.sendall(b"GET /live HTT")

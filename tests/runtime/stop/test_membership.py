@@ -1,4 +1,4 @@
-"""A stop in the middle of joining the group."""
+"""A stop while the worker joins its group."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from runtime.stop.membership import Membership, unmask_callback_error
 
 
 @pytest.mark.parametrize("joins_at", [0, 1, 5])
-def test_settles(joins_at: int) -> None:
+def test_waits(joins_at: int) -> None:
     """It polls until it has joined, and no longer."""
     member, polls = Membership(), 0
 
@@ -24,7 +24,7 @@ def test_settles(joins_at: int) -> None:
 
 
 def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the rebalance does not end, it leaves all the same."""
+    """If the rebalance does not end in time, it stops waiting."""
     monkeypatch.setattr(limits, "JOIN_TIMEOUT", 0.05)
     member = Membership()
     polls: list[float] = []

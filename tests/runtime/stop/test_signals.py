@@ -1,4 +1,4 @@
-"""A request to stop is remembered from the first moment on."""
+"""A request to stop is recorded from the first moment."""
 
 import os
 import re
@@ -30,13 +30,13 @@ def request_() -> Iterator[StopRequest]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_remembered(request_: StopRequest, number: int) -> None:
-    """Either signal is remembered, and passed on to whoever runs by then."""
-    told: list[bool] = []
+    """Either signal is recorded, and `on_request` is called."""
+    calls: list[bool] = []
     before = request_.requested
-    request_.on_request = lambda: told.append(True)
+    request_.on_request = lambda: calls.append(True)
     os.kill(os.getpid(), number)
     assert (before, request_.requested) == (False, True)
-    assert told == [True]
+    assert calls == [True]
 
 
 def test_second_interrupt(request_: StopRequest) -> None:
@@ -97,9 +97,9 @@ library.pthread_mutex_lock(lock)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_enforced(number: int) -> None:
-    """A process that hangs inside C, where no handler in Python runs, is ended after the time that a stop may take.
+    """A process that hangs in C code, where no Python handler runs, is ended after the time limit.
 
-    Nor does it matter whether anybody takes the line that says so.
+    This also holds if the log line blocks.
     """
     with subprocess.Popen(
         [sys.executable, "-c", BLOCKED], cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}

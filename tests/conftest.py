@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.kafka import Kafka
+from tests.process import SCRIPT, Pipelines
 from tools.broker.embedded import Broker, train
 
 collect_ignore = ["compose"]  # needs a Docker engine: `make test-compose`
@@ -41,6 +42,26 @@ def topics(kafka: Kafka) -> Callable[..., str]:
         return kafka.create_topic(f"{name}-{uuid.uuid4().hex[:8]}", partitions, config)
 
     return create
+
+
+@pytest.fixture(scope="session")
+def script() -> Path:
+    """What `pipelines` start: `pipeline.py`, or what a module or a folder puts in its place."""
+    return SCRIPT
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, script: Path, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the broker of `kafka`; they end with the test."""
+    with Pipelines(kafka.address, tmp_path, script) as pipelines:
+        yield pipelines
+
+
+@pytest.fixture(scope="module")
+def shared_pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
+    """Starts pipelines that several tests of a module look at; they end with the module."""
+    with Pipelines(kafka.address, tmp_path_factory.mktemp("pipelines")) as pipelines:
+        yield pipelines
 
 
 @pytest.fixture(autouse=True)

@@ -8,21 +8,22 @@ from pathlib import Path
 import pytest
 
 from runtime.loop.transaction_size import FIRST
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines, group_of
+from tools.waiting import wait_until
 
 VALUE = b'{"device_type": "ios"}'
 NOW = int(time.time() * 1000)
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
-def test_failure_in_a_batch(kafka: Kafka, workers: Pipelines, tmp_path: Path, guarantee: str) -> None:
+def test_failure_in_a_batch(kafka: Kafka, pipelines: Pipelines, tmp_path: Path, guarantee: str) -> None:
     """Where the map fails in the middle of a batch, nothing of it is committed; under exactly-once, nothing visible."""
     source, target = (kafka.create_topic(f"failing-{guarantee}-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", b"fail" if number == 4_321 else VALUE, [], NOW) for number in range(6_000)])
     trace = tmp_path / "trace"
-    worker = workers.start(
+    worker = pipelines.start(
         source, target, PROCESSING_GUARANTEE=guarantee, MAP="failing", BATCH=1_000, COMMIT_EVERY=1, TRACE_BATCHES=trace
     )
     assert worker.wait() == 70
@@ -41,10 +42,10 @@ def test_failure_in_a_batch(kafka: Kafka, workers: Pipelines, tmp_path: Path, gu
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
-def test_trickle(kafka: Kafka, workers: Pipelines, guarantee: str) -> None:
+def test_trickle(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """Records that come one by one are committed one by one, however large COMMIT_EVERY and COMMIT_INTERVAL are."""
     source, target = (kafka.create_topic(f"trickle-{guarantee}-{end}") for end in ("in", "out"))
-    worker = workers.start(source, target, PROCESSING_GUARANTEE=guarantee, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=10)
+    worker = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=10)
     worker.wait_for(RUNNING)
     begin = time.monotonic()
     for number in range(1, 4):
@@ -59,20 +60,20 @@ def has_committed(kafka: Kafka, source: str, offset: int) -> bool:
     return kafka.committed(group_of(source), source).get(0) == offset
 
 
-def test_interval(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
+def test_interval(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
     """While records keep coming, those that are too few for COMMIT_EVERY are committed after COMMIT_INTERVAL."""
     source, target = (kafka.create_topic(f"interval-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", VALUE, [], NOW)] * 10_000)
     slow = tmp_path / "slow"
     slow.touch()
-    worker = workers.start(source, target, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=0.5, BATCH=100, SLOW_WHILE=slow)
+    worker = pipelines.start(source, target, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=0.5, BATCH=100, SLOW_WHILE=slow)
     wait_until(lambda: kafka.committed(group_of(source), source), "some are committed")
     assert kafka.committed(group_of(source), source)[0] < 10_000, "more were to come"
     slow.unlink()
     assert worker.stop() == 0
 
 
-def test_behind(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
+def test_behind(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
     """While batches come full, COMMIT_EVERY does not commit: only the interval, and transactions that are large enough.
 
     The first of those has FIRST records, each next one twice as many.
@@ -81,7 +82,7 @@ def test_behind(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
     total, batch = 100_000, 500
     kafka.produce(source, [Record(b"k", VALUE, [], NOW)] * total)
     trace = tmp_path / "trace"
-    worker = workers.start(source, target, COMMIT_EVERY=1, COMMIT_INTERVAL=10, BATCH=batch, TRACE_BATCHES=trace)
+    worker = pipelines.start(source, target, COMMIT_EVERY=1, COMMIT_INTERVAL=10, BATCH=batch, TRACE_BATCHES=trace)
     kafka.read(target, total)
     assert worker.stop() == 0
 
@@ -95,7 +96,7 @@ def test_behind(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
-def test_slow_map(kafka: Kafka, workers: Pipelines, slow: Path, guarantee: str) -> None:
+def test_slow_map(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str) -> None:
     """With a map that is slow for all of a backlog, commits come about every COMMIT_INTERVAL, and all comes out once.
 
     Such a backlog would be one transaction otherwise, of more time than the broker gives it.
@@ -104,7 +105,7 @@ def test_slow_map(kafka: Kafka, workers: Pipelines, slow: Path, guarantee: str) 
     total, seconds = 1_500, 15
     sent = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number, [], NOW) for number in range(total)]
     kafka.produce(source, sent)
-    worker = workers.start(
+    worker = pipelines.start(
         source, target, PROCESSING_GUARANTEE=guarantee, SLOW_WHILE=slow, SLOW_BY=seconds / total, LOG_LEVEL="DEBUG"
     )
     assert kafka.read(target, total) == [expected(record) for record in sent]

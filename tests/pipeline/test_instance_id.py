@@ -2,24 +2,14 @@
 
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
+from tools.waiting import wait_until
 
 NOW = int(time.time() * 1000)
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 def records(begin: int, end: int) -> list[Record]:

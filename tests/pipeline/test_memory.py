@@ -1,8 +1,7 @@
 """A worker's memory with many partitions; and records that are larger than what is fetched at once."""
 
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Producer
@@ -13,13 +12,6 @@ from tests.process import RUNNING, Pipelines
 PARTITIONS = 64
 MOST = 256 * 1024 * 1024  # bytes
 PADDED = b'{"device_type":"ios","number":%d,"padding":"%s"}'
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says how much memory a process has held")

@@ -11,7 +11,7 @@ import pytest
 from runtime.connect.diagnose import diagnose
 from runtime.settings import Settings
 from tests.grants import DESCRIBE, MINIMAL, Grant
-from tests.kafka import Record
+from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tests.secured import KEY_PASSWORD, PASSWORD, Secured, login, secured_broker
@@ -78,20 +78,19 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 
 
 @pytest.fixture(scope="module")
-def pipelines(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
-    """Starts pipelines."""
-    with Pipelines(secured.broker.address, tmp_path_factory.mktemp("secure")) as pipelines:
-        yield pipelines
+def kafka(secured: Secured) -> Kafka:
+    """A client of the broker, on which `pipelines` start, too."""
+    return secured.kafka
 
 
 @pytest.fixture(scope="module")
-def refused(secured: Secured, pipelines: Pipelines) -> dict[str, Pipeline]:
+def refused(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
     """A pipeline for each of the refusals, ended; every second one says all that it can."""
     ended = {}
     for number, case in enumerate(REFUSED):
         group = group_of(LACKING.get(case.removeprefix("no permission on the "), "refused"))
         level = {"LOG_LEVEL": "DEBUG" if number % 2 else "INFO"}
-        ended[case] = pipelines.start("in", "out", **REFUSED[case](secured), **level, Quix__Consumer_Group=group)
+        ended[case] = shared_pipelines.start("in", "out", **REFUSED[case](secured), **level, Quix__Consumer_Group=group)
         if number >= AT_ONCE:
             list(ended.values())[number - AT_ONCE].wait(timeout=PATIENCE)
     for pipeline in ended.values():

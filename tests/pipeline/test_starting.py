@@ -11,9 +11,10 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka import TIMEOUT, Kafka, wait_until
+from tests.kafka import TIMEOUT, Kafka
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines
+from tools.waiting import wait_until
 
 
 class Stop(NamedTuple):
@@ -61,15 +62,8 @@ def addresses() -> Iterator[dict[str, str]]:
         yield {kind: f"127.0.0.1:{end.getsockname()[1]}" for kind, end in (("<unused>", unused), ("<silent>", silent))}
 
 
-@pytest.fixture(scope="module")
-def pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path_factory.mktemp("starting")) as pipelines:
-        yield pipelines
-
-
 @pytest.fixture(scope="module", autouse=True)
-def stopped(kafka: Kafka, pipelines: Pipelines) -> dict[str, Pipeline]:
+def stopped(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
     """A pipeline for each of the stops, all at once."""
     for name, policy in (
         ("there", "delete"),
@@ -78,7 +72,7 @@ def stopped(kafka: Kafka, pipelines: Pipelines) -> dict[str, Pipeline]:
         ("partly-compacted", "compact,delete"),
     ):
         topic_without_retention(kafka, name, config={"cleanup.policy": policy})
-    return {name: pipelines.start("there", "compacted", **stop.settings) for name, stop in STOPS.items()}
+    return {name: shared_pipelines.start("there", "compacted", **stop.settings) for name, stop in STOPS.items()}
 
 
 @pytest.mark.parametrize("name", STOPS)
@@ -120,10 +114,10 @@ def test_debug(pipelines: Pipelines) -> None:
 
 
 @pytest.fixture(scope="module")
-def signalled(kafka: Kafka, pipelines: Pipelines) -> dict[str, tuple[int, Pipeline]]:
+def signalled(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, tuple[int, Pipeline]]:
     """By moment, a pipeline that got a signal then, and its exit code."""
     topic_without_retention(kafka, "early")
-    return signal_at(MOMENTS[::2], pipelines) | signal_at(MOMENTS[1::2], pipelines)
+    return signal_at(MOMENTS[::2], shared_pipelines) | signal_at(MOMENTS[1::2], shared_pipelines)
 
 
 def signal_at(moments: list[str], pipelines: Pipelines) -> dict[str, tuple[int, Pipeline]]:

@@ -1,18 +1,18 @@
 """Stopped or killed in the middle of a backlog and started again: what is in the output topic in the end."""
 
 import signal
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tests.wire import leave_group, transactional_ids
+from tools.waiting import wait_until
 
 PARTITIONS = 2
 TOTAL = 20_000
@@ -25,13 +25,6 @@ BACKLOG = [
 """Every other takes the map 0.1 ms, as it looks at each nested device_type: so there is a middle to stop in."""
 
 WANTED = sorted(map(expected, BACKLOG), key=lambda record: record.partition)
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 def written(kafka: Kafka, topic: str) -> int:

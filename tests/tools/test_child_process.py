@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka import wait_until
 from tools.child_process import ChildProcess
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 ENDLESS = "import time; print('started', flush=True); time.sleep(600)"

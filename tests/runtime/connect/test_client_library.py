@@ -5,7 +5,7 @@ import re
 
 from confluent_kafka import Producer
 
-from tests.kafka import wait_until
+from tools.waiting import wait_until
 
 
 def test_openssl() -> None:

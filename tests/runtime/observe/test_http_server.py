@@ -12,7 +12,8 @@ import pytest
 
 from runtime import limits
 from runtime.observe.http_server import MAX_CONNECTIONS, MAX_REQUEST, Response, serve
-from tests.kafka import TIMEOUT, wait_until
+from tests.kafka import TIMEOUT
+from tools.waiting import wait_until
 
 PAGES = {
     "/live": lambda: Response(HTTPStatus.OK, "ok\n"),

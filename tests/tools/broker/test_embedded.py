@@ -12,10 +12,11 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import Kafka, Record
 from tools.broker import embedded as broker_module
 from tools.broker.embedded import Broker, BrokerError, train
 from tools.broker.node import Ports, choose_ports
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 

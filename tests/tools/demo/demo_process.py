@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from tests.kafka import TIMEOUT, wait_until
+from tests.kafka import TIMEOUT
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "tools.demo"]

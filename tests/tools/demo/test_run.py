@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka import wait_until
 from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, Demo
 from tools.demo.child import Child
 from tools.demo.run import main
 from tools.demo.topics import Comparison, Record
+from tools.waiting import wait_until
 from transforms import upper_device_type
 
 ELSEWHERE = {

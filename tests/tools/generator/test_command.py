@@ -22,10 +22,11 @@ from quixstreams.kafka import Producer
 from runtime.errors import Misconfigured, Unavailable
 from runtime.settings import ADDRESS, BrokerSettings
 from runtime.stop.signals import stop_request
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import Kafka, Record
 from tools.broker.embedded import Broker
 from tools.generator.command import BACKLOG, GeneratorSettings, Schedule, Sender
 from tools.generator.logins import MALFORMED_KINDS, WELL_FORMED
+from tools.waiting import wait_until
 from transforms import Malformed, upper_device_type
 
 ROOT = Path(__file__).parents[3]

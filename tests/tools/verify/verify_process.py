@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from runtime.settings import Settings
-from tests.kafka import TIMEOUT, wait_until
+from tests.kafka import TIMEOUT
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 _SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}

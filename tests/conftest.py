@@ -1,10 +1,12 @@
 """What every test can ask for: a broker for the whole session, topics of its own; and no process may be left behind."""
 
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import settings
@@ -18,6 +20,22 @@ collect_ignore = ["compose"]  # needs a Docker engine: `make test-compose`
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("ci"), derandomize=False, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let children receive each signal, even if ours are ignored, as under `nohup` or in a background job.
+
+    A child inherits that a signal is ignored, but not that it is handled. The process that only starts the workers of
+    pytest-xdist keeps ignoring it.
+    """
+    starts_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if not starts_workers and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, _ignore)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """A test run that is killed, or started under `nohup` or in a background job, and the processes that it starts."""
 
-import signal
 import subprocess
 import sys
 from pathlib import Path

@@ -48,10 +48,10 @@ def test_trickle(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     worker = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=10)
     worker.wait_for(RUNNING)
     begin = time.monotonic()
-    for number in range(1, 4):
+    for number in range(1, 6):
         kafka.produce(source, [Record(b"k", VALUE, [], NOW)])
-        wait_until(partial(has_committed, kafka, source, number), "it is committed", 8)
-    assert time.monotonic() - begin < 9, "the interval was not to be what commits"
+        wait_until(partial(has_committed, kafka, source, number), "it is committed")
+    assert time.monotonic() - begin < 40, "four whole intervals: it was not to be the interval that commits"
     assert worker.stop() == 0
 
 
@@ -60,13 +60,13 @@ def has_committed(kafka: Kafka, source: str, offset: int) -> bool:
     return kafka.committed(group_of(source), source).get(0) == offset
 
 
-def test_interval(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
+def test_interval(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
     """While records keep coming, those that are too few for COMMIT_EVERY are committed after COMMIT_INTERVAL."""
     source, target = (kafka.create_topic(f"interval-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", VALUE, [], NOW)] * 10_000)
-    slow = tmp_path / "slow"
-    slow.touch()
-    worker = pipelines.start(source, target, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=0.5, BATCH=100, SLOW_WHILE=slow)
+    worker = pipelines.start(
+        source, target, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=0.5, BATCH=100, SLOW_WHILE=slow, SLOW_BY=0.01
+    )
     wait_until(lambda: kafka.committed(group_of(source), source), "some are committed")
     assert kafka.committed(group_of(source), source)[0] < 10_000, "more were to come"
     slow.unlink()
@@ -79,11 +79,13 @@ def test_behind(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
     The first of those has FIRST records, each next one twice as many.
     """
     source, target = (kafka.create_topic(f"behind-{end}") for end in ("in", "out"))
-    total, batch = 100_000, 500
+    total, batch, interval = 100_000, 500, 10
     kafka.produce(source, [Record(b"k", VALUE, [], NOW)] * total)
     trace = tmp_path / "trace"
-    worker = pipelines.start(source, target, COMMIT_EVERY=1, COMMIT_INTERVAL=10, BATCH=batch, TRACE_BATCHES=trace)
+    worker = pipelines.start(source, target, COMMIT_EVERY=1, COMMIT_INTERVAL=interval, BATCH=batch, TRACE_BATCHES=trace)
+    begin = time.monotonic()
     kafka.read(target, total)
+    of_interval = 1 + (time.monotonic() - begin) // interval
     assert worker.stop() == 0
 
     sizes = list(map(int, trace.read_text().split()))
@@ -92,7 +94,7 @@ def test_behind(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
     assert not_full < len(sizes) / 2, "the batches were to be full"
     transactions = kafka.end_offsets(target)[0] - total
     doublings = math.ceil(math.log2(total / FIRST + 1))
-    assert transactions <= not_full + doublings + 1, "the last one may come from the interval"
+    assert transactions <= not_full + doublings + of_interval
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
@@ -102,7 +104,7 @@ def test_slow_map(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str
     Such a backlog would be one transaction otherwise, of more time than the broker gives it.
     """
     source, target = (kafka.create_topic(f"slow-{guarantee}-{end}") for end in ("in", "out"))
-    total, seconds = 1_500, 15
+    total, seconds = 1_500, 15  # and COMMIT_INTERVAL is 1
     sent = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number, [], NOW) for number in range(total)]
     kafka.produce(source, sent)
     worker = pipelines.start(
@@ -110,6 +112,7 @@ def test_slow_map(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str
     )
     assert kafka.read(target, total) == [expected(record) for record in sent]
     wait_until(partial(has_committed, kafka, source, total), "it is committed")
+    elapsed = time.monotonic() - worker.started
     assert worker.stop() == 0
     commits = sum("Committed a checkpoint" in line for line in worker.lines)
-    assert seconds / 3 <= commits <= 3 * seconds
+    assert seconds / 3 <= commits <= elapsed + 1

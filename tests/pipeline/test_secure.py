@@ -124,7 +124,7 @@ def test_note() -> None:
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(refused: dict[str, Pipeline], case: str) -> None:
-    """It ends after half a minute at most with the exit code and the one line that the note has, its last, and with no secret."""
+    """It ends in half a minute with the exit code and the one line that the note has, its last, and with no secret."""
     pipeline, (code, line) = refused[case], rows()[case]
     assert pipeline.wait() == code, pipeline.log
     (error,) = (line for line in pipeline.lines if re.search(r"^\S+ \S+ ERROR ", line))

@@ -172,7 +172,7 @@ def test_early_signal(signalled: dict[str, tuple[int, Pipeline]], moment: str) -
 def test_signal_without_broker(
     pipelines: Pipelines, addresses: dict[str, str], where: str, number: signal.Signals
 ) -> None:
-    """A signal while it waits for a broker that is not there or does not answer: it exits with 0 and does not wait on."""
+    """A signal while it waits for a broker that is not there or does not answer: it exits with 0 then."""
     pipeline = pipelines.start("in", "out", Quix__Broker__Address=addresses[where])
     pipeline.wait_for("starting: ")
     pipeline.send(number)

@@ -82,6 +82,14 @@ def shared_pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> 
         yield pipelines
 
 
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A file for SLOW_WHILE of tests/parity/run_pipeline.py; to be removed when it may go fast."""
+    file = tmp_path / "slow"
+    file.touch()
+    return file
+
+
 @pytest.fixture(autouse=True)
 def _no_process_left() -> Iterator[None]:
     """Fails a test that leaves a child process behind, a Broker's apart (where /proc shows them, as on Linux)."""

@@ -31,11 +31,3 @@ def own_pipelines(own_broker: Broker, script: Path, tmp_path: Path) -> Iterator[
     """Starts `run_pipeline.py` on `own_broker`."""
     with Pipelines(own_broker.address, tmp_path, script) as pipelines:
         yield pipelines
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Path:
-    """A file for SLOW_WHILE; to be removed when it may go fast."""
-    file = tmp_path / "slow"
-    file.touch()
-    return file

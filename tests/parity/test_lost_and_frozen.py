@@ -122,18 +122,19 @@ def test_lost(own_broker: Broker, own_pipelines: Pipelines, slow: Path) -> None:
         case.check()
 
 
-def test_frozen_broker(own_broker: Broker, own_pipelines: Pipelines, tmp_path: Path) -> None:
+def test_frozen_broker(own_broker: Broker, own_pipelines: Pipelines, slow: Path, tmp_path: Path) -> None:
     """While the broker answers nothing, in the middle of a backlog, memory stays below 256 MiB; then it goes on."""
     kafka = Kafka(own_broker.address)
     source, target = (kafka.create_topic(f"frozen-{end}", PARTITIONS) for end in ("in", "out"))
     produce_large(own_broker.address, source)
     peak = tmp_path / "peak"
-    worker = own_pipelines.start(source, target, PEAK_MEMORY=peak)
+    worker = own_pipelines.start(source, target, PEAK_MEMORY=peak, SLOW_WHILE=slow, SLOW_BY=0.0001)
     begun = wait_until(lambda: sum(kafka.end_offsets(target).values()), "the first record")
     assert begun < BACKLOG / 2, "it was to be frozen in the middle"
     own_broker.pause()
     time.sleep(FROZEN)
     own_broker.resume()
+    slow.unlink()
     wait_until(lambda: sum(kafka.committed(group_of(source), source).values()) == BACKLOG, "it has gone on to the end")
     assert worker.stop() == 0
     assert f"stopped: {BACKLOG} in, {BACKLOG} out" in worker.lines[-1]

@@ -15,6 +15,8 @@ from runtime.limits import START_TIMEOUT
 from tests.cloud.platform import PASSWORD, TOKEN, USER, Place, Platform
 from tests.process import Pipeline
 
+pytestmark = pytest.mark.long
+
 
 class Stop(NamedTuple):
     """Settings that keep the pipeline from starting, its exit code, what the line says, and what it does not."""

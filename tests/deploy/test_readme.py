@@ -10,6 +10,8 @@ import yaml
 
 from tests.deploy.conftest import KUBERNETES, render
 
+pytestmark = pytest.mark.long
+
 README = (KUBERNETES / "README.md").read_text()
 SECRET = "user-login-pipeline-broker"
 

@@ -97,6 +97,7 @@ def test_behind(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
     assert transactions <= not_full + doublings + of_interval
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_slow_map(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str) -> None:
     """With a map that is slow for all of a backlog, commits come about every COMMIT_INTERVAL, and all comes out once.

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from confluent_kafka import Producer
 
 from tests.kafka import TIMEOUT, Kafka, Record
@@ -13,6 +14,8 @@ from tests.pipeline.expected import expected
 from tests.process import Pipeline, Pipelines, group_of
 from tools.broker.embedded import Broker
 from tools.waiting import wait_until
+
+pytestmark = pytest.mark.long
 
 NOW = int(time.time() * 1000)
 PARTITIONS = 2

@@ -148,6 +148,7 @@ def test_message_context(kafka: Kafka, pipelines: Pipelines) -> None:
         offsets[record.partition] += 1
 
 
+@pytest.mark.long
 def test_stop_in_the_middle(kafka: Kafka, pipelines: Pipelines) -> None:
     """SIGTERM at some moment in a backlog, and a second start: nothing is lost, doubled or out of order."""
     records = numbered(6_000)
@@ -164,6 +165,7 @@ def test_stop_in_the_middle(kafka: Kafka, pipelines: Pipelines) -> None:
         assert records_in(first[variant]) + records_in(second[variant]) == len(records)
 
 
+@pytest.mark.long
 def test_rebalance_in_the_middle(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
     """A second worker joins in a backlog, shares it and leaves on SIGTERM: nothing is lost, doubled or out of order."""
     records = numbered(20_000)

@@ -136,6 +136,7 @@ def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
     assert pipeline.stop() == 0
 
 
+@pytest.mark.long
 def test_broker_away(tmp_path: Path, port: int) -> None:
     """While the broker does not answer, a pipeline is live but not ready, and says for how long; then it is ready.
 

@@ -9,6 +9,8 @@ from confluent_kafka import Producer
 from tests.kafka import TIMEOUT, Kafka
 from tests.process import RUNNING, Pipelines
 
+pytestmark = pytest.mark.long
+
 PARTITIONS = 64
 MOST = 256 * 1024 * 1024  # bytes
 PADDED = b'{"device_type":"ios","number":%d,"padding":"%s"}'

@@ -17,6 +17,8 @@ from tests.kafka import TIMEOUT
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.broker.embedded import Broker
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "s3cret-password"
 
 NOT_TRANSACTIONAL = [grant for grant in MINIMAL.values() if grant.kind is not TRANSACTION]

@@ -74,6 +74,7 @@ def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     assert pipeline.stop() == 0
 
 
+@pytest.mark.long
 def test_input_gains_partition(kafka: Kafka, pipelines: Pipelines) -> None:
     """A partition that the input gains and the output lacks ends in 78 and is named; no record is lost."""
     source, target = topic_without_retention(kafka, "gains", 3), topic_without_retention(kafka, "lacks", 3)

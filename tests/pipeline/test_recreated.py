@@ -102,6 +102,7 @@ def create_again(kafka: Kafka, topic: str) -> None:
     wait_until(created, f"{topic} can be created again")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(len(CASES)), ids=["-".join(map(str, case)) for case in CASES])
 def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
     """It ends in 78 with one line that names the topic; a restart brings out all of the new topic's records."""

@@ -17,6 +17,8 @@ from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tests.secured import KEY_PASSWORD, PASSWORD, Secured, login, secured_broker
 
+pytestmark = pytest.mark.long
+
 AT_ONCE = 3
 PATIENCE = 120.0  # seconds for the machine, not for the pipeline: what that takes, its log's times say
 SENT = [Record(b"a", b'{"device_type": "ios"}'), Record(None, None), Record(b"b", b'{"x": "\xff"}', [("h", b"1")])]

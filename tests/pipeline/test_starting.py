@@ -158,6 +158,7 @@ def has_come(moment: str, pipeline: Pipeline) -> Callable[[], bool]:
     return line_is_there if moment in LINES else time_is_up
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_early_signal(signalled: dict[str, tuple[int, Pipeline]], moment: str) -> None:
     """SIGTERM or SIGINT while it imports, connects, or waits for its transactional id: it stops, and exits with 0."""

@@ -18,6 +18,8 @@ from tools.broker.embedded import Broker, BrokerError, train
 from tools.broker.node import Ports, choose_ports
 from tools.waiting import wait_until
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 
 _ORPHAN = """

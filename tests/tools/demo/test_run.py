@@ -44,6 +44,7 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
         one.close()
 
 
+@pytest.mark.long
 def test_ends_by_itself(demo: Callable[..., Demo]) -> None:
     """It stops after DEMO_SECONDS with nothing lost and nothing left, whatever broker the surroundings name."""
     run = demo(DEMO_SECONDS="15", RATE="100", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
@@ -75,6 +76,7 @@ def _are_plain(lines: list[str]) -> None:
         assert lag == max(0, figure_in - figure_out)
 
 
+@pytest.mark.long
 def test_signal(demo: Callable[..., Demo]) -> None:
     """When its terminal is closed, it has the pipeline finish what was sent; nothing is lost and nothing left."""
     run = demo()
@@ -88,6 +90,7 @@ def test_signal(demo: Callable[..., Demo]) -> None:
     assert run.left() == []
 
 
+@pytest.mark.long
 def test_signal_while_starting(demo: Callable[..., Demo]) -> None:
     """A signal while the broker starts ends it before anything is sent, with nothing left."""
     run = demo()
@@ -99,6 +102,7 @@ def test_signal_while_starting(demo: Callable[..., Demo]) -> None:
     assert run.errors == []
 
 
+@pytest.mark.long
 def test_second_ctrl_c(demo: Callable[..., Demo]) -> None:
     """A second Ctrl-C does not wait for the pipeline any more, but still leaves nothing, and calls nothing lost."""
     run = demo()
@@ -115,6 +119,7 @@ def test_second_ctrl_c(demo: Callable[..., Demo]) -> None:
     assert run.left() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("word", "message", "is_counted"),
     [
@@ -138,6 +143,7 @@ def test_death(demo: Callable[..., Demo], word: str, message: str, *, is_counted
     assert run.left() == []
 
 
+@pytest.mark.long
 def test_terminal(demo: Callable[..., Demo]) -> None:
     """On a terminal it shows the live view, and a typed Ctrl-C ends it as well as a signal does."""
     run = demo(on_terminal=True, TERM="xterm", COLUMNS="80", LINES="24")

@@ -367,6 +367,7 @@ def test_refused_record(kafka: Kafka, topics: Callable[..., str]) -> None:
     assert kafka.read(topic, 0) == []
 
 
+@pytest.mark.long
 def test_broker_lost(topic: str) -> None:
     """Asked to stop while the broker is away, it stops in time, says what was not delivered, and exits with 69."""
     with Broker() as own:

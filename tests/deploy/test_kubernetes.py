@@ -12,8 +12,6 @@ from tests.deploy.test_manifests import VERSIONS, problem
 
 pytestmark = pytest.mark.long
 
-pytestmark = pytest.mark.long
-
 NAMES = {str(field.validation_alias) for field in Settings.model_fields.values()}
 SECRETS = {
     str(field.validation_alias) for field in Settings.model_fields.values() if "SecretStr" in str(field.annotation)

@@ -5,12 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.deploy.conftest import KUBERNETES, render
-
-pytestmark = pytest.mark.long
 
 README = (KUBERNETES / "README.md").read_text()
 SECRET = "user-login-pipeline-broker"

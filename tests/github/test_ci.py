@@ -34,13 +34,11 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.long
 def test_valid() -> None:
     """Actionlint finds nothing wrong."""
     assert not actionlint(TEXT)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("right", "wrong", "why"), MISTAKES)
 def test_mistakes_are_found(right: str, wrong: str, why: str) -> None:
     """Actionlint finds a misspelt key, permission or matrix variable, and a machine that is not there."""

@@ -47,7 +47,7 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
 @pytest.mark.long
 def test_ends_by_itself(demo: Callable[..., Demo]) -> None:
     """It stops after DEMO_SECONDS with nothing lost and nothing left, whatever broker the surroundings name."""
-    run = demo(DEMO_SECONDS="15", RATE="100", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
+    run = demo(DEMO_SECONDS="25", RATE="100", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
     run.wait_for_output()
     assert run.wait() == 0, run.report
     figures = run.figures()

@@ -47,16 +47,17 @@ def test_backlog(
 
 def produce_at_once(address: str, topic: str) -> None:
     """Write COUNT records in one transaction."""
-    producer = Producer(
-        {"bootstrap.servers": address, "transactional.id": topic, "compression.type": "gzip", "linger.ms": 1_000}
-    )
+    compressed = {"compression.type": "gzip", "linger.ms": 1_000}
+    transaction = {"transactional.id": topic, "transaction.timeout.ms": 600_000}
+    producer = Producer({"bootstrap.servers": address, **compressed, **transaction})
     producer.init_transactions(TIMEOUT)
     producer.begin_transaction()
     padding = b"x" * 40_000
     for number in range(COUNT):
         producer.produce(topic, PADDED % (number, padding), partition=number % PARTITIONS)
         if number % (25 * PARTITIONS) == 0:
-            producer.flush(TIMEOUT)  # bounds our own memory
+            producer.flush(2 * TIMEOUT)  # bounds our own memory
+    producer.flush(2 * TIMEOUT)
     producer.commit_transaction(TIMEOUT)
 
 

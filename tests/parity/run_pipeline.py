@@ -4,7 +4,6 @@ Variables, all optional, beside the pipeline's own:
     LOOP: `batches`, or `stock` for Quix's own loop.
     BATCH: the most records in a batch.
     SESSION_TIMEOUT_MS: after how long without a heartbeat the group gives this worker up; it sends twelve meanwhile.
-    FETCH_MAX_BYTES: the most that it fetches at once, compressed, of all partitions and of each.
     COMMIT_WHEN_IDLE: after how many seconds without a record those that are handled are committed.
     MAP: `login`, `context` to write what `message_context()` gives, or `failing` to fail where a value is b"fail".
     SLOW_WHILE: a file; while it is there, each record takes SLOW_BY seconds more, a thousandth by default.
@@ -104,9 +103,6 @@ def main() -> int:
             "session.timeout.ms": int(session_timeout),
             "heartbeat.interval.ms": int(session_timeout) // 12,
         }
-    if fetch := os.environ.get("FETCH_MAX_BYTES"):
-        names = ("fetch.max.bytes", "fetch.message.max.bytes", "message.max.bytes")
-        clients.CONSUMER |= dict.fromkeys(names, int(fetch))
     if TRACE_BATCHES:
         application.Batches = TracedBatches  # type: ignore[attr-defined]
     try:

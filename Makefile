@@ -12,7 +12,7 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-h
 WITHOUT_EXTRAS := --optional-dependencies-dev-groups dev,bench,audit --ignore DEP002 \
 	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|demo|vulnerabilities)|transforms/testing)'
 
-.PHONY: help install check test test-planted test-compose demo audit bench bench-quick faults quix lock
+.PHONY: help install check test test-long test-planted test-compose demo audit bench bench-quick faults quix lock
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ check: $(STAMP) ## check style, types and declared dependencies, within 10 s
 	.venv/bin/deptry .
 	.venv/bin/deptry . $(WITHOUT_EXTRAS)
 
-test: $(STAMP) ## run all tests, against a real Apache Kafka
-	.venv/bin/python -m pytest
+test: $(STAMP) ## test each promise against a real Apache Kafka, in 3 minutes
+	.venv/bin/python -m pytest -m "not long and not planted"
+
+test-long: $(STAMP) ## test what takes long, starts its own brokers, or needs Go, in 10 minutes
+	.venv/bin/python -m pytest -m long
 
 test-planted: $(STAMP) ## test that the checks of `make faults` find deliberately planted bugs
 	.venv/bin/python -m pytest -m planted tests/faults

@@ -1,15 +1,18 @@
 """What every test can ask for: a broker for the whole session, topics of its own; and no process may be left behind."""
 
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import settings
 
 from tests.kafka import Kafka
+from tests.process import SCRIPT, Pipelines
 from tools.broker.embedded import Broker, train
 
 collect_ignore = ["compose"]  # needs a Docker engine: `make test-compose`
@@ -17,6 +20,22 @@ collect_ignore = ["compose"]  # needs a Docker engine: `make test-compose`
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("ci"), derandomize=False, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let children receive each signal, even if ours are ignored, as under `nohup` or in a background job.
+
+    A child inherits that a signal is ignored, but not that it is handled. The process that only starts the workers of
+    pytest-xdist keeps ignoring it.
+    """
+    starts_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        if not starts_workers and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, _ignore)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    pass
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +62,34 @@ def topics(kafka: Kafka) -> Callable[..., str]:
     return create
 
 
+@pytest.fixture(scope="session")
+def script() -> Path:
+    """What `pipelines` start: `pipeline.py`, or what a module or a folder puts in its place."""
+    return SCRIPT
+
+
+@pytest.fixture
+def pipelines(kafka: Kafka, script: Path, tmp_path: Path) -> Iterator[Pipelines]:
+    """Starts pipelines on the broker of `kafka`; they end with the test."""
+    with Pipelines(kafka.address, tmp_path, script) as pipelines:
+        yield pipelines
+
+
+@pytest.fixture(scope="module")
+def shared_pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
+    """Starts pipelines that several tests of a module look at; they end with the module."""
+    with Pipelines(kafka.address, tmp_path_factory.mktemp("pipelines")) as pipelines:
+        yield pipelines
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A file for SLOW_WHILE of tests/parity/run_pipeline.py; to be removed when it may go fast."""
+    file = tmp_path / "slow"
+    file.touch()
+    return file
+
+
 @pytest.fixture(autouse=True)
 def _no_process_left() -> Iterator[None]:
     """Fails a test that leaves a child process behind, a Broker's apart (where /proc shows them, as on Linux)."""
@@ -58,4 +105,11 @@ def _children() -> set[str]:
     for file in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):  # the thread has ended
             found.update(file.read_text().split())
-    return {pid for pid in found if b"kafka.Kafka" not in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {pid for pid in found if not _is_broker(pid)}
+
+
+def _is_broker(pid: str) -> bool:
+    try:
+        return b"kafka.Kafka" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has just ended, and a thread has waited for it
+        return False

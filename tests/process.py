@@ -8,11 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
 from runtime.settings import Settings
-from tests.kafka import TIMEOUT, wait_until
+from tests.kafka import TIMEOUT
+from tools.child_process import ChildProcess
+from tools.waiting import wait_until
 
 SCRIPT = Path(__file__).parent.parent / "pipeline.py"
 RUNNING = "now processing incoming messages"
@@ -28,9 +31,10 @@ class Pipeline:
         settings: its settings by the names of their variables; of those, nothing is taken from our own environment.
         folder: where it runs.
         arguments: its command line.
+        script: what runs; one that changes `pipeline.py` takes its place.
     """
 
-    def __init__(self, settings: Mapping[str, object], folder: Path, *arguments: str) -> None:
+    def __init__(self, settings: Mapping[str, object], folder: Path, *arguments: str, script: Path = SCRIPT) -> None:
         kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
         self.folder = folder
         self.lines: list[str] = []
@@ -38,16 +42,12 @@ class Pipeline:
         """When each line came last, by time.monotonic."""
         self.started = time.monotonic()
         self.ended: float | None = None
-        self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), *arguments],
+        self._process = ChildProcess(
+            [sys.executable, script, *arguments],
             env=kept | {name: str(value) for name, value in settings.items()},
             cwd=folder,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="backslashreplace",
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -95,8 +95,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Kill it, if it still runs, and let go of it."""
-        self._process.kill()
-        self._process.wait()
+        self._process.end()
         self._reader.join(TIMEOUT)
 
     def __enter__(self) -> Self:
@@ -109,7 +108,7 @@ class Pipeline:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with self._process.stdout as stream:
+        with TextIOWrapper(self._process.stdout, "utf-8", "backslashreplace") as stream:
             for line in stream:
                 self.lines.append(line.rstrip("\n"))
                 self.heard[self.lines[-1]] = time.monotonic()
@@ -117,11 +116,18 @@ class Pipeline:
 
 
 class Pipelines:
-    """Starts pipelines on one broker, each in an empty folder of its own; leaving the `with` block ends them all."""
+    """Starts pipelines on one broker, each in an empty folder of its own; leaving the `with` block kills them all.
 
-    def __init__(self, address: str, folder: Path) -> None:
+    Args:
+        address: the broker's bootstrap server.
+        folder: where their folders are made.
+        script: what runs, as for `Pipeline`.
+    """
+
+    def __init__(self, address: str, folder: Path, script: Path = SCRIPT) -> None:
         self._address = address
         self._folder = folder
+        self._script = script
         self._started: list[Pipeline] = []
 
     def start(self, source: str, target: str, **settings: object) -> Pipeline:
@@ -135,7 +141,7 @@ class Pipelines:
             "output": target,
             "AUTO_CREATE_TOPICS": "false",
         }
-        pipeline = Pipeline({**usual, **settings}, folder)
+        pipeline = Pipeline({**usual, **settings}, folder, script=self._script)
         self._started.append(pipeline)
         return pipeline
 
@@ -145,7 +151,7 @@ class Pipelines:
     def __exit__(self, *_: object) -> None:
         for pipeline in self._started:
             pipeline.close()
-            sys.stdout.write(f"{pipeline.log}\n")  # shown where a test fails
+            sys.stdout.write(f"{pipeline.log}\n")  # shown if a test fails
 
 
 def group_of(source: str) -> str:

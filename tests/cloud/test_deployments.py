@@ -12,6 +12,8 @@ from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import SCRIPT, Pipeline
 
+pytestmark = pytest.mark.long
+
 DAYS = 2 * 1440
 """How long the input keeps its records, in minutes; the platform's own default is another time."""
 

@@ -12,8 +12,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from runtime import __version__
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 IMAGE = f"user-login-pipeline:{__version__}"

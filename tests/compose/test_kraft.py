@@ -8,8 +8,9 @@ import pytest
 from runtime import limits
 from runtime.settings import ADDRESS
 from tests.compose.stack import PATIENCE, ROOT, Stack
-from tests.kafka import Kafka, wait_until
+from tests.kafka import Kafka
 from tests.process import RUNNING, Pipeline
+from tools.waiting import wait_until
 
 OURS = ["pipeline", "generator"]
 

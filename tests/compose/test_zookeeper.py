@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.compose.stack import Stack, run
-from tests.kafka import Kafka, wait_until
+from tests.kafka import Kafka
+from tools.waiting import wait_until
 
 FILES = ("docker-compose.yml", "deploy/compose/zookeeper.yml")
 STAND_IN = """

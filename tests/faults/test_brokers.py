@@ -5,6 +5,8 @@ import pytest
 from faults.plan import Plan
 from tests.faults.short import check_short
 
+pytestmark = pytest.mark.long
+
 PLANS = {
     "3": Plan(3, 103, 400, every=0.1, pace=0.2),
     "11": Plan(2, 111),

@@ -5,6 +5,8 @@ import pytest
 from faults.plan import Plan
 from tests.faults.short import check_short
 
+pytestmark = pytest.mark.long
+
 PLANS = {
     "1": Plan(10, 101, 600, every=0.1, pace=0.2),
     "2": Plan(10, 102, 600, every=0.1, pace=0.2),

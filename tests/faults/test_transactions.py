@@ -5,6 +5,8 @@ import pytest
 from faults.plan import Plan
 from tests.faults.short import check_short
 
+pytestmark = pytest.mark.long
+
 PLANS = {
     "13": Plan(5, 113, 300, every=0.1, pace=0.2),
     "15": Plan(4, 115, 300, every=0.1, pace=0.2),

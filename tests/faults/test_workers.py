@@ -5,6 +5,8 @@ import pytest
 from faults.plan import Plan
 from tests.faults.short import check_short
 
+pytestmark = pytest.mark.long
+
 PLANS = {
     "5": Plan(1, 105, 400, every=0.1, pace=0.35),
     "7": Plan(3, 107, 400, every=0.1, pace=0.5),

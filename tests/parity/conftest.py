@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import process
-from tests.kafka import Kafka
 from tests.process import Pipelines
 from tools.broker.embedded import Broker
 
@@ -22,25 +20,14 @@ def own_broker() -> Iterator[Broker]:
         yield broker
 
 
-@pytest.fixture
-def workers(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipelines]:
-    """Starts `run_pipeline.py` on the session's broker."""
-    monkeypatch.setattr(process, "SCRIPT", Path(__file__).parent / "run_pipeline.py")
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
+@pytest.fixture(scope="session")
+def script() -> Path:
+    """What `pipelines` start here."""
+    return Path(__file__).parent / "run_pipeline.py"
 
 
 @pytest.fixture
-def own_workers(own_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipelines]:
+def own_pipelines(own_broker: Broker, script: Path, tmp_path: Path) -> Iterator[Pipelines]:
     """Starts `run_pipeline.py` on `own_broker`."""
-    monkeypatch.setattr(process, "SCRIPT", Path(__file__).parent / "run_pipeline.py")
-    with Pipelines(own_broker.address, tmp_path) as pipelines:
+    with Pipelines(own_broker.address, tmp_path, script) as pipelines:
         yield pipelines
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Path:
-    """A file for SLOW_WHILE; to be removed when it may go fast."""
-    file = tmp_path / "slow"
-    file.touch()
-    return file

@@ -8,21 +8,22 @@ from pathlib import Path
 import pytest
 
 from runtime.loop.transaction_size import FIRST
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines, group_of
+from tools.waiting import wait_until
 
 VALUE = b'{"device_type": "ios"}'
 NOW = int(time.time() * 1000)
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
-def test_failure_in_a_batch(kafka: Kafka, workers: Pipelines, tmp_path: Path, guarantee: str) -> None:
+def test_failure_in_a_batch(kafka: Kafka, pipelines: Pipelines, tmp_path: Path, guarantee: str) -> None:
     """Where the map fails in the middle of a batch, nothing of it is committed; under exactly-once, nothing visible."""
     source, target = (kafka.create_topic(f"failing-{guarantee}-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", b"fail" if number == 4_321 else VALUE, [], NOW) for number in range(6_000)])
     trace = tmp_path / "trace"
-    worker = workers.start(
+    worker = pipelines.start(
         source, target, PROCESSING_GUARANTEE=guarantee, MAP="failing", BATCH=1_000, COMMIT_EVERY=1, TRACE_BATCHES=trace
     )
     assert worker.wait() == 70
@@ -41,16 +42,16 @@ def test_failure_in_a_batch(kafka: Kafka, workers: Pipelines, tmp_path: Path, gu
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
-def test_trickle(kafka: Kafka, workers: Pipelines, guarantee: str) -> None:
+def test_trickle(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """Records that come one by one are committed one by one, however large COMMIT_EVERY and COMMIT_INTERVAL are."""
     source, target = (kafka.create_topic(f"trickle-{guarantee}-{end}") for end in ("in", "out"))
-    worker = workers.start(source, target, PROCESSING_GUARANTEE=guarantee, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=10)
+    worker = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=10)
     worker.wait_for(RUNNING)
     begin = time.monotonic()
-    for number in range(1, 4):
+    for number in range(1, 6):
         kafka.produce(source, [Record(b"k", VALUE, [], NOW)])
-        wait_until(partial(has_committed, kafka, source, number), "it is committed", 8)
-    assert time.monotonic() - begin < 9, "the interval was not to be what commits"
+        wait_until(partial(has_committed, kafka, source, number), "it is committed")
+    assert time.monotonic() - begin < 40, "four whole intervals: it was not to be the interval that commits"
     assert worker.stop() == 0
 
 
@@ -59,30 +60,32 @@ def has_committed(kafka: Kafka, source: str, offset: int) -> bool:
     return kafka.committed(group_of(source), source).get(0) == offset
 
 
-def test_interval(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
+def test_interval(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
     """While records keep coming, those that are too few for COMMIT_EVERY are committed after COMMIT_INTERVAL."""
     source, target = (kafka.create_topic(f"interval-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", VALUE, [], NOW)] * 10_000)
-    slow = tmp_path / "slow"
-    slow.touch()
-    worker = workers.start(source, target, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=0.5, BATCH=100, SLOW_WHILE=slow)
+    worker = pipelines.start(
+        source, target, COMMIT_EVERY=1_000_000, COMMIT_INTERVAL=0.5, BATCH=100, SLOW_WHILE=slow, SLOW_BY=0.01
+    )
     wait_until(lambda: kafka.committed(group_of(source), source), "some are committed")
     assert kafka.committed(group_of(source), source)[0] < 10_000, "more were to come"
     slow.unlink()
     assert worker.stop() == 0
 
 
-def test_behind(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
+def test_behind(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
     """While batches come full, COMMIT_EVERY does not commit: only the interval, and transactions that are large enough.
 
     The first of those has FIRST records, each next one twice as many.
     """
     source, target = (kafka.create_topic(f"behind-{end}") for end in ("in", "out"))
-    total, batch = 100_000, 500
+    total, batch, interval = 100_000, 500, 10
     kafka.produce(source, [Record(b"k", VALUE, [], NOW)] * total)
     trace = tmp_path / "trace"
-    worker = workers.start(source, target, COMMIT_EVERY=1, COMMIT_INTERVAL=10, BATCH=batch, TRACE_BATCHES=trace)
+    worker = pipelines.start(source, target, COMMIT_EVERY=1, COMMIT_INTERVAL=interval, BATCH=batch, TRACE_BATCHES=trace)
+    begin = time.monotonic()
     kafka.read(target, total)
+    of_interval = 1 + (time.monotonic() - begin) // interval
     assert worker.stop() == 0
 
     sizes = list(map(int, trace.read_text().split()))
@@ -91,24 +94,26 @@ def test_behind(kafka: Kafka, workers: Pipelines, tmp_path: Path) -> None:
     assert not_full < len(sizes) / 2, "the batches were to be full"
     transactions = kafka.end_offsets(target)[0] - total
     doublings = math.ceil(math.log2(total / FIRST + 1))
-    assert transactions <= not_full + doublings + 1, "the last one may come from the interval"
+    assert transactions <= not_full + doublings + of_interval
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
-def test_slow_map(kafka: Kafka, workers: Pipelines, slow: Path, guarantee: str) -> None:
+def test_slow_map(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str) -> None:
     """With a map that is slow for all of a backlog, commits come about every COMMIT_INTERVAL, and all comes out once.
 
     Such a backlog would be one transaction otherwise, of more time than the broker gives it.
     """
     source, target = (kafka.create_topic(f"slow-{guarantee}-{end}") for end in ("in", "out"))
-    total, seconds = 1_500, 15
+    total, seconds = 1_500, 15  # and COMMIT_INTERVAL is 1
     sent = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number, [], NOW) for number in range(total)]
     kafka.produce(source, sent)
-    worker = workers.start(
+    worker = pipelines.start(
         source, target, PROCESSING_GUARANTEE=guarantee, SLOW_WHILE=slow, SLOW_BY=seconds / total, LOG_LEVEL="DEBUG"
     )
     assert kafka.read(target, total) == [expected(record) for record in sent]
     wait_until(partial(has_committed, kafka, source, total), "it is committed")
+    elapsed = time.monotonic() - worker.started
     assert worker.stop() == 0
     commits = sum("Committed a checkpoint" in line for line in worker.lines)
-    assert seconds / 3 <= commits <= 3 * seconds
+    assert seconds / 3 <= commits <= elapsed + 1

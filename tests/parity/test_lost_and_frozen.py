@@ -6,12 +6,16 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from confluent_kafka import Producer
 
-from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import Pipeline, Pipelines, group_of
 from tools.broker.embedded import Broker
+from tools.waiting import wait_until
+
+pytestmark = pytest.mark.long
 
 NOW = int(time.time() * 1000)
 PARTITIONS = 2
@@ -41,10 +45,10 @@ CASES = [
 class Lost:
     """A worker that is frozen until another one has taken over and done all."""
 
-    def __init__(self, kafka: Kafka, workers: Pipelines, case: Case, slow: Path) -> None:
+    def __init__(self, kafka: Kafka, pipelines: Pipelines, case: Case, slow: Path) -> None:
         self.kafka = kafka
         self.case = case
-        self._workers = workers
+        self._pipelines = pipelines
         name = f"{case.guarantee}-{case.name.replace(' ', '-')}"
         self.source, self.target = (kafka.create_topic(f"{name}-{end}", PARTITIONS) for end in ("in", "out"))
         self.before = TOTAL if case.in_a_batch else 100
@@ -53,7 +57,7 @@ class Lost:
         self.second: Pipeline
 
     def _start(self, **settings: object) -> Pipeline:
-        return self._workers.start(
+        return self._pipelines.start(
             self.source,
             self.target,
             PROCESSING_GUARANTEE=self.case.guarantee,
@@ -100,12 +104,12 @@ def numbered(begin: int, end: int) -> list[Record]:
     return [Record(b"k", value % number, [], NOW, number % PARTITIONS) for number in range(begin, end)]
 
 
-def test_lost(own_broker: Broker, own_workers: Pipelines, slow: Path) -> None:
+def test_lost(own_broker: Broker, own_pipelines: Pipelines, slow: Path) -> None:
     """A worker that the group gave up stops with 70 and says so, and commits nothing: each record is there once.
 
     Under at-least-once, what it had written without committing it comes twice.
     """
-    cases = [Lost(Kafka(own_broker.address), own_workers, case, slow) for case in CASES]
+    cases = [Lost(Kafka(own_broker.address), own_pipelines, case, slow) for case in CASES]
     for case in cases:
         case.freeze()
     for case in cases:
@@ -121,18 +125,19 @@ def test_lost(own_broker: Broker, own_workers: Pipelines, slow: Path) -> None:
         case.check()
 
 
-def test_frozen_broker(own_broker: Broker, own_workers: Pipelines, tmp_path: Path) -> None:
+def test_frozen_broker(own_broker: Broker, own_pipelines: Pipelines, slow: Path, tmp_path: Path) -> None:
     """While the broker answers nothing, in the middle of a backlog, memory stays below 256 MiB; then it goes on."""
     kafka = Kafka(own_broker.address)
     source, target = (kafka.create_topic(f"frozen-{end}", PARTITIONS) for end in ("in", "out"))
     produce_large(own_broker.address, source)
     peak = tmp_path / "peak"
-    worker = own_workers.start(source, target, PEAK_MEMORY=peak)
+    worker = own_pipelines.start(source, target, PEAK_MEMORY=peak, SLOW_WHILE=slow, SLOW_BY=0.0001)
     begun = wait_until(lambda: sum(kafka.end_offsets(target).values()), "the first record")
     assert begun < BACKLOG / 2, "it was to be frozen in the middle"
     own_broker.pause()
     time.sleep(FROZEN)
     own_broker.resume()
+    slow.unlink()
     wait_until(lambda: sum(kafka.committed(group_of(source), source).values()) == BACKLOG, "it has gone on to the end")
     assert worker.stop() == 0
     assert f"stopped: {BACKLOG} in, {BACKLOG} out" in worker.lines[-1]

@@ -36,10 +36,10 @@ class Side:
     """All variants between one input topic and an output topic for each."""
 
     def __init__(
-        self, kafka: Kafka, workers: Pipelines, name: str, records: Sequence[Record], partitions: int, **config: str
+        self, kafka: Kafka, pipelines: Pipelines, name: str, records: Sequence[Record], partitions: int, **config: str
     ) -> None:
         self._kafka = kafka
-        self._workers = workers
+        self._pipelines = pipelines
         self.source = kafka.create_topic(f"parity-{name}", partitions, KEPT)
         self.targets = {
             variant: kafka.create_topic(f"{self.source}-{'-'.join(variant)}", partitions, KEPT | config)
@@ -50,7 +50,7 @@ class Side:
     def start(self, **settings: object) -> dict[Variant, Pipeline]:
         """Start one worker of each variant; the workers of a variant are a group."""
         return {
-            variant: self._workers.start(
+            variant: self._pipelines.start(
                 self.source,
                 target,
                 Quix__Consumer_Group=target,
@@ -110,7 +110,7 @@ def numbered(count: int) -> list[Record]:
 
 
 @pytest.mark.parametrize(("partitions", "limit"), [(1, 1_048_588), (4, 6_000)])
-def test_contract(kafka: Kafka, workers: Pipelines, partitions: int, limit: int) -> None:
+def test_contract(kafka: Kafka, pipelines: Pipelines, partitions: int, limit: int) -> None:
     """All rows of the contract, a few thousand in any order, come out the same, too_large included."""
     chance = random.Random(partitions)
     rows = [case.record for case in CASES] + [Record(b"k", value) for value in LONG]
@@ -118,7 +118,7 @@ def test_contract(kafka: Kafka, workers: Pipelines, partitions: int, limit: int)
         replace(record, partition=number % partitions)
         for number, record in enumerate(rows + chance.choices(rows, k=2_000))
     ]
-    side = Side(kafka, workers, f"contract-{partitions}", records, partitions, **{"max.message.bytes": str(limit)})
+    side = Side(kafka, pipelines, f"contract-{partitions}", records, partitions, **{"max.message.bytes": str(limit)})
     started = side.start()
     outputs = side.read(len(records))
     stop_all(started)
@@ -131,10 +131,10 @@ def test_contract(kafka: Kafka, workers: Pipelines, partitions: int, limit: int)
         assert_same(outputs, by_partition(list(map(expected, records))))
 
 
-def test_message_context(kafka: Kafka, workers: Pipelines) -> None:
+def test_message_context(kafka: Kafka, pipelines: Pipelines) -> None:
     """A map that asks `message_context()` gets the same answers: topic, partition, offset, size and leader epoch."""
     records = [replace(case.record, partition=number % PARTITIONS) for number, case in enumerate(CASES)]
-    side = Side(kafka, workers, "context", records, PARTITIONS)
+    side = Side(kafka, pipelines, "context", records, PARTITIONS)
     started = side.start(MAP="context")
     outputs = side.read(len(records))
     stop_all(started)
@@ -148,10 +148,11 @@ def test_message_context(kafka: Kafka, workers: Pipelines) -> None:
         offsets[record.partition] += 1
 
 
-def test_stop_in_the_middle(kafka: Kafka, workers: Pipelines) -> None:
+@pytest.mark.long
+def test_stop_in_the_middle(kafka: Kafka, pipelines: Pipelines) -> None:
     """SIGTERM at some moment in a backlog, and a second start: nothing is lost, doubled or out of order."""
     records = numbered(6_000)
-    side = Side(kafka, workers, "stop", records, PARTITIONS)
+    side = Side(kafka, pipelines, "stop", records, PARTITIONS)
     first = side.start(BATCH=BATCH, STOP_AT=random.Random("stop").randrange(1, 5_000))
     assert {worker.wait() for worker in first.values()} == {0}
     second = side.start(BATCH=BATCH)
@@ -164,10 +165,11 @@ def test_stop_in_the_middle(kafka: Kafka, workers: Pipelines) -> None:
         assert records_in(first[variant]) + records_in(second[variant]) == len(records)
 
 
-def test_rebalance_in_the_middle(kafka: Kafka, workers: Pipelines, slow: Path) -> None:
+@pytest.mark.long
+def test_rebalance_in_the_middle(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
     """A second worker joins in a backlog, shares it and leaves on SIGTERM: nothing is lost, doubled or out of order."""
     records = numbered(20_000)
-    side = Side(kafka, workers, "rebalance", records[:10_000], PARTITIONS)
+    side = Side(kafka, pipelines, "rebalance", records[:10_000], PARTITIONS)
     first = side.start(BATCH=BATCH, SLOW_WHILE=slow, LOG_LEVEL="DEBUG")
     for worker in first.values():
         worker.wait_for("Rebalancing: assigning")

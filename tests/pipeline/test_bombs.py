@@ -1,9 +1,5 @@
 """Batches that unpack to far more than was sent: what stops them, and what is said where nothing does."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from confluent_kafka import KafkaError, Producer
 
 from tests.kafka import TIMEOUT, Kafka
@@ -12,13 +8,6 @@ from tests.process import Pipelines
 
 UNPACKED = 90_000_000  # bytes; some 3 kB on the way, and more than librdkafka unpacks
 FEW = 5_000_000  # bytes; more than the topic takes, and no more than the test's small broker has room for
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 def send_bomb(kafka: Kafka, topic: str, unpacked: int = UNPACKED) -> KafkaError | None:

@@ -1,7 +1,6 @@
 """Every row of the record contract, through the process, for both guarantees and two partition layouts."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,19 +26,16 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def runs(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, int], Run]]:
+def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[tuple[str, int], Run]:
     """One run for each guarantee and layout, all at once; each partition has all cases, in an order of its own."""
-    with Pipelines(kafka.address, tmp_path_factory.mktemp("contract")) as pipelines:
-        started = {}
-        for guarantee, count in RUNS:
-            source, target = (
-                topic_without_retention(kafka, f"{guarantee}-{count}-{end}", count) for end in ("in", "out")
-            )
-            sent = [replace(case.record, partition=number) for number in range(count) for case in in_order(number)]
-            kafka.produce(source, sent)
-            process = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
-            started[guarantee, count] = (source, target, sent, process)
-        yield {run: finish(kafka, *parts) for run, parts in started.items()}
+    started = {}
+    for guarantee, count in RUNS:
+        source, target = (topic_without_retention(kafka, f"{guarantee}-{count}-{end}", count) for end in ("in", "out"))
+        sent = [replace(case.record, partition=number) for number in range(count) for case in in_order(number)]
+        kafka.produce(source, sent)
+        process = shared_pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+        started[guarantee, count] = (source, target, sent, process)
+    return {run: finish(kafka, *parts) for run, parts in started.items()}
 
 
 def finish(kafka: Kafka, source: str, target: str, sent: list[Record], process: Pipeline) -> Run:

@@ -2,8 +2,6 @@
 
 import random
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +17,6 @@ LARGE = Record(b"k", b'{"device_type": "ios", "x": "%b"}' % random.Random(1).ran
 BEHIND = {"exactly-once": 200 * USUAL, "at-least-once": USUAL}
 """What comes behind the refused record. With many, the refusal comes while their batch is still being produced; if
 there is no transaction, some of them would be written already, and then again."""
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])

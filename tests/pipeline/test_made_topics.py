@@ -1,9 +1,5 @@
 """Topics that are missing, where AUTO_CREATE_TOPICS lets the pipeline make them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from tests.kafka import TIMEOUT, Kafka, Record
@@ -15,13 +11,6 @@ ANY_TIMESTAMP = {
     "message.timestamp.before.max.ms": "9223372036854775807",
     "message.timestamp.after.max.ms": "9223372036854775807",
 }
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 def config(kafka: Kafka, topic: str) -> dict[str, str]:

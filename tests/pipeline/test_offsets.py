@@ -2,24 +2,16 @@
 
 import re
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines, group_of
+from tools.waiting import wait_until
 
 EXPIRED = re.compile(r"WARNING .* (\d+) records of (\S+) expired unread, from offset (\d+) to (\d+): .* (\d+)$")
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 def numbered(begin: int, end: int, partition: int = 0) -> list[Record]:

@@ -1,28 +1,19 @@
 """One rule for partitions: a record stays on its partition, and the output has at least as many as the input."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
-from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
+from tools.waiting import wait_until
 
 SENT = [
     Record(key, b'{"n": %d, "device_type": "ios"}' % number, partition=number % 3)
     for number, key in enumerate([b"", b"0", b"12345678", b"\xff\x00\x80", None, None] * 20)
 ]
 """Few keys, each on several partitions: their hashes say nothing of where a record belongs."""
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 def add_partitions(kafka: Kafka, topic: str, count: int) -> None:
@@ -83,6 +74,7 @@ def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     assert pipeline.stop() == 0
 
 
+@pytest.mark.long
 def test_input_gains_partition(kafka: Kafka, pipelines: Pipelines) -> None:
     """A partition that the input gains and the output lacks ends in 78 and is named; no record is lost."""
     source, target = topic_without_retention(kafka, "gains", 3), topic_without_retention(kafka, "lacks", 3)

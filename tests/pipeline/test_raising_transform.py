@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests import process
 from tests.kafka import Kafka, Record
 from tests.process import Pipelines
 from transforms import original
@@ -13,21 +12,19 @@ VALUES = [b'{"device_type":"ios"}', b'{"device_type":"ios","ip":"7"}', b'{"ip":"
 DETAILS = ["the transform check_ip raised KeyError", None, "the transform check_ip raised ValueError", None]
 
 
-@pytest.fixture
-def workers(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipelines:
-    """Starts `run_raising.py`."""
-    monkeypatch.setattr(process, "SCRIPT", Path(__file__).parent / "run_raising.py")
-    return Pipelines(kafka.address, tmp_path)
+@pytest.fixture(scope="module")
+def script() -> Path:
+    """What `pipelines` start here."""
+    return Path(__file__).parent / "run_raising.py"
 
 
-def test_tagged(kafka: Kafka, workers: Pipelines) -> None:
+def test_tagged(kafka: Kafka, pipelines: Pipelines) -> None:
     """The pipeline goes on; the record comes out as it came in, tagged; the trace is in the log, and no value is."""
     source, target = (kafka.create_topic(f"raising-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", value, [], 1_700_000_000_000) for value in VALUES])
-    with workers:
-        worker = workers.start(source, target, LOG_LEVEL="DEBUG")
-        found = kafka.read(target, len(VALUES))
-        assert worker.stop() == 0
+    pipeline = pipelines.start(source, target, LOG_LEVEL="DEBUG")
+    found = kafka.read(target, len(VALUES))
+    assert pipeline.stop() == 0
 
     tags = [dict(record.headers).get("malformed") for record in found]
     assert tags == [b"transform_failed", None, b"transform_failed", b"missing_device_type"]
@@ -35,6 +32,6 @@ def test_tagged(kafka: Kafka, workers: Pipelines) -> None:
         if detail is not None:
             assert original(record.value) == value
             assert detail.encode() in (record.value or b"")
-            assert detail in worker.log
-    assert 'int(json.loads(value)["ip"])' in worker.log
-    assert "canary" not in worker.log
+            assert detail in pipeline.log
+    assert 'int(json.loads(value)["ip"])' in pipeline.log
+    assert "canary" not in pipeline.log

@@ -30,7 +30,7 @@ TIMESTAMPS = {0: None, -1: -1, 1: 1}
 
 
 @pytest.fixture(scope="module")
-def read(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+def read(kafka: Kafka, shared_pipelines: Pipelines) -> list[Record]:
     """What a pipeline made of the odd records; the usual ones before each are left out."""
     source, target = topic_without_retention(kafka, "raw-in"), topic_without_retention(kafka, "raw-out")
     usual = [wire.RawRecord(b"k", LOGIN, [(b"a", b"1")])] * USUAL
@@ -39,13 +39,12 @@ def read(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> list[Record]
         wire.produce(kafka.address, source, [*usual, odd], timestamp=1)
     for timestamp in TIMESTAMPS:
         wire.produce(kafka.address, source, [*usual, wire.RawRecord(b"k", LOGIN)], timestamp)
-    with Pipelines(kafka.address, tmp_path_factory.mktemp("raw")) as pipelines:
-        pipeline = pipelines.start(source, target)
-        pipeline.wait_for(RUNNING)
-        count = len(CASES) + len(TIMESTAMPS)
-        records = kafka.read(target, count * (USUAL + 1))
-        assert len(records) == count * (USUAL + 1)
-        assert pipeline.stop() == 0
+    pipeline = shared_pipelines.start(source, target)
+    pipeline.wait_for(RUNNING)
+    count = len(CASES) + len(TIMESTAMPS)
+    records = kafka.read(target, count * (USUAL + 1))
+    assert len(records) == count * (USUAL + 1)
+    assert pipeline.stop() == 0
     return records[USUAL :: USUAL + 1]
 
 

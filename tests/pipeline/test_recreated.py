@@ -1,16 +1,16 @@
 """Topics that are deleted, or deleted and created again: a topic is its id, not its name."""
 
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
+from tools.waiting import wait_until
 
 PARTITIONS = 2
 OLD, LATE = 400, 300
@@ -37,13 +37,6 @@ CASES = [
     Case("exactly-once", "output", 0.3, 100),
     Case("at-least-once", "output", 5.0, 100),
 ]
-
-
-@pytest.fixture(scope="module")
-def pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path_factory.mktemp("recreated")) as pipelines:
-        yield pipelines
 
 
 class Run:
@@ -80,9 +73,9 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def runs(kafka: Kafka, pipelines: Pipelines) -> list[Run]:
+def runs(kafka: Kafka, shared_pipelines: Pipelines) -> list[Run]:
     """All cases at once."""
-    runs = [Run(kafka, pipelines, number) for number in range(len(CASES))]
+    runs = [Run(kafka, shared_pipelines, number) for number in range(len(CASES))]
     for run in runs:
         run.replace()
     return runs
@@ -109,6 +102,7 @@ def create_again(kafka: Kafka, topic: str) -> None:
     wait_until(created, f"{topic} can be created again")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(len(CASES)), ids=["-".join(map(str, case)) for case in CASES])
 def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
     """It ends in 78 with one line that names the topic; a restart brings out all of the new topic's records."""

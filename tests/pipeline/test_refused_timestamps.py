@@ -1,9 +1,7 @@
 """Timestamps that the output topic refuses: such records are tagged and passed on, even if clocks differ."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -29,13 +27,6 @@ REFUSED = [
     Record(b"k", b"\xff", [("malformed", b"forged")], NOW + 2 * HOUR),
 ]
 MIXED = [record for pair in zip(2 * TAKEN, REFUSED, strict=True) for record in pair]
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 def assert_refused(sent: Record, read: Record, since: float) -> None:

@@ -7,12 +7,16 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from faults.proxy import FAIR, Proxy, Weather
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines
 from tools.broker.cluster import Cluster
 from tools.broker.node import HOST, choose_ports
+
+pytestmark = pytest.mark.long
 
 SLOW = Weather(delay=0.2)
 """Each request takes 0.4 s, and a commit has three."""

@@ -1,37 +1,36 @@
 """Stopped or killed in the middle of a backlog and started again: what is in the output topic in the end."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tests.wire import leave_group, transactional_ids
+from tools.waiting import wait_until
 
 PARTITIONS = 2
-TOTAL = 20_000
-COSTLY = b'{"x": [' + b'{"device_type": 0}, ' * 250 + rb'0], "\u0061": 0, "device_type": "ios", "n": %d}'
-USUAL = b'{"device_type": "ios", "n": %d}'
+TOTAL = 10_000
 BACKLOG = [
-    Record(b"%d" % number, (USUAL if number % 2 else COSTLY) % number, partition=number * PARTITIONS // TOTAL)
+    Record(b"%d" % number, b'{"device_type": "ios", "n": %d}' % number, partition=number * PARTITIONS // TOTAL)
     for number in range(TOTAL)
 ]
-"""Every other takes the map 0.1 ms, as it looks at each nested device_type: so there is a middle to stop in."""
+SLOW_BY = 0.01
+"""Seconds for each record until a pipeline is stopped or killed: all of them would take it 100 s."""
 
 WANTED = sorted(map(expected, BACKLOG), key=lambda record: record.partition)
 
 
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
+@pytest.fixture(scope="module")
+def script() -> Path:
+    """What `pipelines` start here, for SLOW_WHILE."""
+    return Path(__file__).parents[1] / "parity" / "run_pipeline.py"
 
 
 def written(kafka: Kafka, topic: str) -> int:
@@ -53,10 +52,10 @@ def records_in(pipeline: Pipeline) -> int:
 
 
 @pytest.mark.parametrize(("guarantee", "number"), [("exactly-once", signal.SIGTERM), ("at-least-once", signal.SIGINT)])
-def test_stop(kafka: Kafka, pipelines: Pipelines, guarantee: str, number: signal.Signals) -> None:
+def test_stop(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str, number: signal.Signals) -> None:
     """A stop in the middle of a backlog exits with 0, commits what is in hand; the next start goes on from there."""
     source, target = with_backlog(kafka, f"stop-{guarantee}")
-    first = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+    first = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee, SLOW_WHILE=slow, SLOW_BY=SLOW_BY)
     wait_until(lambda: written(kafka, target), "the first record")
     assert first.stop(number) == 0
     done = records_in(first)
@@ -81,11 +80,11 @@ def test_stop_while_joining(kafka: Kafka, pipelines: Pipelines) -> None:
     assert "Timed out LeaveGroupRequest" not in pipeline.log
 
 
-def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines) -> None:
+def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
     """SIGKILL twice in the middle of a backlog: to a reader of what is committed, each record is there once."""
     source, target = with_backlog(kafka, "killed-once")
-    for progress in (1, 3000):
-        kill_after(kafka, pipelines.start(source, target), target, progress)
+    for progress in (1, 300):
+        kill_after(kafka, pipelines.start(source, target, SLOW_WHILE=slow, SLOW_BY=SLOW_BY), target, progress)
         assert sum(kafka.committed(group_of(source), source).values()) < TOTAL, "it was to be killed in the middle"
         forget(kafka.address, group_of(source))
     last = pipelines.start(source, target)
@@ -94,15 +93,16 @@ def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines) -> None:
     assert read == WANTED
 
 
-def test_killed_at_least_once(kafka: Kafka, pipelines: Pipelines) -> None:
+def test_killed_at_least_once(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
     """SIGKILL in the middle of a backlog loses nothing: after the restart, some of the last records come twice."""
     source, target = with_backlog(kafka, "killed-twice")
-    kill_after(kafka, pipelines.start(source, target, PROCESSING_GUARANTEE="at-least-once"), target, 3000)
+    settings = {"PROCESSING_GUARANTEE": "at-least-once"}
+    kill_after(kafka, pipelines.start(source, target, **settings, SLOW_WHILE=slow, SLOW_BY=SLOW_BY), target, 300)
     before = kafka.read(target, 1)
     assert len(before) < TOTAL, "it was to be killed in the middle"
     committed = kafka.committed(group_of(source), source)
     forget(kafka.address, group_of(source))
-    last = pipelines.start(source, target, PROCESSING_GUARANTEE="at-least-once")
+    last = pipelines.start(source, target, **settings)
     read = kafka.read(target, len(before) + TOTAL - sum(committed.values()))
     assert last.stop() == 0
     for partition in range(PARTITIONS):

@@ -4,9 +4,7 @@ import hashlib
 import json
 import random
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -58,13 +56,6 @@ MUCH_TOO_LARGE = {
 }
 
 
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
-
-
 def size(record: Record) -> int:
     """The bytes of a batch with this record alone, uncompressed."""
     headers = [(name.encode(), value) for name, value in record.headers]
@@ -98,17 +89,16 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def run(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(kafka: Kafka, shared_pipelines: Pipelines) -> Run:
     """A pipeline whose output topic takes LIMIT bytes at once."""
     source = topic_without_retention(kafka, "any-size", config={"max.message.bytes": "3000000"})
     target = topic_without_retention(kafka, "small", config={"max.message.bytes": str(LIMIT)})
     sent = [replace(record, partition=0) for record in (*WHOLE, *STUBS)]
     kafka.produce(source, sent)
-    with Pipelines(kafka.address, tmp_path_factory.mktemp("too-large")) as pipelines:
-        pipeline = pipelines.start(source, target)
-        pipeline.wait_for(RUNNING)
-        read = kafka.read(target, len(sent))
-        assert pipeline.stop() == 0
+    pipeline = shared_pipelines.start(source, target)
+    pipeline.wait_for(RUNNING)
+    read = kafka.read(target, len(sent))
+    assert pipeline.stop() == 0
     return Run(source, sent, read)
 
 

@@ -58,6 +58,7 @@ def test_style(copy: Path, command: tuple[str, ...]) -> None:
     run(copy, *command, *CHECKED)
 
 
+@pytest.mark.long
 def test_types(copy: Path) -> None:
     """The types are right, also where another file replaces TRANSFORMS."""
     run(copy, "mypy", "--follow-imports=silent", *CHECKED)

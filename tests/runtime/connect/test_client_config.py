@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 from runtime import limits
 from runtime.connect.client_config import consumer_config, producer_config
 from runtime.settings import Settings
-from tests.kafka import wait_until
+from tools.waiting import wait_until
 
 
 def settings(**changed: object) -> Settings:

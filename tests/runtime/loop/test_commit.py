@@ -13,7 +13,7 @@ from runtime import limits
 from runtime.explain import COORDINATOR_AWAY
 from runtime.loop import commit as commits
 from runtime.loop.commit import CommitWatchdog, retry_while_coordinator_moves
-from tests.kafka import wait_until
+from tools.waiting import wait_until
 
 AWAY, REFUSED = KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.ILLEGAL_GENERATION
 

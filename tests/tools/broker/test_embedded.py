@@ -12,10 +12,13 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from tests.kafka import Kafka, Record, wait_until
+from tests.kafka import Kafka, Record
 from tools.broker import embedded as broker_module
 from tools.broker.embedded import Broker, BrokerError, train
 from tools.broker.node import Ports, choose_ports
+from tools.waiting import wait_until
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[3]
 
@@ -93,8 +96,8 @@ def test_features(broker: Broker) -> None:
 def test_missing_topic(broker: Broker) -> None:
     """A topic that nobody made is not made by asking for it."""
     admin = AdminClient({"bootstrap.servers": broker.address})
-    admin.list_topics("no-such-topic", timeout=10)
-    assert "no-such-topic" not in admin.list_topics(timeout=10).topics
+    admin.list_topics("no-such-topic", timeout=60)
+    assert "no-such-topic" not in admin.list_topics(timeout=60).topics
 
 
 def test_own_process_group(broker: Broker) -> None:
@@ -135,13 +138,13 @@ def test_death_is_noticed(spare: Broker) -> None:
 def test_pause(spare: Broker) -> None:
     """A paused broker lives but does not answer; resumed, it does."""
     admin = AdminClient({"bootstrap.servers": spare.address, "log_level": 0})
-    admin.list_topics(timeout=10)
+    admin.list_topics(timeout=60)
     spare.pause()
     assert spare.running
     with pytest.raises(KafkaException):
         admin.list_topics(timeout=0.5)
     spare.resume()
-    assert admin.list_topics(timeout=10).brokers
+    assert admin.list_topics(timeout=60).brokers
 
 
 def test_taken_port() -> None:
@@ -205,7 +208,7 @@ def test_secured() -> None:
             AdminClient({"bootstrap.servers": broker.address, **sasl, "sasl.password": password})
             for password in ("right", "wrong")
         )
-        assert right.list_topics(timeout=10).brokers
+        assert right.list_topics(timeout=60).brokers
         with pytest.raises(KafkaException):
             wrong.list_topics(timeout=1)
 
@@ -233,7 +236,7 @@ def test_command(tmp_path: Path) -> None:
         assert Kafka(f"127.0.0.1:{port}").create_topic("any")
         process.terminate()
         assert process.stdout.read() == ""
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert not list(tmp_path.iterdir())
 
 

@@ -8,18 +8,24 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import IO, NamedTuple
 
-from tests.kafka import TIMEOUT, wait_until
+from tests.kafka import TIMEOUT
+from tools.child_process import ChildProcess
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "tools.demo"]
-ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+ON_TERMINAL = """
+import os, pty, sys
+os.dup2(os.open(sys.argv[1], os.O_RDWR), 0)  # what is typed
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:])))
+"""
 LAST_LINE = re.compile(r"demo: (\d+) in, (\d+) out, (\d+) malformed, (\d+) (lost|not yet counted)")
 PLAIN_LINE = re.compile(r"demo: (\d+) s, (\d+) in \(\d+/s\), (\d+) out \(\d+/s\), (\d+) malformed, lag (\d+)")
-_GENERATIONS = 5  # terminal, demo, its children, the shell beside Kafka, and one to spare
-_AFTERMATH = 3.0  # seconds: the shell that guards Kafka ends after it
+_GENERATIONS = 5  # terminal, demo, its children, the shells that guard these, and one to spare
 
 
 class Figures(NamedTuple):
@@ -47,15 +53,14 @@ class Demo:
         self.lines: list[str] = []
         self.errors: list[str] = []
         self._seen: dict[int, str] = {}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", ON_TERMINAL, *COMMAND] if on_terminal else COMMAND,
+        self._keyboard = folder.with_name(f"{folder.name}-keyboard")
+        os.mkfifo(self._keyboard)
+        self._process = ChildProcess(
+            [sys.executable, "-c", ON_TERMINAL, self._keyboard, *COMMAND] if on_terminal else COMMAND,
             cwd=ROOT,
             env={**os.environ, "TMPDIR": str(folder), "SEED": "1", **settings},
-            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
         )
         streams = ((self._process.stdout, self.lines), (self._process.stderr, self.errors))
         self._readers = [threading.Thread(target=_read, args=both, daemon=True) for both in streams]
@@ -95,7 +100,7 @@ class Demo:
             assert found or not ended, f"it ended without {what}:\n{self.report}"
             return found
 
-        wait_until(printed, what)
+        wait_until(printed, what, 4 * TIMEOUT)
 
     def wait_for_output(self) -> None:
         """Wait until a plain line tells of processed records, when all processes are known."""
@@ -108,9 +113,7 @@ class Demo:
 
     def type(self, text: str) -> None:
         """Type on its terminal."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(text)
-        self._process.stdin.flush()
+        self._keyboard.write_text(text)
 
     def wait(self, timeout: float = 2 * TIMEOUT) -> int:
         """The exit code, once it has ended and every line is here."""
@@ -131,8 +134,8 @@ class Demo:
 
     def left(self) -> list[str]:
         """What stays of its processes, as far as `descendants` has seen them, and of its files."""
-        with suppress(AssertionError):
-            wait_until(lambda: not any(map(_lives, self._seen)), "its processes' end", _AFTERMATH)
+        with suppress(TimeoutError):
+            wait_until(lambda: not any(map(_lives, self._seen)), "its processes' end")
         processes = [command for pid, command in self._seen.items() if _lives(pid)]
         return processes + [str(file) for file in self.folder.iterdir()]
 
@@ -140,21 +143,16 @@ class Demo:
         """End it, and whatever it left."""
         if self._process.poll() is None:
             self.descendants()
-            self.send(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(TIMEOUT)
-            self._process.kill()
+            self._process.stop(TIMEOUT)
         for pid in filter(_lives, self._seen):
             os.kill(pid, signal.SIGKILL)
         self.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            assert stream is not None
-            stream.close()
 
 
-def _read(stream: TextIO | None, lines: list[str]) -> None:
+def _read(stream: IO[bytes] | None, lines: list[str]) -> None:
     assert stream is not None
-    lines.extend(line.rstrip("\r\n") for line in stream)
+    with TextIOWrapper(stream, "utf-8") as text:
+        lines.extend(line.rstrip("\r\n") for line in text)
 
 
 def _lives(pid: int) -> bool:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka import wait_until
 from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, Demo
 from tools.demo.child import Child
 from tools.demo.run import main
 from tools.demo.topics import Comparison, Record
+from tools.waiting import wait_until
 from transforms import upper_device_type
 
 ELSEWHERE = {
@@ -44,9 +44,10 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
         one.close()
 
 
+@pytest.mark.long
 def test_ends_by_itself(demo: Callable[..., Demo]) -> None:
     """It stops after DEMO_SECONDS with nothing lost and nothing left, whatever broker the surroundings name."""
-    run = demo(DEMO_SECONDS="15", RATE="100", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
+    run = demo(DEMO_SECONDS="25", RATE="100", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
     run.wait_for_output()
     assert run.wait() == 0, run.report
     figures = run.figures()
@@ -75,6 +76,7 @@ def _are_plain(lines: list[str]) -> None:
         assert lag == max(0, figure_in - figure_out)
 
 
+@pytest.mark.long
 def test_signal(demo: Callable[..., Demo]) -> None:
     """When its terminal is closed, it has the pipeline finish what was sent; nothing is lost and nothing left."""
     run = demo()
@@ -88,17 +90,19 @@ def test_signal(demo: Callable[..., Demo]) -> None:
     assert run.left() == []
 
 
+@pytest.mark.long
 def test_signal_while_starting(demo: Callable[..., Demo]) -> None:
-    """A signal while the broker starts ends it at once, with nothing left."""
+    """A signal while the broker starts ends it before anything is sent, with nothing left."""
     run = demo()
     run.child("kafka.Kafka")
     run.send(signal.SIGINT)
-    assert run.wait(10) == 0, run.report
+    assert run.wait() == 0, run.report
     assert run.figures() == (0, 0, 0, 0, True)
     assert run.left() == []
     assert run.errors == []
 
 
+@pytest.mark.long
 def test_second_ctrl_c(demo: Callable[..., Demo]) -> None:
     """A second Ctrl-C does not wait for the pipeline any more, but still leaves nothing, and calls nothing lost."""
     run = demo()
@@ -108,13 +112,14 @@ def test_second_ctrl_c(demo: Callable[..., Demo]) -> None:
     run.send(signal.SIGINT)
     wait_until(lambda: generator not in run.descendants(), "the generator's end")
     run.send(signal.SIGINT)
-    assert run.wait(10) == 1, run.report
+    assert run.wait() == 1, run.report
     figures = run.figures()
     assert figures.missing == figures.records_in - figures.records_out
     assert not figures.is_counted
     assert run.left() == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("word", "message", "is_counted"),
     [
@@ -138,6 +143,7 @@ def test_death(demo: Callable[..., Demo], word: str, message: str, *, is_counted
     assert run.left() == []
 
 
+@pytest.mark.long
 def test_terminal(demo: Callable[..., Demo]) -> None:
     """On a terminal it shows the live view, and a typed Ctrl-C ends it as well as a signal does."""
     run = demo(on_terminal=True, TERM="xterm", COLUMNS="80", LINES="24")

@@ -10,12 +10,13 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from runtime.settings import Settings
-from tests.kafka import TIMEOUT, Kafka, Record, wait_until
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tools.verify.command import Options, audit
 from tools.verify.findings import COUNTS, FAULTS
 from tools.verify.walk import EVERYTHING, Begin
+from tools.waiting import wait_until
 
 COUNT = 40
 SENT = [

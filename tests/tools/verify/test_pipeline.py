@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -30,13 +28,6 @@ LOGINS = [
     Record(b"k%d" % (number % 50) if number % 4 else None, b'{"n": %d, "device_type": "ios"}' % number)
     for number in range(2_000)
 ]
-
-
-@pytest.fixture
-def pipelines(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the session's broker."""
-    with Pipelines(kafka.address, tmp_path) as pipelines:
-        yield pipelines
 
 
 def test_follow(kafka: Kafka, pipelines: Pipelines) -> None:

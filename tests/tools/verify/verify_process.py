@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from runtime.settings import Settings
-from tests.kafka import TIMEOUT, wait_until
+from tests.kafka import TIMEOUT
+from tools.child_process import ChildProcess
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 _SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
@@ -21,14 +23,12 @@ class Verify:
     def __init__(self, address: str, source: str, target: str, *arguments: str, **settings: str) -> None:
         kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
         own = {"Quix__Broker__Address": address, "input": source, "output": target, "LOG_LEVEL": "WARNING"}
-        self._process = subprocess.Popen(
+        self._process = ChildProcess(
             [sys.executable, "pipeline.py", "verify", *arguments],
             env={**kept, **own, **settings},
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
         )
         assert self._process.stdout is not None
         self._stdout = self._process.stdout
@@ -52,10 +52,7 @@ class Verify:
     def wait_for_log(self, text: str) -> None:
         """Wait until its log has a line that holds this text."""
         assert self._process.stderr is not None
-        line = self._process.stderr.readline()
-        while text not in line:
-            assert line, f"it ended without {text!r} in its log"
-            line = self._process.stderr.readline()
+        assert any(text.encode() in line for line in self._process.stderr), f"it ended without {text!r} in its log"
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -64,7 +61,7 @@ class Verify:
     def end(self) -> tuple[int, str, str]:
         """Its exit code, what is left of its output, and its log, once it has ended."""
         out, err = self._process.communicate(timeout=2 * TIMEOUT)
-        return self._process.returncode, out, err
+        return self._process.returncode, out.decode(), err.decode()
 
     def report(self) -> dict[str, Any]:
         """The last line of JSON, once it has ended; with the exit code."""

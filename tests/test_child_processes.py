@@ -1,0 +1,68 @@
+"""A test run that is killed, or started under `nohup` or in a background job, and the processes that it starts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.kafka import TIMEOUT
+from tools.child_process import ChildProcess
+from tools.waiting import wait_until
+
+ROOT = Path(__file__).parents[1]
+RUN = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "--rootdir=."]
+ENDLESS = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+STARTS_A_PIPELINE = """
+from pathlib import Path
+from tests.process import Pipeline
+
+def test_it(tmp_path):
+    with Pipeline({}, tmp_path, script=Path("endless.py").resolve()) as pipeline:
+        Path("pid").write_text(pipeline.wait_for(""))
+        pipeline.wait(600)
+"""
+SENDS_EACH_SIGNAL = """
+import signal
+from pathlib import Path
+import pytest
+from tests.process import Pipeline
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM])
+def test_it(tmp_path, number):
+    with Pipeline({}, tmp_path, script=Path("endless.py").resolve()) as pipeline:
+        pipeline.wait_for("")
+        assert pipeline.stop(number) == -number
+"""
+
+
+def start(folder: Path, test: str, *options: str, before: str = "") -> ChildProcess:
+    """Run pytest on a test file of its own, from a shell that runs a command first."""
+    (folder / "endless.py").write_text(ENDLESS)
+    (folder / "test_it.py").write_text(test)
+    command = ["/bin/sh", "-c", f'{before}\nexec "$@"', "sh", *RUN, *options, "test_it.py"]
+    return ChildProcess(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_killed_run(tmp_path: Path, workers: int) -> None:
+    """A run that is killed leaves no process behind."""
+    with start(tmp_path, STARTS_A_PIPELINE, f"--numprocesses={workers}") as run:
+        wait_until(lambda: (tmp_path / "pid").exists() or run.poll() is not None, "the pipeline's start", 4 * TIMEOUT)
+        pid = int((tmp_path / "pid").read_text() or 0)
+        assert lives(pid)
+        run.end()
+        wait_until(lambda: not lives(pid), "the pipeline's end")
+
+
+def test_ignored_signals(tmp_path: Path) -> None:
+    """Signals that the run ignores from its start, as in the background, reach the processes that it starts."""
+    with start(tmp_path, SENDS_EACH_SIGNAL, "--numprocesses=1", before="trap '' HUP INT QUIT TERM") as run:
+        output, _ = run.communicate(timeout=4 * TIMEOUT)
+        assert run.returncode == 0, output.decode()
+
+
+def lives(pid: int) -> bool:
+    """Whether there is this process; one that has ended and was not waited for does not count."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
+    return state.stdout.strip()[:1] not in {"", "Z"}

@@ -10,7 +10,7 @@ from benchmarks.experiments import FULL, QUICK, Experiments
 from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results, about
-from benchmarks.topics import Topics
+from benchmarks.topics import BenchmarkTopics
 from tools.broker.download import KAFKA_VERSION
 from tools.broker.embedded import FULL_SPEED, Broker
 
@@ -34,7 +34,7 @@ def main() -> None:
         plan = replace(plan, rounds=arguments.rounds, throughput_rounds=arguments.rounds)
     results, begin = Results(about(KAFKA_VERSION)), time.monotonic()
     with Broker(jvm=FULL_SPEED, properties=_PROPERTIES) as broker:
-        experiments = Experiments(Topics(broker.address), plan, results)
+        experiments = Experiments(BenchmarkTopics(broker.address), plan, results)
         experiments.warm()
         for name in arguments.only or (QUICK_EXPERIMENTS if arguments.quick else EXPERIMENTS):
             getattr(experiments, name)()

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from benchmarks.latency import measure_latency
 from benchmarks.load import SIZE, pool
-from benchmarks.measure import Backlog, Load, Run, backlog, measure, measure_workers
+from benchmarks.measure import Backlog, BacklogSpec, PeerRun, backlog, measure, measure_workers
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
-from benchmarks.topics import Topics
+from benchmarks.topics import BenchmarkTopics
 from benchmarks.warm_up import warm_transactions
 
 _T = TypeVar("_T")
@@ -26,7 +26,7 @@ _MOST_BYTES = 300_000_000  # of one backlog in the experiment on sizes
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchmarkPlan:
     """How much is done."""
 
     rounds: int
@@ -40,14 +40,14 @@ class Plan:
     long_records: int
 
 
-FULL = Plan(3, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
-QUICK = Plan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
+FULL = BenchmarkPlan(3, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
+QUICK = BenchmarkPlan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
 
 
 class Experiments:
     """All of them, on one broker."""
 
-    def __init__(self, topics: Topics, plan: Plan, results: Results) -> None:
+    def __init__(self, topics: BenchmarkTopics, plan: BenchmarkPlan, results: Results) -> None:
         self._topics = topics
         self._plan = plan
         self._results = results
@@ -116,7 +116,7 @@ class Experiments:
         for number in self._rounds():
             for sharing in SHARING:
                 peer = PEERS[OURS]
-                run = measure_workers(self._topics, peer, Load(pool(), self._records(peer)), sharing)
+                run = measure_workers(self._topics, peer, BacklogSpec(pool(), self._records(peer)), sharing)
                 self._results.add(WORKERS, OURS, "{}/{}".format(*sharing), number, run.figures)
 
     def long(self) -> None:
@@ -150,7 +150,7 @@ def rotated(peers: Sequence[_T], number: int) -> list[_T]:
     return [*peers[begin:], *peers[:begin]]
 
 
-def memory_by_second(run: Run) -> list[float]:
+def memory_by_second(run: PeerRun) -> list[float]:
     """The last sample of each second, in MB, from the first record to the last."""
     first, last = min(run.per_second), max(run.per_second)
     by_second = {int(sample.time): sample.rss for sample in run.samples}

@@ -10,14 +10,14 @@ from benchmarks.load import pool
 from benchmarks.measure import Figures
 from benchmarks.peers import Peer
 from benchmarks.processes import ROOT, Route, Running
-from benchmarks.topics import INPUT, OUTPUT, Topics
+from benchmarks.topics import INPUT, OUTPUT, BenchmarkTopics
 from benchmarks.verify import WrongOutput
 
 WARM_UP = 3.0  # seconds whose records are not counted
 _TIMEOUT = 60.0  # seconds
 
 
-def measure_latency(topics: Topics, peer: Peer, rate: int, seconds: float) -> Figures:
+def measure_latency(topics: BenchmarkTopics, peer: Peer, rate: int, seconds: float) -> Figures:
     """Send `rate` records a second for `seconds`, after some to warm up; give percentiles in milliseconds."""
     route = Route(topics.address, topics.create(INPUT), topics.create(OUTPUT))
     topics.fill(route.source, pool(), 1)

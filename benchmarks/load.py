@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from random import Random
 from string import ascii_letters
 
-from tools.generator.logins import WELL_FORMED, Record, records
+from tools.generator.logins import WELL_FORMED, GeneratedRecord, records
 
 SIZE = 230
 """Bytes of a usual login, written as Python's `json.dumps` writes it."""
@@ -18,7 +18,7 @@ _USER_AGENT = len('"ua": "", ')
 _POOL_BYTES = 5_000_000
 
 
-def pool(size: int = SIZE, without_device_type: float = 0.025, malformed: float = 0.0) -> list[Record]:
+def pool(size: int = SIZE, without_device_type: float = 0.025, malformed: float = 0.0) -> list[GeneratedRecord]:
     """Make the records that an input topic holds over and over.
 
     Args:
@@ -30,20 +30,20 @@ def pool(size: int = SIZE, without_device_type: float = 0.025, malformed: float 
     found = [login for login in islice(records(1, 0, time.time), 10_000) if login.reason == WELL_FORMED]
     found = found[: max(100, min(len(found), _POOL_BYTES // size))]
     wrong = (record for record in records(2, 1.0, time.time) if record.reason != WELL_FORMED)
-    made: list[Record] = []
+    made: list[GeneratedRecord] = []
     for login in found:
         value = _sized(json.loads(login.value or b""), size, random)
         if random.random() < malformed:
             made.append(next(wrong))
         elif random.random() < without_device_type:
             del value["device_type"]
-            made.append(Record(login.key, json.dumps(value).encode(), "missing_device_type"))
+            made.append(GeneratedRecord(login.key, json.dumps(value).encode(), "missing_device_type"))
         else:
-            made.append(Record(login.key, json.dumps(value).encode(), WELL_FORMED))
+            made.append(GeneratedRecord(login.key, json.dumps(value).encode(), WELL_FORMED))
     return made
 
 
-def values(records: Sequence[Record], start: int, count: int) -> Counter[Value]:
+def values(records: Sequence[GeneratedRecord], start: int, count: int) -> Counter[Value]:
     """How often each value stands among `count` records from `start` on, where the pool is repeated."""
     start %= len(records)
     return Counter(islice(cycle([record.value for record in records]), start, start + count))

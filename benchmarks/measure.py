@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from benchmarks.load import Value, values
 from benchmarks.peers import Peer
 from benchmarks.processes import Route, Running, Sample
-from benchmarks.topics import INPUT, OUTPUT, Topics, wait_until
+from benchmarks.topics import INPUT, OUTPUT, BenchmarkTopics, wait_until
 from benchmarks.verify import verify
-from tools.generator.logins import Record
+from tools.generator.logins import GeneratedRecord
 
 _QUIET = 1.5  # seconds without a new record, after which the output counts as complete; verifying shows if not
 _SLOWEST = 1_000  # records/s that any peer reaches
@@ -18,10 +18,10 @@ Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Load:
+class BacklogSpec:
     """What a backlog is made of: records, over and over."""
 
-    pool: Sequence[Record]
+    pool: Sequence[GeneratedRecord]
     count: int
     compression: str = "lz4"
 
@@ -31,12 +31,12 @@ class Backlog:
     """A filled input topic of one partition."""
 
     topic: str
-    pool: Sequence[Record]
+    pool: Sequence[GeneratedRecord]
     count: int
 
 
 @dataclass(frozen=True)
-class Run:
+class PeerRun:
     """What a run gave."""
 
     figures: Figures
@@ -44,14 +44,14 @@ class Run:
     per_second: dict[int, int]
 
 
-def backlog(topics: Topics, pool: Sequence[Record], count: int) -> Backlog:
+def backlog(topics: BenchmarkTopics, pool: Sequence[GeneratedRecord], count: int) -> Backlog:
     """Make an input topic and fill it."""
     topic = topics.create(INPUT)
     topics.fill(topic, pool, count)
     return Backlog(topic, pool, count)
 
 
-def measure(topics: Topics, peer: Peer, source: Backlog, count: int) -> Run:
+def measure(topics: BenchmarkTopics, peer: Peer, source: Backlog, count: int) -> PeerRun:
     """Let a peer map the last `count` records of a backlog.
 
     Raises:
@@ -65,7 +65,7 @@ def measure(topics: Topics, peer: Peer, source: Backlog, count: int) -> Run:
     return _result(topics, running, route.target, values(source.pool, start, count))
 
 
-def measure_workers(topics: Topics, peer: Peer, load: Load, sharing: tuple[int, int]) -> Run:
+def measure_workers(topics: BenchmarkTopics, peer: Peer, load: BacklogSpec, sharing: tuple[int, int]) -> PeerRun:
     """Let processes of a peer share the partitions of a backlog that appears once each of them has its share.
 
     Args:
@@ -85,7 +85,7 @@ def measure_workers(topics: Topics, peer: Peer, load: Load, sharing: tuple[int, 
     return _result(topics, running, route.target, values(load.pool, 0, load.count))
 
 
-def _finish(topics: Topics, running: Running, target: str, count: int) -> None:
+def _finish(topics: BenchmarkTopics, running: Running, target: str, count: int) -> None:
     """Wait until the output is complete, then stop the peer."""
     end, last, since = topics.ends(target), 0, time.monotonic()
     deadline = since + 60 + count / _SLOWEST
@@ -99,7 +99,7 @@ def _finish(topics: Topics, running: Running, target: str, count: int) -> None:
     running.stop()
 
 
-def _result(topics: Topics, running: Running, target: str, source: Counter[Value]) -> Run:
+def _result(topics: BenchmarkTopics, running: Running, target: str, source: Counter[Value]) -> PeerRun:
     output = topics.read(target)
     topics.delete(target)
     verify(output.values, source, exact=running.peer.exact)
@@ -110,4 +110,4 @@ def _result(topics: Topics, running: Running, target: str, source: Counter[Value
         "cpu_us": running.cpu_between(output.first, output.last) / count * 1e6,
         "peak_mb": running.peak,
     }
-    return Run(figures, running.samples, dict(sorted(output.per_second.items())))
+    return PeerRun(figures, running.samples, dict(sorted(output.per_second.items())))

@@ -18,7 +18,7 @@ THROUGHPUT, LATENCY, SIZES, MALFORMED, WORKERS, LONG = "throughput", "latency", 
 
 
 @dataclass(frozen=True)
-class Row:
+class RunResult:
     """One run: which experiment, which peer, at which setting (a size, a rate, ...), in which round."""
 
     experiment: str
@@ -33,7 +33,7 @@ class Results:
     """All runs of one call."""
 
     about: dict[str, str] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[RunResult] = field(default_factory=list)
     long_rates: list[int] = field(default_factory=list)
     """Records in each second of the long run."""
     long_memory: list[float] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Results:
 
     def add(self, experiment: str, peer: str, setting: object, round_: int, figures: Figures) -> None:
         """Keep a run and print it."""
-        self.rows.append(Row(experiment, peer, str(setting), round_, figures))
+        self.rows.append(RunResult(experiment, peer, str(setting), round_, figures))
         shown = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
         print(f"{experiment:10} {peer:40} {setting:>10} round {round_}: {shown}", flush=True)
 
@@ -76,9 +76,9 @@ class Results:
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote."""
         found: dict[str, Any] = json.loads(path.read_text())
-        return cls(**{**found, "rows": [Row(**row) for row in found["rows"]]})
+        return cls(**{**found, "rows": [RunResult(**row) for row in found["rows"]]})
 
-    def _select(self, experiment: str, peer: str, setting: object) -> Iterable[Row]:
+    def _select(self, experiment: str, peer: str, setting: object) -> Iterable[RunResult]:
         wanted = (experiment, peer, str(setting))
         return (row for row in self.rows if (row.experiment, row.peer, row.setting) == wanted)
 

@@ -21,7 +21,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from benchmarks.load import Value
-from tools.generator.logins import Record
+from tools.generator.logins import GeneratedRecord
 
 TIMEOUT = 60.0  # seconds
 INPUT = {"retention.ms": "-1"}
@@ -30,7 +30,7 @@ OUTPUT = {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
 
 
 @dataclass
-class Output:
+class OutputTopic:
     """All that a read_committed reader finds in an output topic."""
 
     values: Counter[Value] = field(default_factory=Counter)
@@ -40,7 +40,7 @@ class Output:
     per_second: Counter[int] = field(default_factory=Counter)
 
 
-class Topics:
+class BenchmarkTopics:
     """The topics of one broker."""
 
     def __init__(self, address: str) -> None:
@@ -63,14 +63,14 @@ class Topics:
         for deleted in self._admin.delete_topics(list(names)).values():
             deleted.result(TIMEOUT)
 
-    def fill(self, topic: str, pool: Sequence[Record], count: int) -> None:
+    def fill(self, topic: str, pool: Sequence[GeneratedRecord], count: int) -> None:
         """Write `count` records, round robin over the partitions."""
         producer = self.producer()
         self._write(producer, topic, pool, count)
         _flush(producer)
 
     def fill_unseen(
-        self, topic: str, pool: Sequence[Record], count: int, compression: str = "lz4"
+        self, topic: str, pool: Sequence[GeneratedRecord], count: int, compression: str = "lz4"
     ) -> Callable[[], None]:
         """Write them in a transaction, for readers to see all at once when the returned function is called."""
         transaction = {"transactional.id": topic, "transaction.timeout.ms": 600_000}
@@ -112,9 +112,9 @@ class Topics:
 
         return end
 
-    def read(self, topic: str) -> Output:
+    def read(self, topic: str) -> OutputTopic:
         """Read a whole output topic."""
-        output = Output()
+        output = OutputTopic()
         unfinished = set(range(self._leaders(topic)))
         with closing(self._consumer("reader")) as consumer:
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
@@ -131,7 +131,7 @@ class Topics:
         consumer.assign([TopicPartition(topic, number, 0) for number in range(self._leaders(topic))])
         return consumer
 
-    def _write(self, producer: Any, topic: str, pool: Sequence[Record], count: int) -> None:  # noqa: ANN401
+    def _write(self, producer: Any, topic: str, pool: Sequence[GeneratedRecord], count: int) -> None:  # noqa: ANN401
         partitions = self._leaders(topic)
         for index, record in enumerate(islice(cycle(pool), count)):
             while True:
@@ -180,7 +180,7 @@ def _flush(producer: Any) -> None:  # noqa: ANN401  (it has no types)
         raise TimeoutError("the input could not be written")
 
 
-def _take(messages: list[Any], output: Output, unfinished: set[int]) -> None:
+def _take(messages: list[Any], output: OutputTopic, unfinished: set[int]) -> None:
     good = [message for message in messages if not message.error()]
     for message in messages:
         if message.error():

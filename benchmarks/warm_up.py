@@ -5,12 +5,12 @@ from contextlib import closing
 
 from confluent_kafka import Consumer, TopicPartition
 
-from benchmarks.topics import OUTPUT, TIMEOUT, Topics
+from benchmarks.topics import OUTPUT, TIMEOUT, BenchmarkTopics
 
 _AT_ONCE = 10  # a transaction mostly waits, and so do ten of them
 
 
-def warm_transactions(topics: Topics, count: int) -> None:
+def warm_transactions(topics: BenchmarkTopics, count: int) -> None:
     """Commit this many transactions of one record, with an offset each, as a pipeline at a trickle does."""
     target = topics.create(OUTPUT)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
@@ -20,7 +20,7 @@ def warm_transactions(topics: Topics, count: int) -> None:
     topics.delete(target)
 
 
-def _run(topics: Topics, target: str, number: int, count: int) -> None:
+def _run(topics: BenchmarkTopics, target: str, number: int, count: int) -> None:
     """Commit them one by one."""
     name = f"warm-{target}-{number}"
     producer = topics.producer({"transactional.id": name})

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from faults.oracle import OK, Reading, assert_tagged, read
 from faults.records import TRACED, Sent, record
-from tests.transforms.oracle import OK, Reading, assert_tagged, read
-from tests.wire import RawRecord, batch_size
+from tools.broker.protocol import RawRecord, batch_size
 from transforms import Malformed, Reason
 
 LIMIT = 20_000

@@ -37,7 +37,7 @@ _KINDS: dict[str, Callable[[int, int, int, int], Sent]] = {
 }
 
 
-class Load:
+class LoadSender:
     """Sends records with rising numbers to each partition in turn."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
@@ -104,7 +104,7 @@ def main() -> int:
     )
     parser.add_argument("--first", type=int, nargs="+", required=True, help="each partition's first number")
     parser.add_argument("--seed", type=int, required=True)
-    load = Load(parser.parse_args())
+    load = LoadSender(parser.parse_args())
     load.run()
     print(json.dumps({"sent": load.sent, "error": str(load.error) if load.error else None}), flush=True)
     return 1 if load.error else 0

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from faults.workers import ROOT, handles_sigterm
@@ -17,17 +17,16 @@ class LoadProcess:
     """One run of faults.load.
 
     Args:
-        partitions: where to.
-        options: its other options, by their names without dashes.
+        options: its options, by their names without dashes.
         log: the file for its errors.
     """
 
-    def __init__(self, partitions: Sequence[int], options: Mapping[str, object], log: Path) -> None:
+    def __init__(self, options: Mapping[str, object], log: Path) -> None:
         self._endless = not options.get("count")
         words = [word for name, value in options.items() for word in (f"--{name}", *_words(value))]
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "faults.load", *words, "--partitions", *map(str, partitions)],
+                [sys.executable, "-m", "faults.load", *words],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ _READER = {
 _BATCH = 1000
 
 
-class Reader:
+class OutputReader:
     """A thread that reads from the beginning of each partition; leaving the `with` block ends it."""
 
     def __init__(self, address: str, topic: str, partitions: Iterable[int], check: IdCheck) -> None:

@@ -100,7 +100,7 @@ class Worker:
         return {**memory, "files": files, "threads": int(lines["Threads"])}
 
 
-class Crew:
+class WorkerPool:
     """All workers of a trial. Whoever ends unasked is started again, as a supervisor would, and its end noted.
 
     Args:

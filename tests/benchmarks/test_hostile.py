@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import hostile
-from tests.transforms.oracle import assert_kept
+from faults.oracle import assert_kept
 from transforms import upper_device_type
 
 

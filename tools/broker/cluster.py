@@ -7,6 +7,7 @@ with Cluster(3) as cluster:
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import zip_longest
 from typing import Self
 
 from confluent_kafka.admin import AdminClient
@@ -34,8 +35,7 @@ class Cluster:
     Args:
         size: how many nodes.
         properties: Kafka's own settings, over those that suit a small cluster.
-        proxied_listener: the first node listens on the first port and advertises the second; a list has such a pair
-            for each node.
+        proxied_listeners: for each node, the port on which it also listens, and the port that it advertises for that.
         jvm: each node's options.
     """
 
@@ -43,7 +43,7 @@ class Cluster:
         self,
         size: int = 3,
         properties: Mapping[str, str] | None = None,
-        proxied_listener: tuple[int, int] | list[tuple[int, int]] | None = None,
+        proxied_listeners: Sequence[tuple[int, int]] = (),
         jvm: Sequence[str] = QUICK_START,
     ) -> None:
         ports = [choose_ports(None) for _ in range(size)]
@@ -60,19 +60,9 @@ class Cluster:
             "transaction.state.log.min.isr": str(max(1, replicas - 1)),
             **(properties or {}),
         }
-        detours = dict(
-            enumerate(
-                proxied_listener
-                if isinstance(proxied_listener, list)
-                else [proxied_listener]
-                if proxied_listener
-                else [],
-                1,
-            )
-        )
         self.nodes: list[Broker] = []
-        for number, port in enumerate(ports, 1):
-            own = _detour(port, *detours[number]) if number in detours else {}
+        for number, (port, proxied) in enumerate(zip_longest(ports, proxied_listeners), 1):
+            own = _proxied(port, *proxied) if proxied else {}
             settings = {**common, **own, "node.id": str(number)}
             self.nodes.append(Broker(properties=settings, jvm=jvm, member=Member(port, cluster)))
         self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)
@@ -122,14 +112,14 @@ class Cluster:
         self.close()
 
 
-def _detour(ports: Ports, listens: int, told: int) -> dict[str, str]:
+def _proxied(ports: Ports, listens: int, told: int) -> dict[str, str]:
     def at(**found: int) -> str:
         return ",".join(f"{name}://{HOST}:{port}" for name, port in found.items())
 
     usual = {"CLIENTS": ports.clients, "INTERNAL": ports.internal}
-    names = (*usual, "CONTROLLER", "DETOUR")
+    names = (*usual, "CONTROLLER", "PROXIED")
     return {
-        "listeners": at(DETOUR=listens),
-        "advertised.listeners": at(**usual, DETOUR=told),
+        "listeners": at(PROXIED=listens),
+        "advertised.listeners": at(**usual, PROXIED=told),
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
     }

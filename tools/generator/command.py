@@ -34,7 +34,7 @@ from runtime.explain import START_ONE
 from runtime.observe.health import Health
 from runtime.settings import ADDRESS, BrokerSettings, Unset, setting
 from runtime.stop.signals import stop_request
-from tools.generator.logins import WELL_FORMED, Record, records
+from tools.generator.logins import WELL_FORMED, GeneratedRecord, records
 from transforms import Reason
 
 DELIVERY_TIMEOUT = 60.0
@@ -128,7 +128,7 @@ class Sender:
         self._wait_for_delivery()
         self._raise_if_not_delivered()
 
-    def _send(self, record: Record) -> None:
+    def _send(self, record: GeneratedRecord) -> None:
         """Hand one record to the producer, once there is room; never, if asked to stop before."""
         while not stop_request.requested and not self._error:
             try:

@@ -13,7 +13,7 @@ SHARE_WITHOUT_DEVICE_TYPE = 0.05
 """The share of logins that lack `device_type` by nature, whatever share of malformed records is asked for."""
 
 
-class Record(NamedTuple):
+class GeneratedRecord(NamedTuple):
     """One record to send; `reason` is WELL_FORMED, or that of the transforms for which it is malformed."""
 
     key: bytes
@@ -21,7 +21,7 @@ class Record(NamedTuple):
     reason: str
 
 
-def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> Iterator[Record]:
+def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> Iterator[GeneratedRecord]:
     """Make records without end; the same seed gives the same ones but for the time, on every version of Python.
 
     Args:
@@ -43,12 +43,12 @@ def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> I
         is_complete = share() >= SHARE_WITHOUT_DEVICE_TYPE
         is_replaced, reason_drawn, kind_drawn = share() < malformed, share(), share()
         if is_replaced:
-            yield Record(key, *_malformed(login.encode(), reason_drawn, kind_drawn))
+            yield GeneratedRecord(key, *_malformed(login.encode(), reason_drawn, kind_drawn))
         elif is_complete:
             device_type = "android" if raw[53] & 1 else "iOS"
-            yield Record(key, f'{login}, "device_type": "{device_type}"}}'.encode(), WELL_FORMED)
+            yield GeneratedRecord(key, f'{login}, "device_type": "{device_type}"}}'.encode(), WELL_FORMED)
         else:
-            yield Record(key, f"{login}}}".encode(), Reason.MISSING_DEVICE_TYPE)
+            yield GeneratedRecord(key, f"{login}}}".encode(), Reason.MISSING_DEVICE_TYPE)
 
 
 def _uuid4(digits: str) -> str:

@@ -18,13 +18,13 @@ Numbered = tuple[int, Record]
 
 
 @dataclass(eq=False, slots=True)
-class Case:
+class UnmatchedRecord:
     """A record that is on one side only, and so of the kind given, until it turns up on the other."""
 
     kind: str
     offset: int
     digest: int
-    partner: "Case | None" = None
+    partner: "UnmatchedRecord | None" = None
     """The other side's record that stands in its place: with one, an input is not lost, but its output is wrong."""
 
     def count(self, findings: Findings) -> None:
@@ -33,11 +33,11 @@ class Case:
             findings.add(self.kind, self.offset)
 
 
-class OpenCases:
+class UnmatchedRecords:
     """The latest cases of one side, by the digest of the record."""
 
     def __init__(self) -> None:
-        self._by_digest: OrderedDict[int, list[Case]] = OrderedDict()  # a dict finds its first one slowly
+        self._by_digest: OrderedDict[int, list[UnmatchedRecord]] = OrderedDict()  # a dict finds its first one slowly
         self._count = 0
 
     def __len__(self) -> int:
@@ -46,16 +46,16 @@ class OpenCases:
     def __contains__(self, digest: int) -> bool:
         return digest in self._by_digest
 
-    def __iter__(self) -> Iterator[Case]:
+    def __iter__(self) -> Iterator[UnmatchedRecord]:
         return (case for cases in self._by_digest.values() for case in cases)
 
-    def add(self, case: Case) -> Case | None:
+    def add(self, case: UnmatchedRecord) -> UnmatchedRecord | None:
         """Take a case; give up the oldest where there are too many."""
         self._by_digest.setdefault(case.digest, []).append(case)
         self._count += 1
         return self._pop(next(iter(self._by_digest))) if self._count > OPEN_CASES else None
 
-    def solve(self, digest: int) -> Case | None:
+    def solve(self, digest: int) -> UnmatchedRecord | None:
         """Take out the first case of this digest, if any; what stood in its place is on its own from now on."""
         if digest not in self._by_digest:
             return None
@@ -68,7 +68,7 @@ class OpenCases:
         """Which of these digests have a case."""
         return self._by_digest.keys() & digests
 
-    def _pop(self, digest: int) -> Case:
+    def _pop(self, digest: int) -> UnmatchedRecord:
         cases = self._by_digest[digest]
         case = cases.pop(0)
         if not cases:
@@ -104,7 +104,7 @@ class Ledger:
     def __init__(self, history: int) -> None:
         self._findings = Findings()
         self._history = History(history)
-        self._missing, self._extra = OpenCases(), OpenCases()
+        self._missing, self._extra = UnmatchedRecords(), UnmatchedRecords()
 
     def findings(self) -> Findings:
         """The counts, open cases among them as what they are for now."""
@@ -174,16 +174,16 @@ class Ledger:
         for at, (offset, record) in enumerate(extra):
             may_skip = at not in in_place and skipped > 0
             skipped -= may_skip
-            cases.append(Case("skipped" if may_skip else "wrong", offset, hash(record)))
+            cases.append(UnmatchedRecord("skipped" if may_skip else "wrong", offset, hash(record)))
             self._close(self._extra.add(cases[-1]))
         for at, (offset, record) in enumerate(missing):
-            case = Case("lost", offset, hash(record))
+            case = UnmatchedRecord("lost", offset, hash(record))
             if at in pairs:
                 case.partner = cases[pairs[at]]
                 case.partner.partner = case
             self._close(self._missing.add(case))
 
-    def _close(self, case: Case | None) -> None:
+    def _close(self, case: UnmatchedRecord | None) -> None:
         if case:
             case.count(self._findings)
 

@@ -20,7 +20,7 @@ from runtime.command import run_command
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.verify.report import Report
-from tools.verify.topics import Topics
+from tools.verify.topics import TopicPair
 from tools.verify.walk import EVERYTHING, Begin, Walk
 
 NOT_RIGHT = 1
@@ -56,7 +56,7 @@ def audit(settings: Settings, options: Options) -> Report:
     Raises:
         PipelineError: no broker, a topic is missing or unfit, or a signal came where there is nothing to follow.
     """
-    topics = Topics(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
+    topics = TopicPair(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
     with closing(Walk(topics, settings, options.begin, follow=options.follow)) as walk:
         report = Report(topics.source.name, topics.target.name, options.complete)
         if options.follow:

@@ -52,7 +52,7 @@ _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 _Answer = TypeVar("_Answer")
 
 
-class Topics:
+class TopicPair:
     """The input and the output topic, and how to reach them; `patience` is how long a broker may be away, in seconds.
 
     Raises:
@@ -83,9 +83,9 @@ class Topics:
         self._client = connection.as_librdkafka_dict()
         self._admin = AdminClient({**self._client, "log_level": 0})
 
-    def reader(self, facts: TopicFacts) -> "Reader":
+    def reader(self, facts: TopicFacts) -> "PartitionReader":
         """Make a reader of one of the topics."""
-        return Reader({**self._client, **_READER, "group.id": "verify"}, facts.name, self)
+        return PartitionReader({**self._client, **_READER, "group.id": "verify"}, facts.name, self)
 
     def partitions(self, facts: TopicFacts) -> int:
         """How many partitions the topic has by now."""
@@ -151,10 +151,10 @@ def passes(error: KafkaError, address: str) -> bool:
     return known or isinstance(explain_kafka(error, address), Unavailable)
 
 
-class Reader:
+class PartitionReader:
     """Reads one topic, a stretch of one partition at a time."""
 
-    def __init__(self, config: dict[str, Any], topic: str, topics: Topics) -> None:
+    def __init__(self, config: dict[str, Any], topic: str, topics: TopicPair) -> None:
         self.done = True
         """Whether the stretch has been read to its end."""
         self.at = 0

@@ -17,7 +17,7 @@ from tools.verify.findings import Findings
 from tools.verify.gap import WINDOW
 from tools.verify.records import Expectation
 from tools.verify.retiming import Retiming
-from tools.verify.topics import Topics
+from tools.verify.topics import TopicPair
 
 _LEAST_HISTORY = 10_000  # records of each partition, however many there are
 
@@ -62,7 +62,7 @@ class Walk:
         follow: whether a request to stop ends a step early; otherwise it ends the audit without a verdict.
     """
 
-    def __init__(self, topics: Topics, settings: Settings, begin: Begin, *, follow: bool) -> None:
+    def __init__(self, topics: TopicPair, settings: Settings, begin: Begin, *, follow: bool) -> None:
         self._topics, self._begin, self._follow = topics, begin, follow
         self._expectation = Expectation(topics.source.name, topics.target)
         self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)

@@ -32,7 +32,7 @@ class Figures(NamedTuple):
     is_counted: bool
 
 
-class Demo:
+class DemoProcess:
     """One run of the demo.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka import wait_until
-from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, Demo
+from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, DemoProcess
 from tools.demo.child import Child
 from tools.demo.run import main
 from tools.demo.topics import Comparison, Record
@@ -31,12 +31,12 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+def demo(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
     """Starts demos, and ends what is left of them after the test."""
-    started: list[Demo] = []
+    started: list[DemoProcess] = []
 
-    def start(*, on_terminal: bool = False, **settings: str) -> Demo:
-        started.append(Demo(tmp_path / f"demo-{len(started)}", on_terminal=on_terminal, **settings))
+    def start(*, on_terminal: bool = False, **settings: str) -> DemoProcess:
+        started.append(DemoProcess(tmp_path / f"demo-{len(started)}", on_terminal=on_terminal, **settings))
         return started[-1]
 
     yield start
@@ -44,7 +44,7 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
         one.close()
 
 
-def test_ends_by_itself(demo: Callable[..., Demo]) -> None:
+def test_ends_by_itself(demo: Callable[..., DemoProcess]) -> None:
     """It stops after DEMO_SECONDS with nothing lost and nothing left, whatever broker the surroundings name."""
     run = demo(DEMO_SECONDS="15", RATE="100", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
     run.wait_for_output()
@@ -75,7 +75,7 @@ def _are_plain(lines: list[str]) -> None:
         assert lag == max(0, figure_in - figure_out)
 
 
-def test_signal(demo: Callable[..., Demo]) -> None:
+def test_signal(demo: Callable[..., DemoProcess]) -> None:
     """When its terminal is closed, it has the pipeline finish what was sent; nothing is lost and nothing left."""
     run = demo()
     run.wait_for_output()
@@ -88,7 +88,7 @@ def test_signal(demo: Callable[..., Demo]) -> None:
     assert run.left() == []
 
 
-def test_signal_while_starting(demo: Callable[..., Demo]) -> None:
+def test_signal_while_starting(demo: Callable[..., DemoProcess]) -> None:
     """A signal while the broker starts ends it at once, with nothing left."""
     run = demo()
     run.child("kafka.Kafka")
@@ -99,7 +99,7 @@ def test_signal_while_starting(demo: Callable[..., Demo]) -> None:
     assert run.errors == []
 
 
-def test_second_ctrl_c(demo: Callable[..., Demo]) -> None:
+def test_second_ctrl_c(demo: Callable[..., DemoProcess]) -> None:
     """A second Ctrl-C does not wait for the pipeline any more, but still leaves nothing, and calls nothing lost."""
     run = demo()
     run.wait_for_output()
@@ -122,7 +122,7 @@ def test_second_ctrl_c(demo: Callable[..., Demo]) -> None:
         ("kafka.Kafka", "demo: Apache Kafka has died; its log ends:", False),
     ],
 )
-def test_death(demo: Callable[..., Demo], word: str, message: str, *, is_counted: bool) -> None:
+def test_death(demo: Callable[..., DemoProcess], word: str, message: str, *, is_counted: bool) -> None:
     """The death of any part ends it: it says which, with the end of its log, fails, and leaves nothing.
 
     Without a broker it can't count, and calls nothing lost.
@@ -138,7 +138,7 @@ def test_death(demo: Callable[..., Demo], word: str, message: str, *, is_counted
     assert run.left() == []
 
 
-def test_terminal(demo: Callable[..., Demo]) -> None:
+def test_terminal(demo: Callable[..., DemoProcess]) -> None:
     """On a terminal it shows the live view, and a typed Ctrl-C ends it as well as a signal does."""
     run = demo(on_terminal=True, TERM="xterm", COLUMNS="80", LINES="24")
     run.wait_for(lambda line: re.search(r"android → ANDROID +[1-9]", line), "a processed record")
@@ -163,7 +163,7 @@ def test_wrong_seconds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     assert capsys.readouterr() == ("", line)
 
 
-def test_no_network(demo: Callable[..., Demo], tmp_path: Path) -> None:
+def test_no_network(demo: Callable[..., DemoProcess], tmp_path: Path) -> None:
     """Where Kafka is neither in the cache nor to be had, one line says so."""
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
     run = demo(XDG_CACHE_HOME=str(tmp_path / "cache"), NO_PROXY="", no_proxy="", **nowhere)

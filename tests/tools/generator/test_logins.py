@@ -15,7 +15,7 @@ from tools.generator.logins import (
     MALFORMED_KINDS,
     SHARE_WITHOUT_DEVICE_TYPE,
     WELL_FORMED,
-    Record,
+    GeneratedRecord,
     records,
 )
 from transforms import Malformed, Reason, upper_device_type
@@ -24,7 +24,7 @@ NOW = 1_720_614_565.9
 FIELDS = ["user_id", "app_version", "ip", "locale", "device_id", "timestamp", "device_type"]
 
 
-def take(count: int, *, seed: int | None = 1, malformed: float = 0.0, now: float = NOW) -> list[Record]:
+def take(count: int, *, seed: int | None = 1, malformed: float = 0.0, now: float = NOW) -> list[GeneratedRecord]:
     """Give the first records of a seed."""
     return list(islice(records(seed, malformed, lambda: now), count))
 

@@ -21,6 +21,7 @@ from tests.pipeline.test_partitions import add_partitions
 from tests.process import Pipelines
 from tests.tools.verify.test_command import audited
 from tests.tools.verify.verify_process import ROOT, Verify
+from tools.broker.protocol import RawRecord
 from tools.verify.findings import COUNTS
 
 LIMIT = {"max.message.bytes": "20000"}
@@ -50,9 +51,9 @@ def test_follow(kafka: Kafka, pipelines: Pipelines) -> None:
         topic_without_retention(kafka, "followed-out", 2, LIMIT),
     )
     kafka.produce(source, [replace(case.record, partition=number % 2) for number, case in enumerate(CASES)])
-    wire.produce(kafka.address, source, [wire.RawRecord(b"k", b"{}", [(b"x\xff", b"1")])], timestamp=5)
+    wire.produce(kafka.address, source, [RawRecord(b"k", b"{}", [(b"x\xff", b"1")])], timestamp=5)
     for value in (b'{"device_type": "ios"}', b"{}"):
-        wire.produce(kafka.address, source, [wire.RawRecord(b"k", value)] * 3, timestamp=0, partition=1)
+        wire.produce(kafka.address, source, [RawRecord(b"k", value)] * 3, timestamp=0, partition=1)
     count = len(CASES) + 1 + 6
     with Verify(kafka.address, source, target, "--follow", "--json") as follower:
         first = follower.wait_for(pending=count)

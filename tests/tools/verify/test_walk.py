@@ -11,7 +11,7 @@ from runtime.settings import Settings
 from runtime.stop.signals import stop_request
 from tools.verify.findings import total
 from tools.verify.gap import Record
-from tools.verify.topics import Reader, Topics
+from tools.verify.topics import PartitionReader, TopicPair
 from tools.verify.walk import EVERYTHING, Begin, Walk
 
 BATCH = 7
@@ -56,7 +56,7 @@ class Partition(NamedTuple):
         return self.begin + len(self.records)
 
 
-class Held(Topics):
+class Held(TopicPair):
     """Two topics and how to read them, without a broker."""
 
     def __init__(self, source: list[Partition], target: list[Partition], **limits: int) -> None:
@@ -64,7 +64,7 @@ class Held(Topics):
         self.source, self.target = TopicFacts("in", len(source), config), TopicFacts("out", len(target), config)
         self.held = {"in": source, "out": target}
 
-    def reader(self, facts: TopicFacts) -> Reader:
+    def reader(self, facts: TopicFacts) -> PartitionReader:
         return HeldReader(self, facts.name)
 
     def partitions(self, facts: TopicFacts) -> int:
@@ -81,7 +81,7 @@ class Held(Topics):
         return next((one.offset() for one in records if one.timestamp()[1] >= timestamp), None)
 
 
-class HeldReader(Reader):
+class HeldReader(PartitionReader):
     """Reads one of them, some records at a time."""
 
     def __init__(self, topics: Held, topic: str) -> None:

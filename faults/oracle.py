@@ -104,11 +104,11 @@ def assert_tagged(value: bytes | None, result: Malformed, *, has_malformed: bool
     assert _members(result.value) == [("malformed", _Pairs(tag.items()))]
 
 
-def _members(value: bytes) -> Any:
+def _members(value: bytes) -> Any:  # noqa: ANN401  (JSON)
     return _decoder.decode(value.decode())
 
 
-def _read_object(text: str, document: Any) -> Reading:
+def _read_object(text: str, document: Any) -> Reading:  # noqa: ANN401  (JSON)
     if not isinstance(document, _Pairs):
         return Reading("not_an_object")
     device_types = [value for key, value in document if key == "device_type"]

@@ -1,6 +1,5 @@
 """How long a record takes from being sent until a read_committed reader of the output topic has it."""
 
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -12,6 +11,7 @@ from benchmarks.peers import Peer
 from benchmarks.processes import ROOT, Route, Running
 from benchmarks.topics import INPUT, OUTPUT, BenchmarkTopics
 from benchmarks.verify import WrongOutput
+from tools.child_process import ChildProcess
 
 WARM_UP = 3.0  # seconds whose records are not counted
 _TIMEOUT = 60.0  # seconds
@@ -27,11 +27,11 @@ def measure_latency(topics: BenchmarkTopics, peer: Peer, rate: int, seconds: flo
     ):
         _read(reader, running, 1)  # it has started
         command = [sys.executable, "-m", "benchmarks.sender", route.address, route.source, str(rate)]
-        with subprocess.Popen([*command, str(WARM_UP + seconds)], cwd=ROOT) as sender:
-            try:
-                seen = _read(reader, running, int(rate * (WARM_UP + seconds)))
-            finally:
-                sender.kill()
+        sender = ChildProcess([*command, str(WARM_UP + seconds)], cwd=ROOT)
+        try:
+            seen = _read(reader, running, int(rate * (WARM_UP + seconds)))
+        finally:
+            sender.end()
         running.stop()
     topics.delete(route.source, route.target)
     return _percentiles(seen)

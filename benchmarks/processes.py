@@ -1,4 +1,4 @@
-"""A peer as processes of its own: started, watched for CPU and memory, stopped."""
+"""Starts the processes of a peer, samples their CPU and memory, and stops them."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 
 from benchmarks.peers import Peer
 from runtime.settings import Settings
+from tools.child_process import ChildProcess
 
 ROOT = Path(__file__).parent.parent
 MB = 1_000_000
@@ -55,11 +56,10 @@ class Running:
         self.peer = peer
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed on leaving)
         self._processes = [
-            subprocess.Popen(
+            ChildProcess(
                 [sys.executable, "-m", peer.module, *_arguments(peer, route)],
                 env=_environment(peer, route),
                 cwd=ROOT,
-                stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
             )
@@ -103,8 +103,7 @@ class Running:
     def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
         self._ended.set()
         for process in self._processes:
-            process.kill()
-            process.wait()
+            process.end()
         self._sampler.join()
         self._log.close()
 

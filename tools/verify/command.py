@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from runtime.command import run_command
+from runtime.errors import Failed
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.verify.report import Report
@@ -57,7 +58,8 @@ def audit(settings: Settings, options: Options) -> Report:
         PipelineError: no broker, a topic is missing or unfit, or a signal came where there is nothing to follow.
     """
     topics = TopicPair(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
-    with closing(Walk(topics, settings, options.begin, follow=options.follow)) as walk:
+    must_stop = _is_requested if options.follow else _refuse_stop
+    with closing(Walk(topics, settings, options.begin, must_stop)) as walk:
         report = Report(topics.source.name, topics.target.name, options.complete)
         if options.follow:
             _follow(walk, report, as_json=options.as_json)
@@ -66,6 +68,16 @@ def audit(settings: Settings, options: Options) -> Report:
             task = progress.add_task("comparing", total=walk.size())
             walk.step(lambda count: progress.advance(task, count), final=True)
         return report.of(walk.findings(), final=True)
+
+
+def _is_requested() -> bool:
+    return stop_request.requested
+
+
+def _refuse_stop() -> bool:
+    if stop_request.requested:
+        raise Failed("interrupted before the end: there is no verdict")
+    return False
 
 
 def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:

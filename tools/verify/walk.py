@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from runtime.errors import Failed
 from runtime.settings import Settings
-from runtime.stop.signals import stop_request
 from tools.verify.cases import HISTORY
 from tools.verify.comparison import Comparison
 from tools.verify.findings import Findings
@@ -59,12 +57,20 @@ class Walk:
         topics: both.
         settings: the pipeline's.
         begin: where in the input.
-        follow: whether a request to stop ends a step early; otherwise it ends the audit without a verdict.
+        must_stop: whether to end a step early; asked again and again, and what it raises ends the walk.
+        expectation: what the output must contain; by default what the pipeline's transforms return.
     """
 
-    def __init__(self, topics: TopicPair, settings: Settings, begin: Begin, *, follow: bool) -> None:
-        self._topics, self._begin, self._follow = topics, begin, follow
-        self._expectation = Expectation(topics.source.name, topics.target)
+    def __init__(
+        self,
+        topics: TopicPair,
+        settings: Settings,
+        begin: Begin,
+        must_stop: Callable[[], bool],
+        expectation: Expectation | None = None,
+    ) -> None:
+        self._topics, self._begin, self._must_stop = topics, begin, must_stop
+        self._expectation = expectation or Expectation(topics.source.name, topics.target)
         self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)
         self._compacted = "compact" in topics.source.config.get("cleanup.policy", "")
         self._began_later = settings.auto_offset_reset == "latest"
@@ -160,7 +166,7 @@ class Walk:
         outputs.begin(number, partition.output_at or 0, partition.output_end if partition.output_at is not None else 0)
         comparison.covered, comparison.ending = inputs.done, final
         while not outputs.done or (not inputs.done and _wants_input(comparison)):
-            if check_stop(follow=self._follow) and not final:
+            if self._must_stop() and not final:
                 break
             waiting_in, waiting_out = comparison.waiting
             if not inputs.done and (outputs.done or waiting_in <= waiting_out):
@@ -181,7 +187,7 @@ class Walk:
         None where no input is left yet, or a signal asked to stop and this is not the final step.
         """
         messages: list[Message] = []
-        while not messages and not self._inputs.done and (not check_stop(follow=self._follow) or final):
+        while not messages and not self._inputs.done and (not self._must_stop() or final):
             messages = self._inputs.read()
         if not messages:
             return None
@@ -206,22 +212,11 @@ class Walk:
         partition.comparison.end()
         self._inputs.begin(number, partition.input_at, partition.input_end)
         while not self._inputs.done:
-            check_stop(follow=self._follow)
+            self._must_stop()
             count = len(self._inputs.read())
             partition.unread += count
             advance(count)
         partition.input_at = self._inputs.at
-
-
-def check_stop(*, follow: bool) -> bool:
-    """Whether a signal asked to stop.
-
-    Raises:
-        Failed: it did, and there can be no verdict.
-    """
-    if stop_request.requested and not follow:
-        raise Failed("interrupted before the end: there is no verdict")
-    return stop_request.requested
 
 
 def _wants_input(comparison: Comparison) -> bool:

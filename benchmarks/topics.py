@@ -1,7 +1,7 @@
-"""The benchmark's topics: made, filled, read back whole, and deleted."""
+"""Creates, fills, reads and deletes the benchmark's topics."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,24 +20,26 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
-from benchmarks.load import Value
+from benchmarks.verify import OutputCheck
 from tools.generator.logins import GeneratedRecord
+from tools.waiting import wait_until
 
 TIMEOUT = 60.0  # seconds
 INPUT = {"retention.ms": "-1"}
 OUTPUT = {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
-"""The broker stamps each record of an output topic when it takes it: that is how throughput is measured."""
+"""The broker sets the timestamp of each output record when it receives it; throughput is measured by that."""
 
 
 @dataclass
 class OutputTopic:
-    """All that a read_committed reader finds in an output topic."""
+    """When the broker received the records of an output topic."""
 
-    values: Counter[Value] = field(default_factory=Counter)
     first: float = float("inf")
-    """When the broker took the first record, in seconds since the epoch."""
+    """The first record, in seconds since the epoch."""
     last: float = 0.0
+    """The last record."""
     per_second: Counter[int] = field(default_factory=Counter)
+    """Records by second."""
 
 
 class BenchmarkTopics:
@@ -50,7 +52,7 @@ class BenchmarkTopics:
         self._made = 0
 
     def create(self, config: dict[str, str], partitions: int = 1) -> str:
-        """Make a topic and return its name."""
+        """Create a topic and return its name."""
         self._made += 1
         name = f"{'output' if config is OUTPUT else 'input'}-{self._made}"
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
@@ -112,8 +114,8 @@ class BenchmarkTopics:
 
         return end
 
-    def read(self, topic: str) -> OutputTopic:
-        """Read a whole output topic."""
+    def read(self, topic: str, check: OutputCheck) -> OutputTopic:
+        """Read a whole output topic, and pass its values to the check."""
         output = OutputTopic()
         unfinished = set(range(self._leaders(topic)))
         with closing(self._consumer("reader")) as consumer:
@@ -122,7 +124,7 @@ class BenchmarkTopics:
             while unfinished:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{topic} could not be read to its end")
-                _take(consumer.consume(10_000, timeout=0.05), output, unfinished)
+                _take(consumer.consume(10_000, timeout=0.05), output, unfinished, check)
         return output
 
     def reader(self, topic: str) -> Any:  # noqa: ANN401  (it has no types)
@@ -166,21 +168,12 @@ class BenchmarkTopics:
         )
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = TIMEOUT) -> None:
-    """Wait for a condition; TimeoutError, naming what was awaited, after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout:g} s in vain: {what}")
-        time.sleep(0.05)
-
-
 def _flush(producer: Any) -> None:  # noqa: ANN401  (it has no types)
     if producer.flush(TIMEOUT):
         raise TimeoutError("the input could not be written")
 
 
-def _take(messages: list[Any], output: OutputTopic, unfinished: set[int]) -> None:
+def _take(messages: list[Any], output: OutputTopic, unfinished: set[int], check: OutputCheck) -> None:
     good = [message for message in messages if not message.error()]
     for message in messages:
         if message.error():
@@ -188,7 +181,11 @@ def _take(messages: list[Any], output: OutputTopic, unfinished: set[int]) -> Non
                 raise KafkaException(message.error())
             unfinished.discard(message.partition())
     if good:
-        output.values.update(message.value() for message in good)
+        by_partition: defaultdict[int, list[bytes | None]] = defaultdict(list)
+        for message in good:
+            by_partition[message.partition()].append(message.value())
+        for partition, values in by_partition.items():
+            check.add(partition, values)
         times = [message.timestamp()[1] for message in good]
         output.first = min(output.first, min(times) / 1000)
         output.last = max(output.last, max(times) / 1000)

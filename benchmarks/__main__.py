@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks` runs everything, `--quick` the part that takes under two minutes."""
+"""The command line: `python -m benchmarks` runs all experiments, `--quick` those that take under two minutes."""
 
 import argparse
 import time
@@ -23,7 +23,7 @@ _PROPERTIES = {"log.segment.delete.delay.ms": "1000"}  # a deleted topic's space
 def main() -> None:
     """Run the chosen experiments on a broker of our own, and write the report and the charts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round of what matters most")
+    parser.add_argument("--quick", action="store_true", help="one short round of the main experiments")
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, help="these experiments alone")
     parser.add_argument("--records", type=int, default=FULL.long_records, help="of the long run (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="interleaved runs of each peer")

@@ -21,20 +21,20 @@ SHARING = ((1, 1), (4, 1), (2, 2), (4, 2), (4, 4))
 """Partitions, workers."""
 RATES = (1_000, 10_000)
 BY_LATENCY = (OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE)
-_SETTLED = 60  # seconds of the long run after which memory must not grow, or half of it where it is shorter
+_SETTLED = 60  # seconds of the long run after which memory must not grow, or half of a shorter run
 _MOST_BYTES = 300_000_000  # of one backlog in the experiment on sizes
 
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """How much is done."""
+    """The number and the duration of the runs."""
 
     rounds: int
     throughput_rounds: int
     transactions: int
-    """How many warm the broker up."""
+    """How many transactions warm the broker up."""
     seconds: float
-    """How long a run over a backlog should take, on a quiet machine."""
+    """The planned duration of a run over a backlog, on a quiet machine."""
     latency_seconds: float
     everything: bool
     long_records: int
@@ -45,7 +45,7 @@ QUICK = BenchmarkPlan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
 
 
 class Experiments:
-    """All of them, on one broker."""
+    """All experiments, on one broker."""
 
     def __init__(self, topics: BenchmarkTopics, plan: BenchmarkPlan, results: Results) -> None:
         self._topics = topics
@@ -53,7 +53,7 @@ class Experiments:
         self._results = results
 
     def warm(self) -> None:
-        """Let the broker's Java compile what it runs often, transactions above all; nothing is kept of it."""
+        """Let the broker's Java compile its hot code, above all for transactions; the results are discarded."""
         source = backlog(self._topics, pool(), 500_000)
         for name in (OURS, BARE) * self._plan.rounds:
             measure(self._topics, PEERS[name], source, source.count)
@@ -72,7 +72,7 @@ class Experiments:
         self._topics.delete(source.topic)
 
     def latency(self) -> None:
-        """Both guarantees, here and in stock Quix."""
+        """Both guarantees, of ours and of stock Quix."""
         peers = BY_LATENCY if self._plan.everything else (OURS, STOCK, STOCK_AT_LEAST_ONCE)
         for number in self._rounds():
             for rate in RATES if self._plan.everything else RATES[:1]:
@@ -81,7 +81,7 @@ class Experiments:
                     self._results.add(LATENCY, name, rate, number, figures)
 
     def malformed(self) -> None:
-        """By the share that is malformed, of all kinds; stock Quix on well-formed records beside it."""
+        """By the share of malformed records of all kinds, compared with stock Quix on well-formed records."""
         runs = [(OURS, share) for share in MALFORMED_SHARES if self._plan.everything or share == 100]  # noqa: PLR2004
         runs.append((STOCK, 0))
         shares = sorted({share for _, share in runs})
@@ -98,7 +98,7 @@ class Experiments:
         self._delete(list(sources.values()))
 
     def sizes(self) -> None:
-        """By the size of a record, beside the bare loop."""
+        """By the size of a record, compared with the bare loop."""
         sources = {}
         for size in RECORD_SIZES:
             count = int(min(self._records(PEERS[OURS]), _MOST_BYTES / size))
@@ -120,7 +120,7 @@ class Experiments:
                 self._results.add(WORKERS, OURS, "{}/{}".format(*sharing), number, run.figures)
 
     def long(self) -> None:
-        """Millions of records behind: whether rate and memory stay flat."""
+        """Over millions of records, whether rate and memory stay flat."""
         source = backlog(self._topics, pool(), self._plan.long_records)
         run = measure(self._topics, PEERS[OURS], source, source.count)
         self._topics.delete(source.topic)
@@ -145,7 +145,7 @@ class Experiments:
 
 
 def rotated(peers: Sequence[_T], number: int) -> list[_T]:
-    """The same order, begun elsewhere in each round, so that nobody always has the place after the pause."""
+    """The same order with another begin in each round, so that no peer always follows a pause."""
     begin = 2 * (number - 1) % len(peers)
     return [*peers[begin:], *peers[:begin]]
 
@@ -158,7 +158,7 @@ def memory_by_second(run: PeerRun) -> list[float]:
 
 
 def flatness(per_second: dict[int, int], memory: list[float]) -> dict[str, float]:
-    """How much memory grew once it had settled, and the rate of the last third over that of the first."""
+    """The growth of memory after its settling time, and the rate of the last third over that of the first."""
     settled = min(_SETTLED, len(memory) // 2)
     rates = list(per_second.values())[1:-1]  # the first and the last second are not whole
     third = max(1, len(rates) // 3)

@@ -1,4 +1,4 @@
-"""How long a record takes from being sent until a read_committed reader of the output topic has it."""
+"""Measures the latency from sending a record until a read_committed reader of the output topic has it."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ _TIMEOUT = 60.0  # seconds
 
 
 def measure_latency(topics: BenchmarkTopics, peer: Peer, rate: int, seconds: float) -> Figures:
-    """Send `rate` records a second for `seconds`, after some to warm up; give percentiles in milliseconds."""
+    """Send `rate` records per second for `seconds`, after a warm-up; return percentiles in milliseconds."""
     route = Route(topics.address, topics.create(INPUT), topics.create(OUTPUT))
     topics.fill(route.source, pool(), 1)
     with (
@@ -38,12 +38,12 @@ def measure_latency(topics: BenchmarkTopics, peer: Peer, rate: int, seconds: flo
 
 
 def percentile(ordered: list[float], share: float) -> float:
-    """The value that this share of all is not above."""
+    """The value at this share of the ordered list."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def _read(reader: Any, running: Running, count: int) -> dict[int, int]:  # noqa: ANN401  (it has no types)
-    """By time of sending, the nanoseconds that each record took, once all are here."""
+    """Wait for all records; return the nanoseconds that each took, by time of sending."""
     seen: dict[int, int] = {}
     found, deadline, checked = 0, time.monotonic() + _TIMEOUT + WARM_UP, 0.0
     while found < count:

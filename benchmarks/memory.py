@@ -1,6 +1,6 @@
-"""The most memory that a worker takes, by partitions: `python -m benchmarks.memory` prints a table.
+"""Measures the peak memory of a worker by partitions: `python -m benchmarks.memory` prints a table.
 
-The worker waits for records of all partitions when they appear at once, so that one response may hold them all.
+The records of all partitions appear at once, while the worker waits, so that one response may contain them all.
 """
 
 import argparse
@@ -17,7 +17,7 @@ _MIB = 1.048576  # MB
 
 
 def loads() -> dict[str, BacklogSpec]:
-    """Backlogs by name: records that compress a hundredfold, and ordinary logins."""
+    """Backlogs by name: records that compress a hundredfold, and typical logins."""
     padded = [b'{"device_type":"ios","n":%d,"padding":"%s"}' % (number, b"x" * 960) for number in range(1_000)]
     return {
         "gzip, 1 kB records": BacklogSpec(

@@ -24,7 +24,7 @@ _PROC = Path("/proc")
 
 
 class PeerFailed(Exception):
-    """A peer ended, or did not end when it was asked to."""
+    """A peer exited, or did not exit when it was asked to."""
 
 
 class Sample(NamedTuple):
@@ -37,7 +37,7 @@ class Sample(NamedTuple):
 
 
 class Route(NamedTuple):
-    """From where to where a peer works."""
+    """The broker and the topics of a peer."""
 
     address: str
     source: str
@@ -45,12 +45,12 @@ class Route(NamedTuple):
 
     @property
     def group(self) -> str:
-        """The consumer group: one for each output topic."""
+        """The consumer group, a separate one for each output topic."""
         return f"group-of-{self.target}"
 
 
 class Running:
-    """One peer's processes; leaving the `with` block stops them and waits for their end."""
+    """The processes of one peer; leaving the `with` block ends them."""
 
     def __init__(self, peer: Peer, route: Route, workers: int = 1) -> None:
         self.peer = peer
@@ -86,7 +86,7 @@ class Running:
         return max(sample.peak for sample in self.samples)
 
     def stop(self) -> None:
-        """Ask them to stop, and wait until they have; PeerFailed if they don't."""
+        """Ask them to stop, and wait until they have exited; PeerFailed if they do not."""
         self._ended.set()
         self._sampler.join()
         for process in self._processes:
@@ -133,7 +133,7 @@ def _arguments(peer: Peer, route: Route) -> list[str]:
 
 
 def _environment(peer: Peer, route: Route) -> dict[str, str]:
-    """Our own environment without the pipeline's settings, so that it runs with its defaults."""
+    """Our environment without the pipeline's settings, so that it runs with its defaults."""
     names = {str(field.validation_alias) for field in Settings.model_fields.values()}
     environment = {name: value for name, value in os.environ.items() if name not in names}
     if peer.module == "pipeline":
@@ -148,7 +148,7 @@ def _environment(peer: Peer, route: Route) -> dict[str, str]:
 
 
 def _state(pid: int) -> tuple[float, float, float] | None:
-    """CPU seconds, MB now and MB at most, of a process; None once it has ended."""
+    """CPU seconds, MB now and peak MB of a process; None if it has ended."""
     with suppress(OSError, ValueError, KeyError, IndexError):
         if not _PROC.is_dir():
             return _state_by_ps(pid)
@@ -160,9 +160,11 @@ def _state(pid: int) -> tuple[float, float, float] | None:
 
 
 def _state_by_ps(pid: int) -> tuple[float, float, float]:
-    """The same where there is no /proc, as on macOS, where the most so far is not known."""
-    told = subprocess.run(["/bin/ps", "-o", "rss=,time=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    kibibytes, clock = told.stdout.split()
+    """The same without /proc, as on macOS, where the peak is not known."""
+    answer = subprocess.run(
+        ["/bin/ps", "-o", "rss=,time=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    kibibytes, clock = answer.stdout.split()
     seconds = 0.0
     for part in clock.split(":"):
         seconds = 60 * seconds + float(part)

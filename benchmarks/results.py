@@ -1,4 +1,4 @@
-"""The figures of all runs, how they are kept in results.json, and the medians and ratios over the rounds."""
+"""The figures of all runs, stored in results.json, and the medians and ratios over the rounds."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class RunResult:
 
 @dataclass
 class Results:
-    """All runs of one call."""
+    """All runs of one benchmark."""
 
     about: dict[str, str] = field(default_factory=dict)
     rows: list[RunResult] = field(default_factory=list)
@@ -40,13 +40,13 @@ class Results:
     """MB at each second of the long run."""
 
     def add(self, experiment: str, peer: str, setting: object, round_: int, figures: Figures) -> None:
-        """Keep a run and print it."""
+        """Add a run and print it."""
         self.rows.append(RunResult(experiment, peer, str(setting), round_, figures))
         shown = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
         print(f"{experiment:10} {peer:40} {setting:>10} round {round_}: {shown}", flush=True)
 
     def median(self, experiment: str, peer: str, figure: str, setting: object = "") -> float | None:
-        """The figure's median over the rounds; None where it was not measured."""
+        """The figure's median over the rounds; None if it was not measured."""
         found = [row.figures[figure] for row in self._select(experiment, peer, setting)]
         return median(found) if found else None
 
@@ -61,7 +61,7 @@ class Results:
         return median(found) if found else None
 
     def peers(self, experiment: str) -> list[str]:
-        """Who took part, in the order of the runs."""
+        """The peers, in the order of the runs."""
         return list(dict.fromkeys(row.peer for row in self.rows if row.experiment == experiment))
 
     def settings(self, experiment: str) -> list[str]:
@@ -84,7 +84,7 @@ class Results:
 
 
 def about(kafka: str) -> dict[str, str]:
-    """What a reader must know of the machine and the versions."""
+    """The date, the machine and the versions."""
     packages = ("quixstreams", "confluent-kafka", "orjson", "msgspec")
     return {
         "date": time.strftime("%Y-%m-%d"),

@@ -74,7 +74,7 @@ class BenchmarkTopics:
     def fill_unseen(
         self, topic: str, pool: Sequence[GeneratedRecord], count: int, compression: str = "lz4"
     ) -> Callable[[], None]:
-        """Write them in a transaction, for readers to see all at once when the returned function is called."""
+        """Write them in a transaction; calling the returned function commits it, so readers get all at once."""
         transaction = {"transactional.id": topic, "transaction.timeout.ms": 600_000}
         producer = self.producer({**transaction, "compression.type": compression})
         producer.init_transactions(TIMEOUT)
@@ -88,24 +88,24 @@ class BenchmarkTopics:
         return show
 
     def producer(self, more: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  (it has no types)
-        """Make a producer."""
+        """Return a producer."""
         return Producer({**self._client, "compression.type": "lz4", "linger.ms": 20, **(more or {})})
 
     def start_at(self, group: str, topic: str, offset: int) -> None:
-        """Let a group begin at this offset of partition 0."""
+        """Set a group's offset of partition 0."""
         with closing(self._consumer(group)) as consumer:
             consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
 
     def members(self, group: str) -> int:
-        """How many members the group has, once they all have their partitions; 0 before."""
+        """The number of the group's members, once all have their partitions; 0 before."""
         try:
             found = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT)
-        except KafkaException:  # there is no such group yet
+        except KafkaException:  # the group does not exist yet
             return 0
         return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
 
     def ends(self, topic: str) -> Callable[[], int]:
-        """Make a function that gives the sum of the partitions' end offsets; transactions' markers count there."""
+        """Return a function for the sum of the partitions' end offsets, including transaction markers."""
         places = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(self._leaders(topic))}
 
         def end() -> int:
@@ -128,7 +128,7 @@ class BenchmarkTopics:
         return output
 
     def reader(self, topic: str) -> Any:  # noqa: ANN401  (it has no types)
-        """Make a read_committed reader of a new topic that sees records as soon as may be."""
+        """Return a read_committed reader of a new topic with low latency."""
         consumer = self._consumer("reader")
         consumer.assign([TopicPartition(topic, number, 0) for number in range(self._leaders(topic))])
         return consumer

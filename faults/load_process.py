@@ -32,7 +32,7 @@ class LoadProcess:
         """Stop it, or wait until COUNT is sent; return the number after the last one sent, by partition.
 
         Raises:
-            AssertionError: the load has failed, which says nothing about the pipeline.
+            AssertionError: the load failed; the pipeline may be right.
         """
         if self._endless:
             wait_until(lambda: self._process.poll() is not None or handles_sigterm(self._process.pid), "the load")

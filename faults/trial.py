@@ -141,7 +141,7 @@ class Trial:
         """Stop sending, and note what was sent.
 
         Raises:
-            AssertionError: the load has failed, which says nothing about the pipeline.
+            AssertionError: the load failed; the pipeline may be right.
         """
         for load in self._loads:
             self.sent |= load.end()

@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
     @property
     def flexible(self) -> bool:
-        """Whether it is written in the newer form."""
+        """Whether its version has tags and lengths of variable size."""
         return self.version >= _FLEXIBLE.get(self.key, 1 << 15)
 
 
@@ -78,12 +78,12 @@ def error_of(request: Request, answer: bytes) -> int:
 
 
 def error_name(code: int) -> str:
-    """Give Kafka's name of an error code."""
+    """Return Kafka's name of an error code."""
     return str(KafkaError(code).name()).removeprefix("_") if code else "no error"
 
 
 def _length(data: bytes, at: int, *, flexible: bool) -> tuple[int, int]:
-    """Read a string's length field; the length (0 for null), and where the string begins."""
+    """Read a string's length; return it (0 for null) and the place of the string."""
     if flexible:
         size, at = read_varint(data, at)
         return max(size - 1, 0), at
@@ -91,7 +91,7 @@ def _length(data: bytes, at: int, *, flexible: bool) -> tuple[int, int]:
 
 
 def _count(data: bytes, at: int, *, flexible: bool) -> tuple[int, int]:
-    """Read an array's count; where its first element begins."""
+    """Read an array's count; return it and the place of the first element."""
     if flexible:
         size, at = read_varint(data, at)
         return size - 1, at

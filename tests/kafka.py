@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tools.waiting import wait_until as wait_until  # noqa: PLC0414  (tests import it from here)
-
 TIMEOUT = 60.0  # seconds; far above what anything takes on a slow machine
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,15 @@ class Record:
     timestamp: int = 1_700_000_000_000
     partition: int = 0
     offset: int = field(default=-1, compare=False)
+
+
+def wait_until(condition: Callable[[], _T], what: str, timeout: float = TIMEOUT) -> _T:
+    """The condition's first true answer; AssertionError, naming what was awaited, after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"waited {timeout:g} s in vain: {what}"
+        time.sleep(0.02)
+    return answer
 
 
 _ASK_AGAIN = {

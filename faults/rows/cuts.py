@@ -40,7 +40,7 @@ def cuts(plan: Plan) -> RowReport:
 
 
 def _lead_only(trial: Trial, node: int, topic: str, partition: int) -> None:
-    """Let a broker lead this partition, and no other partition of any topic."""
+    """Make a broker the leader of this partition, and of no other partition."""
     others = [other for other in range(1, _NODES + 1) if other != node]
     for name in TOPICS:
         replicas = {number: [*trial.random.sample(others, len(others)), node] for number in leaders(trial, name)}

@@ -33,7 +33,7 @@ def moves(plan: Plan) -> RowReport:
 
 
 def _others(trial: Trial, topic: str) -> dict[int, list[int]]:
-    """Give each partition the two brokers that do not lead it now."""
+    """Return, for each partition, the two brokers that do not lead it now."""
     nodes = set(range(1, _NODES + 1))
     found = leaders(trial, topic).items()
     return {partition: trial.random.sample(sorted(nodes - {leader}), _NODES - 1) for partition, leader in found}

@@ -1,4 +1,4 @@
-"""Several nodes of Apache Kafka as one cluster, each in a process that can be killed, paused and started again.
+"""Runs several nodes of Apache Kafka as one cluster; each node can be killed, paused and restarted.
 
 with Cluster(3) as cluster:
     cluster.leader("user-login", 0).kill()
@@ -16,7 +16,7 @@ from tools.broker.embedded import Broker, BrokerError
 from tools.broker.node import HOST, QUICK_START, Member, Ports, choose_ports, new_cluster_id
 
 GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"
-"""The topics whose leaders coordinate; each has one partition here, so that one node coordinates all of them."""
+"""The topics whose leaders are the coordinators; each has one partition here, so one node coordinates all."""
 
 _ANSWER_WITHIN = 10.0  # seconds
 _PROPERTIES = {
@@ -28,7 +28,7 @@ _PROPERTIES = {
 
 
 class Cluster:
-    """One node, or several with every topic on all of them (at most three) and all but one of those needed to write.
+    """One node, or several: topics have a replica on each (at most three), of which all except one must be in sync.
 
     Leaving the `with` block stops all nodes and removes their folders.
 
@@ -68,10 +68,10 @@ class Cluster:
         self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)
 
     def start(self) -> None:
-        """Start the nodes that don't run, together; return when the cluster can be used.
+        """Start all nodes that do not run; return when the cluster can be used.
 
         Raises:
-            BrokerError: one did not come up; with the end of its log.
+            BrokerError: one did not start; with the end of its log.
         """
         with ThreadPoolExecutor(len(self.nodes)) as pool:
             list(pool.map(lambda node: node.running or node.start(), self.nodes))
@@ -82,7 +82,7 @@ class Cluster:
             node.kill()
 
     def leader(self, topic: str, partition: int = 0) -> Broker:
-        """The node that leads a partition; of GROUPS or TRANSACTIONS, the one that coordinates those.
+        """Return the leader of a partition; that of GROUPS or TRANSACTIONS is their coordinator.
 
         Raises:
             BrokerError: the partition has no leader now.
@@ -96,7 +96,7 @@ class Cluster:
 
     def close(self) -> None:
         """Stop all nodes and remove their folders."""
-        with ExitStack() as stack:  # one that fails does not keep the others
+        with ExitStack() as stack:  # a failure does not prevent the others
             for node in self.nodes:
                 stack.callback(node.close)
 
@@ -112,7 +112,7 @@ class Cluster:
         self.close()
 
 
-def _proxied(ports: Ports, listens: int, told: int) -> dict[str, str]:
+def _proxied(ports: Ports, listens: int, advertised: int) -> dict[str, str]:
     def at(**found: int) -> str:
         return ",".join(f"{name}://{HOST}:{port}" for name, port in found.items())
 
@@ -120,6 +120,6 @@ def _proxied(ports: Ports, listens: int, told: int) -> dict[str, str]:
     names = (*usual, "CONTROLLER", "PROXIED")
     return {
         "listeners": at(PROXIED=listens),
-        "advertised.listeners": at(**usual, PROXIED=told),
+        "advertised.listeners": at(**usual, PROXIED=advertised),
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
     }

@@ -29,7 +29,7 @@ from tools.child_process import ChildProcess
 __all__ = ["FULL_SPEED", "QUICK_START", "Broker", "BrokerError", "train"]
 
 _START_TIMEOUT = 120.0  # seconds: some 5 on an idle machine; a loaded one may have three to start at once
-_CLASHES = 5  # how often chosen ports may turn out to be taken
+_CLASHES = 5  # how often the chosen ports may be taken
 _LOG_LINES = 15
 _AOT_JAVA = 25
 _AOT_UNUSED = 30 * 86400.0  # seconds
@@ -41,12 +41,12 @@ class Broker:
     Leaving the `with` block, or `close`, stops it and removes its folder, unless the folder was given.
 
     Args:
-        port: where clients reach it on 127.0.0.1; a free one where not given. A restart keeps it.
-        data: folder for topics, settings and log, kept afterwards; a temporary one where not given.
+        port: on 127.0.0.1; by default a free one. A restart keeps it.
+        data: folder for topics, settings and log, kept afterwards; by default a temporary one.
         properties: Kafka's own settings, over those that suit one small node. The listener for clients is called
             `CLIENTS`; what Kafka itself uses stays plain, so a secured broker needs settings for `CLIENTS` only.
         jvm: flags for Java. The default starts fast; `FULL_SPEED` runs fast.
-        member: what it keeps as one of several nodes (tools/broker/cluster.py).
+        member: ports and id if it is one of several nodes (tools/broker/cluster.py).
     """
 
     def __init__(

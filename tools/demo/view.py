@@ -1,6 +1,6 @@
-"""What the demo shows: a snapshot of its figures, as a screen for a terminal or as one plain line.
+"""Draws the demo's figures as a screen for a terminal or as one plain line.
 
-Keys and values come from outside: nothing of them reaches a terminal that could move its cursor or be taken for markup.
+Keys and values are not trusted: control characters and markup are escaped.
 
 `python -m tools.demo.view --picture docs/demo.svg` draws the README's picture, of made-up records.
 """
@@ -24,8 +24,8 @@ from transforms import Malformed, Reason, upper_device_type
 SMALLEST = (60, 20)
 """Columns and lines below which only the plain line is shown."""
 
-_LINES_AROUND_RECORDS = 17  # all that is not one of the latest records
-_DEVICE_TYPES = 5  # as many as fit beside the reasons
+_LINES_AROUND_RECORDS = 17  # all lines except the latest records
+_DEVICE_TYPES = 5  # as many as fit next to the reasons
 _KEY, _PLACE = 8, 9  # columns of a key, and of a partition with an offset
 _EDGES = 7  # columns that the border of the latest records and the gaps between them take
 _BEFORE_DIFFERENCE = len('"device_type": "')
@@ -67,7 +67,7 @@ class Snapshot:
 
 
 def plain(snapshot: Snapshot) -> str:
-    """The figures as one line, for what is not a terminal."""
+    """The figures as one line, without a terminal."""
     return (
         f"demo: {int(snapshot.seconds)} s, {snapshot.records_in} in ({snapshot.rate_in:.0f}/s), "
         f"{snapshot.records_out} out ({snapshot.rate_out:.0f}/s), {sum(snapshot.malformed.values())} malformed, "
@@ -76,7 +76,7 @@ def plain(snapshot: Snapshot) -> str:
 
 
 def screen(snapshot: Snapshot, width: int, height: int) -> RenderableType:
-    """The figures for a terminal of this many columns and lines; it takes no more than those."""
+    """The figures for a terminal of this size."""
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return Group(Text(plain(snapshot), no_wrap=True, overflow="ellipsis"))
     upper = Table.grid(expand=True)
@@ -87,7 +87,7 @@ def screen(snapshot: Snapshot, width: int, height: int) -> RenderableType:
 
 
 def printable(content: bytes) -> str:
-    r"""Text in which whatever is not UTF-8, or would not show as itself, is an escape such as \x1b."""
+    r"""Decode text; what is not UTF-8 or not printable becomes an escape such as \x1b."""
     text = content.decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
@@ -106,7 +106,7 @@ def _panel(content: RenderableType, title: str) -> Panel:
 
 
 def _table(columns: int, numbers: Sequence[int]) -> Table:
-    """A table of so many columns, the first as wide as there is room, those at `numbers` flush right."""
+    """A table with this many columns: the first one is wide, those in `numbers` are right-aligned."""
     table = Table.grid(expand=True, padding=(0, 1))
     for column in range(columns):
         justify: JustifyMethod = "right" if column in numbers else "left"
@@ -160,7 +160,7 @@ def _latest(snapshot: Snapshot, width: int, lines: int) -> Panel:
 
 
 def _before_and_after(pair: Pair, columns: int) -> tuple[Text, Text]:
-    """The two values from shortly before the place where they differ, the difference in colour."""
+    """The two values from shortly before their difference, which is in colour."""
     before, after = pair.before or b"", pair.after or b""
     unequal = (at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
     common = next(unequal, min(len(before), len(after)))
@@ -173,7 +173,7 @@ def _before_and_after(pair: Pair, columns: int) -> tuple[Text, Text]:
 
 
 def _excerpt(value: bytes | None, start: int, common: int, columns: int, colour: str) -> Text:
-    """A value's text from byte `start` on, for a cell of so many columns; what follows byte `common` is in colour."""
+    """A value's text from byte `start`, for a cell of this width; the part after byte `common` is in colour."""
     if value is None:
         return Text("null", "dim italic")
     start = max(0, start)

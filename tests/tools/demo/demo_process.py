@@ -131,7 +131,7 @@ class DemoProcess:
 
     def left(self) -> list[str]:
         """What stays of its processes, as far as `descendants` has seen them, and of its files."""
-        with suppress(TimeoutError):
+        with suppress(AssertionError):
             wait_until(lambda: not any(map(_lives, self._seen)), "its processes' end", _AFTERMATH)
         processes = [command for pid, command in self._seen.items() if _lives(pid)]
         return processes + [str(file) for file in self.folder.iterdir()]

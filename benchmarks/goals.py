@@ -8,7 +8,7 @@ from benchmarks.results import LATENCY, LONG, MALFORMED, THROUGHPUT, Results
 
 
 @dataclass(frozen=True)
-class PerformanceGoal:
+class Goal:
     """One figure and its bound; the figure is None if it was not measured."""
 
     what: str
@@ -30,7 +30,7 @@ class PerformanceGoal:
         return {True: "reached", False: "**not reached**", None: "not measured"}[self.reached]
 
 
-def goals(results: Results) -> list[PerformanceGoal]:
+def goals(results: Results) -> list[Goal]:
     """All goals with their figures; ratios are between runs of the same round."""
 
     def throughput_ratio(other: str) -> float | None:
@@ -40,38 +40,28 @@ def goals(results: Results) -> list[PerformanceGoal]:
         return results.ratio(LATENCY, "p99_ms", OURS, other, 1000)
 
     return [
-        PerformanceGoal(
-            "throughput, exactly-once, over stock Quix exactly-once", throughput_ratio(STOCK), 4.5, "at least"
-        ),
-        PerformanceGoal(
-            "throughput, exactly-once, over the original script", throughput_ratio(ORIGINAL), 10, "at least"
-        ),
-        PerformanceGoal(
-            "throughput, exactly-once, over the bare confluent-kafka loop", throughput_ratio(BARE), 0.85, "at least"
-        ),
-        PerformanceGoal(
+        Goal("throughput, exactly-once, over stock Quix exactly-once", throughput_ratio(STOCK), 4.5, "at least"),
+        Goal("throughput, exactly-once, over the original script", throughput_ratio(ORIGINAL), 10, "at least"),
+        Goal("throughput, exactly-once, over the bare confluent-kafka loop", throughput_ratio(BARE), 0.85, "at least"),
+        Goal(
             "throughput, exactly-once, over our at-least-once", throughput_ratio(OURS_AT_LEAST_ONCE), 0.95, "at least"
         ),
-        PerformanceGoal(
+        Goal(
             "CPU for each record, exactly-once, over the bare confluent-kafka loop",
             results.ratio(THROUGHPUT, "cpu_us", OURS, BARE),
             1.25,
             "at most",
         ),
-        PerformanceGoal(
+        Goal(
             "p99 latency, exactly-once, 1,000/s, over stock at-least-once",
             latency_ratio(STOCK_AT_LEAST_ONCE),
             2,
             "at most",
         ),
-        PerformanceGoal(
-            "p99 latency, exactly-once, 1,000/s, over stock exactly-once", latency_ratio(STOCK), 1 / 50, "at most"
-        ),
-        PerformanceGoal(
-            "all records malformed, over stock Quix on well-formed ones", _malformed(results), 1, "at least"
-        ),
-        PerformanceGoal("peak memory of the long run", results.median(LONG, OURS, "peak_mb"), 200, "at most", "MB"),
-        PerformanceGoal(
+        Goal("p99 latency, exactly-once, 1,000/s, over stock exactly-once", latency_ratio(STOCK), 1 / 50, "at most"),
+        Goal("all records malformed, over stock Quix on well-formed ones", _malformed(results), 1, "at least"),
+        Goal("peak memory of the long run", results.median(LONG, OURS, "peak_mb"), 200, "at most", "MB"),
+        Goal(
             "growth of its memory once settled (the tolerance is the allocator's)",
             results.median(LONG, OURS, "growth_mb"),
             5,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from benchmarks.goals import PerformanceGoal, goals
+from benchmarks.goals import Goal, goals
 from benchmarks.peers import BARE, STOCK
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 
@@ -32,7 +32,7 @@ def markdown(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def goals_table(found: Iterable[PerformanceGoal]) -> str:
+def goals_table(found: Iterable[Goal]) -> str:
     """Each goal with its bound, the figure, and the verdict."""
     rows = (
         (goal.what, f"{goal.kind} {goal.bound:g} {goal.unit}", _with_unit(goal.figure, goal.unit), goal.verdict)

@@ -1,12 +1,15 @@
-"""Requests that tests send to a broker in Kafka's own wire format."""
+"""Requests that tests send to a broker in Kafka's own wire format, and record batches."""
 
 import struct
 from collections.abc import Sequence
 
-from tools.broker.protocol import RawRecord, ask, read_varint, record_batch, string
+from tools.broker.protocol import RawRecord, ask, encode_record, read_varint, string
 
 _PRODUCE, _LEAVE_GROUP, _LIST_TRANSACTIONS = 0, 13, 66
 _TIMEOUT = 10_000  # milliseconds
+_OUTER = struct.Struct(">qi")  # a batch's offset and length
+_SUMMED = struct.Struct(">ibI")  # its leader's epoch, format and checksum
+_COVERED = struct.Struct(">hiqqqhii")  # attributes, last offset, times, producer's id, epoch and sequence, count
 
 
 def produce(address: str, topic: str, records: Sequence[RawRecord], timestamp: int, partition: int = 0) -> None:
@@ -42,3 +45,29 @@ def transactional_ids(address: str) -> list[str]:
         length, at = read_varint(answer, at)
         at += length - 1 + 1  # the state; no tags
     return found
+
+
+def record_batch(records: Sequence[RawRecord], timestamp: int) -> bytes:
+    """An uncompressed record batch of message format 2; all records have this timestamp, in milliseconds."""
+    written = b"".join(encode_record(number, record) for number, record in enumerate(records))
+    count = len(records)
+    covered = _COVERED.pack(0, count - 1, timestamp, timestamp, -1, -1, -1, count) + written
+    summed = _SUMMED.pack(-1, 2, crc32c(covered)) + covered
+    return _OUTER.pack(0, len(summed)) + summed
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of a batch (Castagnoli's polynomial)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _CHECKSUMS[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+def _checksum(number: int) -> int:
+    for _ in range(8):
+        number = number >> 1 ^ (0x82F63B78 if number & 1 else 0)
+    return number
+
+
+_CHECKSUMS = [_checksum(number) for number in range(256)]

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
-from statistics import fmean
+from statistics import fmean, linear_regression, pvariance
 from typing import NamedTuple
 
 from faults.plan import Plan
@@ -57,11 +57,9 @@ def slope(at: list[float], values: list[float]) -> Slope:
     size = len(at) // _BLOCKS
     blocks = [slice(number * size, (number + 1) * size) for number in range(_BLOCKS)]
     xs, ys = ([fmean(series[block]) for block in blocks] for series in (at, values))
-    x, y = fmean(xs), fmean(ys)
-    spread = sum((each - x) ** 2 for each in xs)
-    rise = sum((one - x) * (other - y) for one, other in zip(xs, ys, strict=True)) / spread
-    rest = sum((other - y - rise * (one - x)) ** 2 for one, other in zip(xs, ys, strict=True))
-    return Slope(rise, rise + _T * (rest / (_BLOCKS - 2) / spread) ** 0.5)
+    rise, start = linear_regression(xs, ys)
+    rest = sum((y - start - rise * x) ** 2 for x, y in zip(xs, ys, strict=True))
+    return Slope(rise, rise + _T * (rest / (_BLOCKS - 2) / pvariance(xs) / _BLOCKS) ** 0.5)
 
 
 def soak(plan: Plan) -> RowReport:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _TIMEOUT = 30.0  # seconds
-_OUTER = struct.Struct(">qi")  # a batch's offset and length
-_SUMMED = struct.Struct(">ibI")  # its leader's epoch, format and checksum
-_COVERED = struct.Struct(">hiqqqhii")  # attributes, last offset, times, producer's id, epoch and sequence, count
+BATCH_HEADER = 61
+"""The bytes of a batch before its first record."""
 
 
 class RawRecord(NamedTuple):
@@ -54,38 +53,13 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             return number, at
 
 
-def record_batch(records: Sequence[RawRecord], timestamp: int) -> bytes:
-    """Write an uncompressed record batch of message format 2; all records have this timestamp, in milliseconds."""
-    written = b"".join(_record(number, record) for number, record in enumerate(records))
-    count = len(records)
-    covered = _COVERED.pack(0, count - 1, timestamp, timestamp, -1, -1, -1, count) + written
-    summed = _SUMMED.pack(-1, 2, crc32c(covered)) + covered
-    return _OUTER.pack(0, len(summed)) + summed
-
-
 def batch_size(record: RawRecord) -> int:
     """The bytes of an uncompressed batch that contains only this record."""
-    return _OUTER.size + _SUMMED.size + _COVERED.size + len(_record(0, record))
+    return BATCH_HEADER + len(encode_record(0, record))
 
 
-def crc32c(data: bytes) -> int:
-    """The checksum of a batch (Castagnoli's polynomial)."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _CHECKSUMS[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
-
-
-def _checksum(number: int) -> int:
-    for _ in range(8):
-        number = number >> 1 ^ (0x82F63B78 if number & 1 else 0)
-    return number
-
-
-_CHECKSUMS = [_checksum(number) for number in range(256)]
-
-
-def _record(number: int, record: RawRecord) -> bytes:
+def encode_record(number: int, record: RawRecord) -> bytes:
+    """Write a record of message format 2 that has this number in its batch."""
     parts = [b"\0", _varint(0), _varint(number), _field(record.key), _field(record.value), _varint(len(record.headers))]
     return _with_length([*parts, *(_field(part) for header in record.headers for part in header)])
 

@@ -4,8 +4,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,13 +12,12 @@ from typing import Self
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from faults.audit import Audit, AuditFailed
-from faults.idcheck import LOGINS, Counts, IdCheck, percentile
+from faults.audit import Audit
+from faults.idcheck import LOGINS, Counts, IdCheck
 from faults.load_process import LoadProcess
 from faults.plan import Plan
 from faults.reader import OutputReader
 from faults.records import record
-from faults.report import Limit, RowReport
 from faults.workers import PIPELINE, WorkerPool
 from tools.broker.cluster import Cluster
 from tools.waiting import wait_until
@@ -64,10 +62,11 @@ class Trial:
         self.partitions = list(range(PARTITIONS))
         self.sent: dict[int, int] = {}
         self.faults: dict[str, int] = {}
-        self.begin = time.monotonic()
+        self._begin = time.monotonic()
         self._command = command
         self._loads: list[LoadProcess] = []
-        self._follow: Audit | None = None
+        self.follower: Audit | None = None
+        """tools.verify with `--follow`."""
         self.pool: WorkerPool
         self.reader: OutputReader
 
@@ -89,8 +88,8 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         for load in self._loads:
             load.close()
-        if self._follow:
-            self._follow.close()
+        if self.follower:
+            self.follower.close()
         if hasattr(self, "pool"):
             self.pool.close()
         if hasattr(self, "reader"):
@@ -135,7 +134,7 @@ class Trial:
     def follow(self) -> None:
         """Start tools.verify with `--follow`."""
         if self.plan.audit:
-            self._follow = Audit(self._audited, self.folder, "--follow")
+            self.follower = Audit(self.audit_environment, self.folder, "--follow")
 
     def end_load(self) -> None:
         """Stop sending, and note what was sent.
@@ -220,9 +219,7 @@ class Trial:
         counts = self.reader.check.counts
         bad = f"duplicated {counts.duplicated}, reordered {counts.reordered}, wrong {counts.wrong}"
         exits = dict(self.pool.exits) or "no"
-        self.plan.say(
-            f"{time.monotonic() - self.begin:6.0f} s  {text}; {counts.checked:,} records, {bad}; {exits} exits"
-        )
+        self.plan.say(f"{self.elapsed:6.0f} s  {text}; {counts.checked:,} records, {bad}; {exits} exits")
 
     def finish(self) -> Counts:
         """End the load, let the workers process the rest and stop them; return the counts by id."""
@@ -232,68 +229,12 @@ class Trial:
         self.wait(1.0)  # for duplicates
         return self.reader.check.final_counts(self.sent)
 
-    def report(self, *, ends: Collection[int] = (), stops: Collection[int] = (0,)) -> RowReport:
-        """Finish, audit, and return what every row reports; a row adds its own limits.
-
-        Args:
-            ends: the exit codes that the row's faults may cause.
-            stops: the exit codes allowed for workers that were asked to stop.
-        """
-        ids = self.finish()
-        report = RowReport(seed=self.plan.seed, faults=self.faults.copy(), ids=ids)
-        check = self.reader.check
-        report.longest_stall, report.resume_p99 = check.longest_stall, percentile(check.resumed, 0.99)
-        report.resume_most = max(check.resumed, default=0.0)
-        report.exits = {str(code): count for code, count in self.pool.exits.items()}
-        reasons = Counter(self.pool.reasons).most_common(5)
-        report.notes += check.examples + [f"{count} x {reason}" for reason, count in reasons]
-        report.seconds = time.monotonic() - self.begin
-        self._audit(report)
-        report.goals += self._count_limits(report)
-        unasked = sum(count for code, count in self.pool.exits.items() if code not in ends)
-        except_for = f", except with {', '.join(map(str, sorted(ends)))}" if ends else ""
-        odd = sum(code not in stops for code, _ in self.pool.stopped)
-        report.goals += [
-            Limit("duplicated without a fault", check.unexplained, 0),
-            Limit(f"workers that exited unasked{except_for}", unasked, 0),
-            Limit(f"asked to stop, exited with another code than {', '.join(map(str, stops))}", odd, 0),
-            Limit("workers that logged a stack trace", self._stack_traces(), 0),
-            Limit("faults never recovered from", check.open_faults, 0),
-        ]
-        return report
-
-    def _count_limits(self, report: RowReport) -> Iterator[Limit]:
-        """Yield what both checks must not have counted."""
-        exactly_once = self.pool.environment.get("PROCESSING_GUARANTEE", "exactly-once") == "exactly-once"
-        bad = ["lost", "reordered", "wrong", *(["duplicated"] if exactly_once else [])]
-        yield from (Limit(f"{name} by id", getattr(report.ids, name), 0) for name in bad)
-        for name, found in report.audits.items():
-            total = found["total"]
-            yield Limit(f"{', '.join(bad)} ({name})", sum(total[key] for key in bad), 0)
-            yield Limit(f"not processed ({name})", total["pending"], 0)
-            if exactly_once:
-                yield Limit(f"not found right ({name})", not found["ok"], 0)
-            if not self.plan.last:
-                unseen = abs(total["checked"] - report.ids.checked) + total["skipped"]
-                yield Limit(f"not checked ({name})", unseen, 0)
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._begin
 
     @property
-    def _audited(self) -> dict[str, str]:
-        """The settings of tools.verify: those of the workers, without a proxy."""
+    def audit_environment(self) -> dict[str, str]:
+        """The environment of tools.verify: that of the workers, without a proxy."""
         return self.pool.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
-
-    def _stack_traces(self) -> int:
-        if self.pool.environment.get("LOG_LEVEL") == "DEBUG":  # every error has a stack trace then
-            return 0
-        return sum(b"Traceback" in log.read_bytes() for log in self.folder.glob("worker-*.log"))
-
-    def _audit(self, report: RowReport) -> None:
-        if not self.plan.audit:
-            return
-        try:
-            if self._follow:
-                report.audits["along"] = self._follow.verdict()
-            options = ("--last", str(self.plan.last)) if self.plan.last else ()
-            report.audits["at the end"] = Audit(self._audited, self.folder, *options).verdict()
-        except AuditFailed as error:
-            report.goals.append(Limit(str(error), 1, 0))

@@ -4,6 +4,7 @@ import subprocess
 import time
 from functools import partial
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
 from faults.trial import SOURCE, TARGET, Trial
@@ -44,7 +45,7 @@ def one_of_three(plan: Plan) -> RowReport:
             trial.reader.mark()
             _restart(trial, node)
             trial.say(f"{number + 1} clean restarts")
-        report = trial.report()
+        report = conclude(trial)
     report.times.append(Limit("longest stall, s", report.longest_stall, STALL))
     return report
 
@@ -72,7 +73,7 @@ def all_away(plan: Plan) -> RowReport:
                 after.append(took)
             absent.append(_absent(trial))
             trial.say(f"{number + 1}/{plan.count} of each, resumed {[after[-1] for after in resumed.values()]}")
-        report = trial.report(ends=_ENDS)
+        report = conclude(trial, ends=_ENDS)
     for seconds, after in resumed.items():
         report.figures[f"resumed after {seconds:g} s without a broker, s at most"] = max(after)
         report.times.append(Limit(f"resumed after {seconds:g} s without a broker, s", max(after), STALL))

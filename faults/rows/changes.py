@@ -14,6 +14,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import NewPartitions
 
+from faults.conclusion import conclude
 from faults.idcheck import Counts
 from faults.plan import Plan
 from faults.report import Limit, RowReport
@@ -82,7 +83,7 @@ def _partitions_added(plan: Plan) -> RowReport:
         _grow(trial, TARGET, PARTITIONS + 2)
         trial.reader.add_partition(PARTITIONS + 1)
         trial.wait_for(lambda: trial.reader.check.progress[PARTITIONS + 1], "output of the new partition")
-        report = trial.report(ends={_MISCONFIGURED})
+        report = conclude(trial, ends={_MISCONFIGURED})
     report.figures["new partition read after, s"] = found
     report.times.append(Limit("new partition read after, s", found, FOUND_WITHIN))
     told = all("partition" in reason for reason in trial.pool.reasons)
@@ -102,7 +103,7 @@ def _input_deleted(plan: Plan) -> RowReport:
         trial.wait_for(lambda: trial.pool.exits, "the worker to exit")
         code, reason = next(iter(trial.pool.exits)), trial.pool.reasons[0]
         told = code == _MISCONFIGURED and SOURCE in reason
-        report = trial.report(ends={_MISCONFIGURED}, stops=(0, _MISCONFIGURED))
+        report = conclude(trial, ends={_MISCONFIGURED}, stops=(0, _MISCONFIGURED))
     report.notes.append("input deleted: without tools.verify, because there is no input left to compare with")
     report.goals.append(Limit("exits with another code than 78, or without naming the topic", not told, 0))
     return report
@@ -119,7 +120,7 @@ def _disk_full(plan: Plan) -> RowReport:
         trial.follow()
         trial.wait_for_output()
         trial.wait(10.0)
-        return trial.report()
+        return conclude(trial)
 
 
 @contextmanager
@@ -164,7 +165,7 @@ def _clock_stepped(plan: Plan) -> RowReport:
             trial.fault("clock stepped by an hour")
             trial.wait(10.0)
             trial.wait_until_resumed()
-        report = trial.report()
+        report = conclude(trial)
         unaware = sum(_span(worker.log) < 1.5 * max(_STEPS) for worker in workers)
     report.goals.append(Limit("workers whose log shows no step", unaware, 0))
     return report
@@ -183,7 +184,7 @@ def _seconds(count: int) -> bytes:
 def _not_done(trial: Trial, why: str) -> RowReport:
     trial.load(count=1000)
     trial.pool.start()
-    report = trial.report()
+    report = conclude(trial)
     report.goals.append(Limit(f"not done: {why}", 1, 0))
     return report
 

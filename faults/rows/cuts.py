@@ -1,5 +1,6 @@
 """Row 17: one worker cut off from one of three brokers."""
 
+from faults.conclusion import conclude
 from faults.placement import TOPICS, leaders, place
 from faults.plan import Plan
 from faults.proxy import NORMAL, Proxies
@@ -36,7 +37,7 @@ def cuts(plan: Plan) -> RowReport:
             trial.reader.mark()
             trial.wait_until_resumed()
             trial.say(f"{number + 1}/{plan.count} cuts from the {role}")
-        return trial.report(ends=_ENDS)
+        return conclude(trial, ends=_ENDS)
 
 
 def _lead_only(trial: Trial, node: int, topic: str, partition: int) -> None:

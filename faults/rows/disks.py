@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.report import RowReport
 from faults.trial import Trial
@@ -32,7 +33,7 @@ def disks(plan: Plan) -> RowReport:
             trial.during(node.start)
             trial.wait_for(trial.in_sync, "replicas in sync")
             trial.say(f"{number + 1}/{plan.count} directories")
-        return trial.report(ends=_ENDS)
+        return conclude(trial, ends=_ENDS)
 
 
 def _replace(disk: Path, gone: Path, *, keep: bool) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
 from faults.trial import NAMELESS, PATIENCE, Trial
@@ -60,7 +61,7 @@ def _kill(plan: Plan, guarantee: str, pauses: tuple[float, float] = _PAUSES) -> 
             trial.pool.start()
             trial.say(f"{number}/{plan.count} kills")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
-        report = trial.report()
+        report = conclude(trial)
     between = [after - before for before, after in pairwise([*doubled, counts.duplicated])]
     report.figures["duplicates between two kills, at most"] = max(between)
     return report

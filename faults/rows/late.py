@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from faults.conclusion import conclude
 from faults.late import Attack, LateProxy, Phase
 from faults.plan import Plan
 from faults.proxy import Proxies
@@ -44,7 +45,7 @@ def _late_requests(plan: Plan, names: Mapping[str, str]) -> RowReport:
             _attack(trial, proxy, attack)
             trial.say(f"{number + 1}/{plan.count} attacks")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
-        report = trial.report()
+        report = conclude(trial)
     _add_figures(report, proxy)
     report.goals.append(Limit("late requests not delivered", plan.count - len(proxy.delivered), 0))
     return report

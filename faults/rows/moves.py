@@ -1,5 +1,6 @@
 """Row 15: partitions that move to other brokers."""
 
+from faults.conclusion import conclude
 from faults.placement import TOPICS, leaders, place
 from faults.plan import Plan
 from faults.report import RowReport
@@ -29,7 +30,7 @@ def moves(plan: Plan) -> RowReport:
             trial.wait_until_resumed()
             trial.pause(1.0, 8.0)
             trial.say(f"{number + 1}/{plan.count} moves, {topic}")
-        return trial.report()
+        return conclude(trial)
 
 
 def _others(trial: Trial, topic: str) -> dict[int, list[int]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.proxy import NORMAL, NetworkConditions, Proxies, Proxy
 from faults.report import RowReport
@@ -26,7 +27,7 @@ def network(plan: Plan) -> RowReport:
         for number in range(plan.count):
             _each(trial, proxies.each[0])
             trial.say(f"{number + 1}/{plan.count} of each")
-        return trial.report(ends=_ENDS)
+        return conclude(trial, ends=_ENDS)
 
 
 def _each(trial: Trial, proxy: Proxy) -> None:

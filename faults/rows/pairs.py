@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.proxy import NORMAL, NetworkConditions, Proxies
 from faults.report import RowReport
@@ -31,7 +32,7 @@ def pairs(plan: Plan) -> RowReport:
             kinds = sorted(trial.random.sample(sorted(_FAULTS), 2))
             _round(trial, proxies, kinds)
             trial.say(f"{number + 1}/{plan.count} rounds, {' and '.join(kinds)}")
-        return trial.report(ends=_ENDS, stops=(0, *_ENDS))
+        return conclude(trial, ends=_ENDS, stops=(0, *_ENDS))
 
 
 def _round(trial: Trial, proxies: Proxies, kinds: list[str]) -> None:

@@ -3,6 +3,7 @@
 import signal
 import time
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
 from faults.trial import PATIENCE, Trial
@@ -29,7 +30,7 @@ def workers(plan: Plan) -> RowReport:
             for seconds in PAUSES:
                 survivors += not _freeze(trial, seconds * plan.pace)
             trial.say(f"{number}/{plan.count} of each pause")
-        report = trial.report(ends=_ENDS)
+        report = conclude(trial, ends=_ENDS)
     report.goals.append(Limit("workers that did not exit though they had lost their partitions", survivors, 0))
     return report
 
@@ -76,7 +77,7 @@ def broker(plan: Plan) -> RowReport:
             resumed.append(time.monotonic() - begin)
             trial.pool.stop()
             trial.say(f"{number + 1}/{plan.count} freezes, peak {peak:.0f} MiB, processed {resumed[-1]:.1f} s later")
-        report = trial.report(ends=_ENDS)
+        report = conclude(trial, ends=_ENDS)
     report.figures |= {"peak memory, MiB": peak, "backlog processed after the freeze, s at most": max(resumed)}
     report.goals.append(Limit("peak memory, MiB", peak, MOST_MEMORY))
     report.goals.append(Limit("freezes after the backlog was processed", too_late, 0))

@@ -1,6 +1,7 @@
 """Row 16: a quota on the bytes per second that the workers may produce."""
 
 from faults.broker_admin import set_produce_quota
+from faults.conclusion import conclude
 from faults.load import CLIENT
 from faults.plan import Plan
 from faults.report import Limit, RowReport
@@ -36,6 +37,6 @@ def quotas(plan: Plan) -> RowReport:
             trial.wait_until_resumed()
             trial.pause(2.0, 10.0)
             trial.say(f"{number + 1}/{plan.count} times")
-        report = trial.report()
+        report = conclude(trial)
     report.times.append(Limit("longest stall, s", report.longest_stall, STALL))
     return report

@@ -7,6 +7,7 @@ from dataclasses import replace
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import NewTopic
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.records import record
 from faults.report import Limit, RowReport
@@ -40,7 +41,7 @@ def recreated(plan: Plan) -> RowReport:
             first, noticed = _recreate(trial, first, gap, share)
             late += not noticed
             trial.say(f"{number + 1}/{plan.count} times, {trial.pool.reasons[-1:]}")
-        report = trial.report(ends={_MISCONFIGURED})
+        report = conclude(trial, ends={_MISCONFIGURED})
         told = [SOURCE in reason and any(text in reason for text in _TOLD) for reason in trial.pool.reasons]
         full = sum(_RECREATED in reason for reason in trial.pool.reasons)
     report.notes.append("without tools.verify: the deleted topic cannot be compared")

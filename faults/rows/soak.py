@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean, linear_regression, pvariance
 from typing import NamedTuple
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
 from faults.trial import PATIENCE, Trial
@@ -80,7 +81,7 @@ def soak(plan: Plan) -> RowReport:
         trial.end_load()
         caught_up = trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), PATIENCE)
         trial.wait(_RETENTION_CHECKED)  # until old records are deleted
-        report = trial.report()
+        report = conclude(trial)
     growth = slope(samples.at, samples.memory)
     report.figures |= {"MiB at the end": samples.memory[-1], "records/s": report.ids.checked / seconds}
     report.figures |= {"MiB/h": growth.value * 3600, "MiB/h, upper 95 % bound": growth.upper * 3600}

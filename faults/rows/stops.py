@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 
+from faults.conclusion import conclude
 from faults.idcheck import percentile
 from faults.plan import Plan
 from faults.report import Limit, RowReport
@@ -41,7 +42,7 @@ def scaling(plan: Plan) -> RowReport:
             trial.wait(until - time.monotonic())
             trial.say(f"{number + 1}/{plan.count} changes")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
-        report = trial.report()
+        report = conclude(trial)
     report.times.append(Limit("longest stall, s", report.longest_stall, STALL))
     return report
 
@@ -62,7 +63,7 @@ def terminated(plan: Plan) -> RowReport:
             trial.say(f"{number + 1}/{plan.count} stops, {trial.pool.stopped[-1]}")
         stopped, unasked = trial.pool.stopped.copy(), trial.pool.exits.total()
         away = [end for _ in range(max(1, plan.count // 10)) for end in _stop_without_broker(trial)]
-        report = trial.report(ends=_AWAY, stops=(0, _UNAVAILABLE))
+        report = conclude(trial, ends=_AWAY, stops=(0, _UNAVAILABLE))
     seconds = [took for _, took in stopped]
     report.figures |= {"from SIGTERM to the exit, s at most": max(seconds)}
     report.goals.append(Limit("workers that did not exit with 0", sum(code != 0 for code, _ in stopped), 0))

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.trial import PATIENCE, Trial
 
@@ -49,7 +50,7 @@ def test_planted(bug: Bug) -> None:
                 (worker,) = trial.pool.start()
                 trial.wait_for_output()
                 trial.wait(1)
-        report = trial.report()
+        report = conclude(trial)
     counts = report.ids
     assert getattr(counts, bug.count_as) >= 1
     assert report.audits.keys() == {"along", "at the end"}
@@ -68,6 +69,6 @@ def test_nothing_planted() -> None:
         trial.pool.start()
         trial.follow()
         trial.load(count=4000)
-        report = trial.report()
+        report = conclude(trial)
     assert report.ok
     assert report.ids.checked == report.audits["at the end"]["total"]["checked"] == 4000

@@ -11,7 +11,6 @@ Exit codes: 0 if no record was lost, 1 if one was or a process failed, 78 if a s
 """
 
 import io
-import math
 import os
 import signal
 import sys
@@ -19,12 +18,10 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import NoReturn
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
-from rich.console import Console, RenderableType
-from rich.live import Live
 
 from runtime.errors import PipelineError
 from runtime.settings import ADDRESS, BrokerSettings, Settings
@@ -33,7 +30,8 @@ from tools.broker.download import KAFKA_VERSION
 from tools.broker.embedded import Broker, BrokerError
 from tools.demo.child import Child, end_of
 from tools.demo.figures import Figures, missing
-from tools.demo.view import Snapshot, plain, screen
+from tools.demo.screen import TICK, Screen
+from tools.demo.view import Snapshot
 from tools.verify.topics import TopicPair
 from tools.verify.walk import EVERYTHING, Walk
 
@@ -43,43 +41,6 @@ CATCH_UP = 30.0
 """Seconds that the pipeline has to process the rest, once the generator has stopped."""
 
 _TIMEOUT = 10.0  # seconds for the broker to answer
-_TICK = 0.2  # seconds
-
-
-class Screen:
-    """The live view on a terminal, otherwise one plain line per second."""
-
-    def __init__(self) -> None:
-        self._console = Console(force_terminal=True)
-        is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._live = Live(console=self._console, screen=True, auto_refresh=False) if is_terminal else None
-        self._due = 0.0 if is_terminal else 1.0
-        self._shown = Snapshot()
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Show these figures, unless the last ones are very recent."""
-        self._shown = snapshot
-        if snapshot.seconds < self._due:
-            return
-        if self._live:
-            self._due = snapshot.seconds + _TICK
-            self._live.update(self._view(), refresh=True)
-        else:
-            self._due = math.floor(snapshot.seconds) + 1.0
-            print(plain(snapshot), flush=True)
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
-            self._console.print(self._view())  # the live screen is cleared at its end
-
-    def _view(self) -> RenderableType:
-        return screen(self._shown, *self._console.size)
 
 
 class Demo:
@@ -177,7 +138,7 @@ class Demo:
             self._show(screen, state)
             if done() or (now := time.monotonic()) > deadline:
                 return
-            time.sleep(max(0.0, min(begin + _TICK, deadline) - now))
+            time.sleep(max(0.0, min(begin + TICK, deadline) - now))
 
     def _show(self, screen: Screen, state: str) -> None:
         assert self.figures

@@ -1,1 +1,1 @@
-"""Is the output right? `python -m tools.verify`; command.py begins, comparison.py judges."""
+"""Compares the output topic with the input topic: `python -m tools.verify`."""

@@ -1,4 +1,4 @@
-"""`python -m tools.verify` beside a running pipeline, and the process's own manners: output, exit codes, signals."""
+"""`python -m tools.verify` during a run of the pipeline, and the process's output, exit codes and signals."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which of the broker's errors the audit waits for to pass; without Kafka."""
+"""Which of the broker's errors are temporary; without Kafka."""
 
 import pytest
 from confluent_kafka import KafkaError
@@ -20,5 +20,5 @@ PASSES = {
 
 @pytest.mark.parametrize("code", PASSES)
 def test_is_temporary(code: int) -> None:
-    """A new leader or a broker that is away is waited for; a refusal and a topic that is gone are not."""
+    """A new leader or a broker that is away is temporary; a refusal or a deleted topic is not."""
     assert is_temporary(KafkaError(code), "127.0.0.1:9092") is PASSES[code]

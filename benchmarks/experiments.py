@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from benchmarks.latency import measure_latency
 from benchmarks.load import SIZE, pool
-from benchmarks.measure import Backlog, Load, Run, backlog, measure, measure_workers
+from benchmarks.measure import Backlog, BacklogSpec, PeerRun, backlog, measure, measure_workers
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
-from benchmarks.topics import Topics
+from benchmarks.topics import BenchmarkTopics
 from benchmarks.warm_up import warm_transactions
 
 _T = TypeVar("_T")
@@ -21,39 +21,39 @@ SHARING = ((1, 1), (4, 1), (2, 2), (4, 2), (4, 4))
 """Partitions, workers."""
 RATES = (1_000, 10_000)
 BY_LATENCY = (OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE)
-_SETTLED = 60  # seconds of the long run after which memory must not grow, or half of it where it is shorter
+_SETTLED = 60  # seconds of the long run after which memory must not grow, or half of a shorter run
 _MOST_BYTES = 300_000_000  # of one backlog in the experiment on sizes
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How much is done."""
+class BenchmarkPlan:
+    """The number and the duration of the runs."""
 
     rounds: int
     throughput_rounds: int
     transactions: int
-    """How many warm the broker up."""
+    """How many transactions warm the broker up."""
     seconds: float
-    """How long a run over a backlog should take, on a quiet machine."""
+    """The planned duration of a run over a backlog, on a quiet machine."""
     latency_seconds: float
     everything: bool
     long_records: int
 
 
-FULL = Plan(3, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
-QUICK = Plan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
+FULL = BenchmarkPlan(3, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
+QUICK = BenchmarkPlan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
 
 
 class Experiments:
-    """All of them, on one broker."""
+    """All experiments, on one broker."""
 
-    def __init__(self, topics: Topics, plan: Plan, results: Results) -> None:
+    def __init__(self, topics: BenchmarkTopics, plan: BenchmarkPlan, results: Results) -> None:
         self._topics = topics
         self._plan = plan
         self._results = results
 
     def warm(self) -> None:
-        """Let the broker's Java compile what it runs often, transactions above all; nothing is kept of it."""
+        """Let the broker's Java compile its hot code, above all for transactions; the results are discarded."""
         source = backlog(self._topics, pool(), 500_000)
         for name in (OURS, BARE) * self._plan.rounds:
             measure(self._topics, PEERS[name], source, source.count)
@@ -72,7 +72,7 @@ class Experiments:
         self._topics.delete(source.topic)
 
     def latency(self) -> None:
-        """Both guarantees, here and in stock Quix."""
+        """Both guarantees, of ours and of stock Quix."""
         peers = BY_LATENCY if self._plan.everything else (OURS, STOCK, STOCK_AT_LEAST_ONCE)
         for number in self._rounds():
             for rate in RATES if self._plan.everything else RATES[:1]:
@@ -81,7 +81,7 @@ class Experiments:
                     self._results.add(LATENCY, name, rate, number, figures)
 
     def malformed(self) -> None:
-        """By the share that is malformed, of all kinds; stock Quix on well-formed records beside it."""
+        """By the share of malformed records of all kinds, compared with stock Quix on well-formed records."""
         runs = [(OURS, share) for share in MALFORMED_SHARES if self._plan.everything or share == 100]  # noqa: PLR2004
         runs.append((STOCK, 0))
         shares = sorted({share for _, share in runs})
@@ -98,7 +98,7 @@ class Experiments:
         self._delete(list(sources.values()))
 
     def sizes(self) -> None:
-        """By the size of a record, beside the bare loop."""
+        """By the size of a record, compared with the bare loop."""
         sources = {}
         for size in RECORD_SIZES:
             count = int(min(self._records(PEERS[OURS]), _MOST_BYTES / size))
@@ -116,11 +116,11 @@ class Experiments:
         for number in self._rounds():
             for sharing in SHARING:
                 peer = PEERS[OURS]
-                run = measure_workers(self._topics, peer, Load(pool(), self._records(peer)), sharing)
+                run = measure_workers(self._topics, peer, BacklogSpec(pool(), self._records(peer)), sharing)
                 self._results.add(WORKERS, OURS, "{}/{}".format(*sharing), number, run.figures)
 
     def long(self) -> None:
-        """Millions of records behind: whether rate and memory stay flat."""
+        """Over millions of records, whether rate and memory stay flat."""
         source = backlog(self._topics, pool(), self._plan.long_records)
         run = measure(self._topics, PEERS[OURS], source, source.count)
         self._topics.delete(source.topic)
@@ -145,12 +145,12 @@ class Experiments:
 
 
 def rotated(peers: Sequence[_T], number: int) -> list[_T]:
-    """The same order, begun elsewhere in each round, so that nobody always has the place after the pause."""
+    """The same order with another begin in each round, so that no peer always follows a pause."""
     begin = 2 * (number - 1) % len(peers)
     return [*peers[begin:], *peers[:begin]]
 
 
-def memory_by_second(run: Run) -> list[float]:
+def memory_by_second(run: PeerRun) -> list[float]:
     """The last sample of each second, in MB, from the first record to the last."""
     first, last = min(run.per_second), max(run.per_second)
     by_second = {int(sample.time): sample.rss for sample in run.samples}
@@ -158,7 +158,7 @@ def memory_by_second(run: Run) -> list[float]:
 
 
 def flatness(per_second: dict[int, int], memory: list[float]) -> dict[str, float]:
-    """How much memory grew once it had settled, and the rate of the last third over that of the first."""
+    """The growth of memory after its settling time, and the rate of the last third over that of the first."""
     settled = min(_SETTLED, len(memory) // 2)
     rates = list(per_second.values())[1:-1]  # the first and the last second are not whole
     third = max(1, len(rates) // 3)

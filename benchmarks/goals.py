@@ -1,4 +1,4 @@
-"""What this pipeline means to reach, and whether a run of the benchmark did."""
+"""The performance goals, and whether a run of the benchmark met them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ from benchmarks.results import LATENCY, LONG, MALFORMED, THROUGHPUT, Results
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure, and its bound; the figure is None where it was not measured."""
+    """One figure and its bound; the figure is None if it was not measured."""
 
     what: str
     figure: float | None
@@ -19,19 +19,19 @@ class Goal:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the figure keeps to the bound."""
+        """Whether the figure is within the bound."""
         if self.figure is None:
             return None
         return self.figure >= self.bound if self.kind == "at least" else self.figure <= self.bound
 
     @property
     def verdict(self) -> str:
-        """The same in words."""
+        """The result in words."""
         return {True: "reached", False: "**not reached**", None: "not measured"}[self.reached]
 
 
 def goals(results: Results) -> list[Goal]:
-    """All goals, held against these results; ratios are between runs of the same round."""
+    """All goals with their figures; ratios are between runs of the same round."""
 
     def throughput_ratio(other: str) -> float | None:
         return results.ratio(THROUGHPUT, "records_per_second", OURS, other)
@@ -72,7 +72,7 @@ def goals(results: Results) -> list[Goal]:
 
 
 def _malformed(results: Results) -> float | None:
-    """All malformed here over none malformed in stock Quix."""
+    """Our rate with all records malformed, over stock Quix's with none malformed."""
     ours = {row.round: row for row in results.rows if (row.experiment, row.peer, row.setting) == _ALL_MALFORMED}
     found = sorted(
         ours[row.round].figures["records_per_second"] / row.figures["records_per_second"]

@@ -1,6 +1,6 @@
-"""What values cost that are made to take long: `python -m benchmarks.hostile` prints processor time per kB.
+"""Measures the cost of values that are made to take long: `python -m benchmarks.hostile` prints CPU time per kB.
 
-It ends with 1 if a value takes more than LIMIT, which is meant for an idle machine.
+The exit code is 1 if a value takes more than LIMIT, which applies to an idle machine.
 """
 
 import sys
@@ -87,17 +87,17 @@ SHAPES: dict[str, Shape] = {
     "text that grows": (b'{"device_type":"', "\u00df".encode(), b'"}'),
     "text that grows threefold": (b'{"device_type":"', "\u03b0".encode(), b'"}'),
 }
-"""How each value begins, what it repeats, and how it ends."""
+"""The begin, the repeated middle and the end of each value."""
 
 
 def of_size(shape: Shape, size: int) -> bytes:
-    """A value of this shape that repeats its middle for so many bytes."""
+    """Return a value of this shape that repeats its middle for this many bytes."""
     begin, middle, end = shape
     return begin + middle * (size // len(middle)) + end
 
 
 def main(shapes: Iterable[str] = tuple(SHAPES), sizes: Iterable[int] = SIZES) -> int:
-    """Print the table; give 1 if a value takes too long, else 0."""
+    """Print the table; return 1 if a value takes too long, otherwise 0."""
     sizes, most = tuple(sizes), 0.0
     print(f"{'us/kB':42}" + "".join(f"{size:>12,} B" for size in sizes) + "  outcome")
     for name in shapes:
@@ -112,7 +112,7 @@ def main(shapes: Iterable[str] = tuple(SHAPES), sizes: Iterable[int] = SIZES) ->
 
 
 def _seconds(run: Callable[[bytes], object], value: bytes) -> float:
-    """The least processor time that it takes."""
+    """The least CPU time of several runs."""
     found = []
     for _ in range(_TRIES):
         start = time.process_time()

@@ -1,6 +1,5 @@
-"""How long a record takes from being sent until a read_committed reader of the output topic has it."""
+"""Measures the latency from sending a record until a read_committed reader of the output topic has it."""
 
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -10,15 +9,16 @@ from benchmarks.load import pool
 from benchmarks.measure import Figures
 from benchmarks.peers import Peer
 from benchmarks.processes import ROOT, Route, Running
-from benchmarks.topics import INPUT, OUTPUT, Topics
+from benchmarks.topics import INPUT, OUTPUT, BenchmarkTopics
 from benchmarks.verify import WrongOutput
+from tools.child_process import ChildProcess
 
 WARM_UP = 3.0  # seconds whose records are not counted
 _TIMEOUT = 60.0  # seconds
 
 
-def measure_latency(topics: Topics, peer: Peer, rate: int, seconds: float) -> Figures:
-    """Send `rate` records a second for `seconds`, after some to warm up; give percentiles in milliseconds."""
+def measure_latency(topics: BenchmarkTopics, peer: Peer, rate: int, seconds: float) -> Figures:
+    """Send `rate` records per second for `seconds`, after a warm-up; return percentiles in milliseconds."""
     route = Route(topics.address, topics.create(INPUT), topics.create(OUTPUT))
     topics.fill(route.source, pool(), 1)
     with (
@@ -27,23 +27,23 @@ def measure_latency(topics: Topics, peer: Peer, rate: int, seconds: float) -> Fi
     ):
         _read(reader, running, 1)  # it has started
         command = [sys.executable, "-m", "benchmarks.sender", route.address, route.source, str(rate)]
-        with subprocess.Popen([*command, str(WARM_UP + seconds)], cwd=ROOT) as sender:
-            try:
-                seen = _read(reader, running, int(rate * (WARM_UP + seconds)))
-            finally:
-                sender.kill()
+        sender = ChildProcess([*command, str(WARM_UP + seconds)], cwd=ROOT)
+        try:
+            seen = _read(reader, running, int(rate * (WARM_UP + seconds)))
+        finally:
+            sender.end()
         running.stop()
     topics.delete(route.source, route.target)
     return _percentiles(seen)
 
 
 def percentile(ordered: list[float], share: float) -> float:
-    """The value that this share of all is not above."""
+    """The value at this share of the ordered list."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def _read(reader: Any, running: Running, count: int) -> dict[int, int]:  # noqa: ANN401  (it has no types)
-    """By time of sending, the nanoseconds that each record took, once all are here."""
+    """Wait for all records; return the nanoseconds that each took, by time of sending."""
     seen: dict[int, int] = {}
     found, deadline, checked = 0, time.monotonic() + _TIMEOUT + WARM_UP, 0.0
     while found < count:

@@ -1,27 +1,26 @@
-"""One run of one peer over a backlog: records a second, CPU for each record, peak memory; its output verified."""
+"""Runs one peer over a backlog: records per second, CPU per record, peak memory; its output is verified."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.load import Value, values
 from benchmarks.peers import Peer
 from benchmarks.processes import Route, Running, Sample
-from benchmarks.topics import INPUT, OUTPUT, Topics, wait_until
-from benchmarks.verify import verify
-from tools.generator.logins import Record
+from benchmarks.topics import INPUT, OUTPUT, BenchmarkTopics
+from benchmarks.verify import OutputCheck
+from tools.generator.logins import GeneratedRecord
+from tools.waiting import wait_until
 
-_QUIET = 1.5  # seconds without a new record, after which the output counts as complete; verifying shows if not
-_SLOWEST = 1_000  # records/s that any peer reaches
+_QUIET = 1.5  # seconds without a new record after which the output is taken to be complete
+_SLOWEST = 1_000  # records/s of the slowest peer
 Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Load:
-    """What a backlog is made of: records, over and over."""
+class BacklogSpec:
+    """What a backlog contains: records that are repeated."""
 
-    pool: Sequence[Record]
+    pool: Sequence[GeneratedRecord]
     count: int
     compression: str = "lz4"
 
@@ -31,48 +30,49 @@ class Backlog:
     """A filled input topic of one partition."""
 
     topic: str
-    pool: Sequence[Record]
+    pool: Sequence[GeneratedRecord]
     count: int
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a run gave."""
+class PeerRun:
+    """The result of a run."""
 
     figures: Figures
     samples: list[Sample]
     per_second: dict[int, int]
 
 
-def backlog(topics: Topics, pool: Sequence[Record], count: int) -> Backlog:
+def backlog(topics: BenchmarkTopics, pool: Sequence[GeneratedRecord], count: int) -> Backlog:
     """Make an input topic and fill it."""
     topic = topics.create(INPUT)
     topics.fill(topic, pool, count)
     return Backlog(topic, pool, count)
 
 
-def measure(topics: Topics, peer: Peer, source: Backlog, count: int) -> Run:
-    """Let a peer map the last `count` records of a backlog.
+def measure(topics: BenchmarkTopics, peer: Peer, source: Backlog, count: int) -> PeerRun:
+    """Let a peer process the last `count` records of a backlog.
 
     Raises:
-        PeerFailed: it ended on its own.
+        PeerFailed: it exited.
         WrongOutput: its output is wrong.
     """
     route, start = Route(topics.address, source.topic, topics.create(OUTPUT)), source.count - count
     topics.start_at(route.group, route.source, start)
     with Running(peer, route) as running:
         _finish(topics, running, route.target, count)
-    return _result(topics, running, route.target, values(source.pool, start, count))
+    check = OutputCheck(source.pool, start, count, exact=peer.exact)
+    return _result(topics, running, route.target, check)
 
 
-def measure_workers(topics: Topics, peer: Peer, load: Load, sharing: tuple[int, int]) -> Run:
-    """Let processes of a peer share the partitions of a backlog that appears once each of them has its share.
+def measure_workers(topics: BenchmarkTopics, peer: Peer, load: BacklogSpec, sharing: tuple[int, int]) -> PeerRun:
+    """Let several processes of a peer share a backlog, which appears once all of them have their partitions.
 
     Args:
-        topics: where.
-        peer: who.
-        load: what is in the backlog.
-        sharing: partitions and processes.
+        topics: of the broker.
+        peer: the program.
+        load: the content of the backlog.
+        sharing: numbers of partitions and processes.
     """
     partitions, workers = sharing
     route = Route(topics.address, topics.create(INPUT, partitions), topics.create(OUTPUT, partitions))
@@ -82,10 +82,11 @@ def measure_workers(topics: Topics, peer: Peer, load: Load, sharing: tuple[int, 
         show()
         _finish(topics, running, route.target, load.count)
     topics.delete(route.source)
-    return _result(topics, running, route.target, values(load.pool, 0, load.count))
+    check = OutputCheck(load.pool, 0, load.count, partitions, exact=peer.exact)
+    return _result(topics, running, route.target, check)
 
 
-def _finish(topics: Topics, running: Running, target: str, count: int) -> None:
+def _finish(topics: BenchmarkTopics, running: Running, target: str, count: int) -> None:
     """Wait until the output is complete, then stop the peer."""
     end, last, since = topics.ends(target), 0, time.monotonic()
     deadline = since + 60 + count / _SLOWEST
@@ -99,15 +100,15 @@ def _finish(topics: Topics, running: Running, target: str, count: int) -> None:
     running.stop()
 
 
-def _result(topics: Topics, running: Running, target: str, source: Counter[Value]) -> Run:
-    output = topics.read(target)
+def _result(topics: BenchmarkTopics, running: Running, target: str, check: OutputCheck) -> PeerRun:
+    output = topics.read(target, check)
     topics.delete(target)
-    verify(output.values, source, exact=running.peer.exact)
-    count = source.total()
+    check.finish()
+    count = output.per_second.total()
     figures = {
         "records": count,
         "records_per_second": count / (output.last - output.first),
         "cpu_us": running.cpu_between(output.first, output.last) / count * 1e6,
         "peak_mb": running.peak,
     }
-    return Run(figures, running.samples, dict(sorted(output.per_second.items())))
+    return PeerRun(figures, running.samples, dict(sorted(output.per_second.items())))

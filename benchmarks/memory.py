@@ -1,27 +1,29 @@
-"""The most memory that a worker takes, by partitions: `python -m benchmarks.memory` prints a table.
+"""Measures the peak memory of a worker by partitions: `python -m benchmarks.memory` prints a table.
 
-The worker waits for records of all partitions when they appear at once, so that one response may hold them all.
+The records of all partitions appear at once, while the worker waits, so that one response may contain them all.
 """
 
 import argparse
 
 from benchmarks.load import pool
-from benchmarks.measure import Load, measure_workers
+from benchmarks.measure import BacklogSpec, measure_workers
 from benchmarks.peers import OURS, PEERS
-from benchmarks.topics import Topics
+from benchmarks.topics import BenchmarkTopics
 from tools.broker.embedded import FULL_SPEED, Broker
-from tools.generator.logins import WELL_FORMED, Record
+from tools.generator.logins import WELL_FORMED, GeneratedRecord
 
 PARTITIONS = (1, 4, 16, 64, 128)
 _MIB = 1.048576  # MB
 
 
-def loads() -> dict[str, Load]:
-    """Backlogs by name: records that compress a hundredfold, and ordinary logins."""
+def loads() -> dict[str, BacklogSpec]:
+    """Backlogs by name: records that compress a hundredfold, and typical logins."""
     padded = [b'{"device_type":"ios","n":%d,"padding":"%s"}' % (number, b"x" * 960) for number in range(1_000)]
     return {
-        "gzip, 1 kB records": Load([Record(b"", value, WELL_FORMED) for value in padded], 400_000, "gzip"),
-        "lz4, 200 byte logins": Load(pool(200), 600_000),
+        "gzip, 1 kB records": BacklogSpec(
+            [GeneratedRecord(b"", value, WELL_FORMED) for value in padded], 400_000, "gzip"
+        ),
+        "lz4, 200 byte logins": BacklogSpec(pool(200), 600_000),
     }
 
 
@@ -31,7 +33,7 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, nargs="+", default=PARTITIONS)
     partitions = parser.parse_args().partitions
     with Broker(jvm=FULL_SPEED) as broker:
-        topics = Topics(broker.address)
+        topics = BenchmarkTopics(broker.address)
         print(f"| partitions | {' | '.join(map(str, partitions))} |\n| --- |{' ---: |' * len(partitions)}")
         for name, load in loads().items():
             print(f"| {name} |", end="", flush=True)

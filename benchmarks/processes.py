@@ -1,4 +1,4 @@
-"""A peer as processes of its own: started, watched for CPU and memory, stopped."""
+"""Starts the processes of a peer, samples their CPU and memory, and stops them."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 
 from benchmarks.peers import Peer
 from runtime.settings import Settings
+from tools.child_process import ChildProcess
 
 ROOT = Path(__file__).parent.parent
 MB = 1_000_000
@@ -23,7 +24,7 @@ _PROC = Path("/proc")
 
 
 class PeerFailed(Exception):
-    """A peer ended, or did not end when it was asked to."""
+    """A peer exited, or did not exit when it was asked to."""
 
 
 class Sample(NamedTuple):
@@ -36,7 +37,7 @@ class Sample(NamedTuple):
 
 
 class Route(NamedTuple):
-    """From where to where a peer works."""
+    """The broker and the topics of a peer."""
 
     address: str
     source: str
@@ -44,22 +45,21 @@ class Route(NamedTuple):
 
     @property
     def group(self) -> str:
-        """The consumer group: one for each output topic."""
+        """The consumer group, a separate one for each output topic."""
         return f"group-of-{self.target}"
 
 
 class Running:
-    """One peer's processes; leaving the `with` block stops them and waits for their end."""
+    """The processes of one peer; leaving the `with` block ends them."""
 
     def __init__(self, peer: Peer, route: Route, workers: int = 1) -> None:
         self.peer = peer
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed on leaving)
         self._processes = [
-            subprocess.Popen(
+            ChildProcess(
                 [sys.executable, "-m", peer.module, *_arguments(peer, route)],
                 env=_environment(peer, route),
                 cwd=ROOT,
-                stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
             )
@@ -86,7 +86,7 @@ class Running:
         return max(sample.peak for sample in self.samples)
 
     def stop(self) -> None:
-        """Ask them to stop, and wait until they have; PeerFailed if they don't."""
+        """Ask them to stop, and wait until they have exited; PeerFailed if they do not."""
         self._ended.set()
         self._sampler.join()
         for process in self._processes:
@@ -103,8 +103,7 @@ class Running:
     def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
         self._ended.set()
         for process in self._processes:
-            process.kill()
-            process.wait()
+            process.end()
         self._sampler.join()
         self._log.close()
 
@@ -134,7 +133,7 @@ def _arguments(peer: Peer, route: Route) -> list[str]:
 
 
 def _environment(peer: Peer, route: Route) -> dict[str, str]:
-    """Our own environment without the pipeline's settings, so that it runs with its defaults."""
+    """Our environment without the pipeline's settings, so that it runs with its defaults."""
     names = {str(field.validation_alias) for field in Settings.model_fields.values()}
     environment = {name: value for name, value in os.environ.items() if name not in names}
     if peer.module == "pipeline":
@@ -149,7 +148,7 @@ def _environment(peer: Peer, route: Route) -> dict[str, str]:
 
 
 def _state(pid: int) -> tuple[float, float, float] | None:
-    """CPU seconds, MB now and MB at most, of a process; None once it has ended."""
+    """CPU seconds, MB now and peak MB of a process; None if it has ended."""
     with suppress(OSError, ValueError, KeyError, IndexError):
         if not _PROC.is_dir():
             return _state_by_ps(pid)
@@ -161,9 +160,11 @@ def _state(pid: int) -> tuple[float, float, float] | None:
 
 
 def _state_by_ps(pid: int) -> tuple[float, float, float]:
-    """The same where there is no /proc, as on macOS, where the most so far is not known."""
-    told = subprocess.run(["/bin/ps", "-o", "rss=,time=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    kibibytes, clock = told.stdout.split()
+    """The same without /proc, as on macOS, where the peak is not known."""
+    answer = subprocess.run(
+        ["/bin/ps", "-o", "rss=,time=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    kibibytes, clock = answer.stdout.split()
     seconds = 0.0
     for part in clock.split(":"):
         seconds = 60 * seconds + float(part)

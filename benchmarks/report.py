@@ -11,7 +11,7 @@ Cell = str | float | None
 
 
 def markdown(results: Results) -> str:
-    """Write the whole report; experiments that were not run are left out."""
+    """Return the whole report; experiments that were not run are left out."""
     about = "; ".join(f"{name}: {value}" for name, value in results.about.items())
     parts = [
         "# Benchmark",
@@ -44,7 +44,7 @@ def goals_table(found: Iterable[Goal]) -> str:
 
 
 def throughput_table(results: Results) -> str:
-    """Each peer's rate, CPU and memory, and how it stands to stock Quix and to the bare loop."""
+    """Each peer's rate, CPU and memory, and its ratio to stock Quix and to the bare loop."""
     rows = [
         (
             peer,
@@ -97,7 +97,7 @@ def workers_table(results: Results) -> str:
 
 
 def long_table(results: Results) -> str:
-    """What became of rate and memory over a long backlog."""
+    """Rate and memory over a long backlog."""
     figures = [row.figures for row in results.rows if row.experiment == LONG][-1]
     settled = f"memory's growth after {figures['settled_after']:.0f} s, MB"
     rows = [
@@ -112,7 +112,7 @@ def long_table(results: Results) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """A Markdown table; numbers stand on the right, with thousands set apart."""
+    """A Markdown table; numbers are right-aligned, with separators."""
     lines = [list(header), ["---", *("---:" for _ in header[1:])]]
     lines += [[_cell(cell) for cell in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

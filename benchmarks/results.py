@@ -1,4 +1,4 @@
-"""The figures of all runs, how they are kept in results.json, and the medians and ratios over the rounds."""
+"""The figures of all runs, stored in results.json, and the medians and ratios over the rounds."""
 
 import json
 import os
@@ -18,7 +18,7 @@ THROUGHPUT, LATENCY, SIZES, MALFORMED, WORKERS, LONG = "throughput", "latency", 
 
 
 @dataclass(frozen=True)
-class Row:
+class RunResult:
     """One run: which experiment, which peer, at which setting (a size, a rate, ...), in which round."""
 
     experiment: str
@@ -30,23 +30,23 @@ class Row:
 
 @dataclass
 class Results:
-    """All runs of one call."""
+    """All runs of one benchmark."""
 
     about: dict[str, str] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[RunResult] = field(default_factory=list)
     long_rates: list[int] = field(default_factory=list)
     """Records in each second of the long run."""
     long_memory: list[float] = field(default_factory=list)
     """MB at each second of the long run."""
 
     def add(self, experiment: str, peer: str, setting: object, round_: int, figures: Figures) -> None:
-        """Keep a run and print it."""
-        self.rows.append(Row(experiment, peer, str(setting), round_, figures))
+        """Add a run and print it."""
+        self.rows.append(RunResult(experiment, peer, str(setting), round_, figures))
         shown = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
         print(f"{experiment:10} {peer:40} {setting:>10} round {round_}: {shown}", flush=True)
 
     def median(self, experiment: str, peer: str, figure: str, setting: object = "") -> float | None:
-        """The figure's median over the rounds; None where it was not measured."""
+        """The figure's median over the rounds; None if it was not measured."""
         found = [row.figures[figure] for row in self._select(experiment, peer, setting)]
         return median(found) if found else None
 
@@ -61,7 +61,7 @@ class Results:
         return median(found) if found else None
 
     def peers(self, experiment: str) -> list[str]:
-        """Who took part, in the order of the runs."""
+        """The peers, in the order of the runs."""
         return list(dict.fromkeys(row.peer for row in self.rows if row.experiment == experiment))
 
     def settings(self, experiment: str) -> list[str]:
@@ -76,15 +76,15 @@ class Results:
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote."""
         found: dict[str, Any] = json.loads(path.read_text())
-        return cls(**{**found, "rows": [Row(**row) for row in found["rows"]]})
+        return cls(**{**found, "rows": [RunResult(**row) for row in found["rows"]]})
 
-    def _select(self, experiment: str, peer: str, setting: object) -> Iterable[Row]:
+    def _select(self, experiment: str, peer: str, setting: object) -> Iterable[RunResult]:
         wanted = (experiment, peer, str(setting))
         return (row for row in self.rows if (row.experiment, row.peer, row.setting) == wanted)
 
 
 def about(kafka: str) -> dict[str, str]:
-    """What a reader must know of the machine and the versions."""
+    """The date, the machine and the versions."""
     packages = ("quixstreams", "confluent-kafka", "orjson", "msgspec")
     return {
         "date": time.strftime("%Y-%m-%d"),

@@ -1,4 +1,4 @@
-"""Sends logins at a steady rate, as a process of its own, each with the time of sending as its key.
+"""Sends logins at a steady rate, as a separate process, each with the time of sending as its key.
 
 `python -m benchmarks.sender address topic records_per_second seconds`
 """
@@ -13,7 +13,7 @@ from benchmarks.load import pool
 
 
 def main(address: str, topic: str, rate: str, seconds: str) -> None:
-    """Send each record when it is due; a key is `time.monotonic_ns()`, which all processes of a machine share."""
+    """Send each record when it is due; its key is `time.monotonic_ns()`, a clock that all processes share."""
     producer = Producer({"bootstrap.servers": address, "linger.ms": 0, "delivery.report.only.error": True})
     records, count = cycle(pool()), int(int(rate) * float(seconds))
     sent, start = 0, time.monotonic()

@@ -1,4 +1,4 @@
-"""The pipeline's application with stock Quix's loop, one record at a time: what the batches are compared with."""
+"""The pipeline's application with stock Quix's loop, one record at a time, to measure the benefit of batches."""
 
 from collections.abc import Callable
 
@@ -14,15 +14,15 @@ from runtime.stop.signals import stop_request
 
 
 class SingleRecords(Application):
-    """Takes records as Quix does; sink and commits are those of the pipeline."""
+    """Reads records as Quix does; sink and commits are the pipeline's."""
 
     def __init__(self, settings: Settings) -> None:
-        """Let Quix count the records of a checkpoint: it is here one for each."""
+        """Let Quix count the records of a checkpoint, one for each message."""
         super().__init__(settings)
         self.context.commit_every = settings.commit_every
 
     def dataframe(self, topic: Topic | None = None, source: BaseSource | None = None) -> StreamingDataFrame:
-        """Quix's own, which first tells the sink the record."""
+        """Quix's dataframe, which passes each record to the sink first."""
         return super().dataframe(topic, source).update(self._remember)
 
     def _process_message(self, dataframe_composed: dict[str, Callable[..., None]]) -> None:
@@ -37,7 +37,7 @@ class SingleRecords(Application):
 
 
 class _SingleRecord:
-    """The present record, as Quix's `message_context()` tells it."""
+    """The current record, from Quix's `message_context()`."""
 
     def __init__(self, value: bytes | None) -> None:
         context = message_context()

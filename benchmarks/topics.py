@@ -1,7 +1,7 @@
-"""The benchmark's topics: made, filled, read back whole, and deleted."""
+"""Creates, fills, reads and deletes the benchmark's topics."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,27 +20,29 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
-from benchmarks.load import Value
-from tools.generator.logins import Record
+from benchmarks.verify import OutputCheck
+from tools.generator.logins import GeneratedRecord
+from tools.waiting import wait_until
 
 TIMEOUT = 60.0  # seconds
 INPUT = {"retention.ms": "-1"}
 OUTPUT = {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
-"""The broker stamps each record of an output topic when it takes it: that is how throughput is measured."""
+"""The broker sets the timestamp of each output record when it receives it; throughput is measured by that."""
 
 
 @dataclass
-class Output:
-    """All that a read_committed reader finds in an output topic."""
+class OutputTopic:
+    """When the broker received the records of an output topic."""
 
-    values: Counter[Value] = field(default_factory=Counter)
     first: float = float("inf")
-    """When the broker took the first record, in seconds since the epoch."""
+    """The first record, in seconds since the epoch."""
     last: float = 0.0
+    """The last record."""
     per_second: Counter[int] = field(default_factory=Counter)
+    """Records by second."""
 
 
-class Topics:
+class BenchmarkTopics:
     """The topics of one broker."""
 
     def __init__(self, address: str) -> None:
@@ -50,7 +52,7 @@ class Topics:
         self._made = 0
 
     def create(self, config: dict[str, str], partitions: int = 1) -> str:
-        """Make a topic and return its name."""
+        """Create a topic and return its name."""
         self._made += 1
         name = f"{'output' if config is OUTPUT else 'input'}-{self._made}"
         topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
@@ -63,16 +65,16 @@ class Topics:
         for deleted in self._admin.delete_topics(list(names)).values():
             deleted.result(TIMEOUT)
 
-    def fill(self, topic: str, pool: Sequence[Record], count: int) -> None:
+    def fill(self, topic: str, pool: Sequence[GeneratedRecord], count: int) -> None:
         """Write `count` records, round robin over the partitions."""
         producer = self.producer()
         self._write(producer, topic, pool, count)
         _flush(producer)
 
     def fill_unseen(
-        self, topic: str, pool: Sequence[Record], count: int, compression: str = "lz4"
+        self, topic: str, pool: Sequence[GeneratedRecord], count: int, compression: str = "lz4"
     ) -> Callable[[], None]:
-        """Write them in a transaction, for readers to see all at once when the returned function is called."""
+        """Write them in a transaction; calling the returned function commits it, so readers get all at once."""
         transaction = {"transactional.id": topic, "transaction.timeout.ms": 600_000}
         producer = self.producer({**transaction, "compression.type": compression})
         producer.init_transactions(TIMEOUT)
@@ -86,24 +88,24 @@ class Topics:
         return show
 
     def producer(self, more: dict[str, Any] | None = None) -> Any:  # noqa: ANN401  (it has no types)
-        """Make a producer."""
+        """Return a producer."""
         return Producer({**self._client, "compression.type": "lz4", "linger.ms": 20, **(more or {})})
 
     def start_at(self, group: str, topic: str, offset: int) -> None:
-        """Let a group begin at this offset of partition 0."""
+        """Set a group's offset of partition 0."""
         with closing(self._consumer(group)) as consumer:
             consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
 
     def members(self, group: str) -> int:
-        """How many members the group has, once they all have their partitions; 0 before."""
+        """The number of the group's members, once all have their partitions; 0 before."""
         try:
             found = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT)
-        except KafkaException:  # there is no such group yet
+        except KafkaException:  # the group does not exist yet
             return 0
         return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
 
     def ends(self, topic: str) -> Callable[[], int]:
-        """Make a function that gives the sum of the partitions' end offsets; transactions' markers count there."""
+        """Return a function for the sum of the partitions' end offsets, including transaction markers."""
         places = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(self._leaders(topic))}
 
         def end() -> int:
@@ -112,9 +114,9 @@ class Topics:
 
         return end
 
-    def read(self, topic: str) -> Output:
-        """Read a whole output topic."""
-        output = Output()
+    def read(self, topic: str, check: OutputCheck) -> OutputTopic:
+        """Read a whole output topic, and pass its values to the check."""
+        output = OutputTopic()
         unfinished = set(range(self._leaders(topic)))
         with closing(self._consumer("reader")) as consumer:
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
@@ -122,16 +124,16 @@ class Topics:
             while unfinished:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{topic} could not be read to its end")
-                _take(consumer.consume(10_000, timeout=0.05), output, unfinished)
+                _take(consumer.consume(10_000, timeout=0.05), output, unfinished, check)
         return output
 
     def reader(self, topic: str) -> Any:  # noqa: ANN401  (it has no types)
-        """Make a read_committed reader of a new topic that sees records as soon as may be."""
+        """Return a read_committed reader of a new topic with low latency."""
         consumer = self._consumer("reader")
         consumer.assign([TopicPartition(topic, number, 0) for number in range(self._leaders(topic))])
         return consumer
 
-    def _write(self, producer: Any, topic: str, pool: Sequence[Record], count: int) -> None:  # noqa: ANN401
+    def _write(self, producer: Any, topic: str, pool: Sequence[GeneratedRecord], count: int) -> None:  # noqa: ANN401
         partitions = self._leaders(topic)
         for index, record in enumerate(islice(cycle(pool), count)):
             while True:
@@ -166,21 +168,12 @@ class Topics:
         )
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = TIMEOUT) -> None:
-    """Wait for a condition; TimeoutError, naming what was awaited, after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout:g} s in vain: {what}")
-        time.sleep(0.05)
-
-
 def _flush(producer: Any) -> None:  # noqa: ANN401  (it has no types)
     if producer.flush(TIMEOUT):
         raise TimeoutError("the input could not be written")
 
 
-def _take(messages: list[Any], output: Output, unfinished: set[int]) -> None:
+def _take(messages: list[Any], output: OutputTopic, unfinished: set[int], check: OutputCheck) -> None:
     good = [message for message in messages if not message.error()]
     for message in messages:
         if message.error():
@@ -188,7 +181,11 @@ def _take(messages: list[Any], output: Output, unfinished: set[int]) -> None:
                 raise KafkaException(message.error())
             unfinished.discard(message.partition())
     if good:
-        output.values.update(message.value() for message in good)
+        by_partition: defaultdict[int, list[bytes | None]] = defaultdict(list)
+        for message in good:
+            by_partition[message.partition()].append(message.value())
+        for partition, values in by_partition.items():
+            check.add(partition, values)
         times = [message.timestamp()[1] for message in good]
         output.first = min(output.first, min(times) / 1000)
         output.last = max(output.last, max(times) / 1000)

@@ -1,51 +1,93 @@
-"""Whether a peer wrote what it should have: each record once, with the right value, whatever the order."""
+"""Checks a peer's output with the comparison of tools.verify: no record lost, repeated or wrong."""
 
 import json
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
 
 import orjson
 
 from benchmarks.load import Value
 from pipeline import TRANSFORMS
+from tools.generator.logins import GeneratedRecord
+from tools.verify.comparison import Comparison
+from tools.verify.findings import COUNTS
+from tools.verify.gap import Record
 from transforms import Malformed, chain
 
-
-class WrongOutput(Exception):
-    """A peer's output is not what its input calls for: its figures are worth nothing."""
-
-
-def verify(output: Counter[Value], source: Counter[Value], *, exact: bool) -> None:
-    """Hold an output against the input.
-
-    Args:
-        output: how often each value stands in the output.
-        source: how often each value stands in the input.
-        exact: whether our map's bytes are expected, or the JSON that upper-casing gives, however it is spaced.
-
-    Raises:
-        WrongOutput: records are missing, too many, or changed.
-    """
-    expected: Counter[Value] = Counter()
-    for value, count in source.items():
-        expected[_ours(value) if exact else _upper(value)] += count
-    found = output if exact else _canonical(output)
-    if found != expected:
-        missing, more = expected - found, found - expected
-        example = next(iter(missing or more))
-        raise WrongOutput(
-            f"{output.total()} records instead of {source.total()}: {missing.total()} missing or changed, "
-            f"{more.total()} not expected, for example {example!r:.200}"
-        )
-
-
+_DISTINCT = 50_000  # more than the values of a pool
 _transform = chain(*TRANSFORMS)
 
 
+class WrongOutput(Exception):
+    """A peer's output is wrong, so its figures are not valid."""
+
+
+class OutputCheck:
+    """Compares the output of one run with its input, partition by partition.
+
+    Args:
+        pool: the records that the input repeats, from partition to partition in turn.
+        start: the number of the first record.
+        count: how many records.
+        partitions: of both topics.
+        exact: whether the output must equal our transforms' bytes, otherwise JSON that is equal; only with it the
+            order counts.
+    """
+
+    def __init__(
+        self, pool: Sequence[GeneratedRecord], start: int, count: int, partitions: int = 1, *, exact: bool
+    ) -> None:
+        self._exact = exact
+        self._comparisons = [Comparison() for _ in range(partitions)]
+        numbers = (range(start + first, start + count, partitions) for first in range(partitions))
+        self._inputs = [enumerate(self._input(pool[number % len(pool)].value) for number in own) for own in numbers]
+        self._offsets = defaultdict[int, int](int)
+
+    def add(self, partition: int, values: Sequence[Value]) -> None:
+        """Take the next outputs of a partition."""
+        begin = self._offsets[partition]
+        self._offsets[partition] += len(values)
+        self._expect(partition, len(values))
+        found = [Record(None, value if self._exact else _canonical(value), None, None) for value in values]
+        self._comparisons[partition].add_outputs(range(begin, begin + len(values)), found)
+
+    def finish(self) -> None:
+        """Compare the rest.
+
+        Raises:
+            WrongOutput: records are lost, duplicated or wrong, or reordered if the bytes must be equal.
+        """
+        counts = dict.fromkeys(COUNTS, 0)
+        for partition, comparison in enumerate(self._comparisons):
+            while self._expect(partition, _DISTINCT):
+                pass
+            comparison.end()
+            for name, count in comparison.findings().counts.items():
+                counts[name] += count
+        allowed = {"checked"} if self._exact else {"checked", "reordered"}
+        if any(count for name, count in counts.items() if name not in allowed):
+            raise WrongOutput(", ".join(f"{name} {count}" for name, count in counts.items()))
+
+    def _expect(self, partition: int, count: int) -> int:
+        """Add the next inputs, at most `count`; return how many."""
+        inputs: Iterator[tuple[int, Record]] = self._inputs[partition]
+        taken = list(islice(inputs, count))
+        self._comparisons[partition].add_inputs([offset for offset, _ in taken], [record for _, record in taken])
+        return len(taken)
+
+    def _input(self, value: Value) -> Record:
+        return Record(None, _ours(value) if self._exact else _upper(value), None, None)
+
+
+@lru_cache(_DISTINCT)
 def _ours(value: Value) -> Value:
     result = _transform(value)
     return result.value if isinstance(result, Malformed) else result
 
 
+@lru_cache(_DISTINCT)
 def _upper(value: Value) -> Value:
     try:
         login = json.loads(value or b"")
@@ -53,18 +95,12 @@ def _upper(value: Value) -> Value:
             login["device_type"] = login["device_type"].upper()
     except (ValueError, TypeError, AttributeError):
         login = {}
-    return _bytes(login)
-
-
-def _canonical(output: Counter[Value]) -> Counter[Value]:
-    found: Counter[Value] = Counter()
-    for value, count in output.items():
-        try:
-            found[_bytes(json.loads(value or b""))] += count
-        except ValueError:
-            found[value] += count
-    return found
-
-
-def _bytes(login: object) -> bytes:
     return orjson.dumps(login, option=orjson.OPT_SORT_KEYS)
+
+
+@lru_cache(_DISTINCT)
+def _canonical(value: Value) -> Value:
+    try:
+        return orjson.dumps(json.loads(value or b""), option=orjson.OPT_SORT_KEYS)
+    except ValueError:
+        return value

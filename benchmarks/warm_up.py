@@ -1,17 +1,17 @@
-"""Warms a broker: many small transactions, so that its Java compiles what they need before latency is measured."""
+"""Warms a broker up with many small transactions, so that its Java compiles their code before measurements."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from confluent_kafka import Consumer, TopicPartition
 
-from benchmarks.topics import OUTPUT, TIMEOUT, Topics
+from benchmarks.topics import OUTPUT, TIMEOUT, BenchmarkTopics
 
-_AT_ONCE = 10  # a transaction mostly waits, and so do ten of them
+_AT_ONCE = 10  # at the same time: a transaction mostly waits
 
 
-def warm_transactions(topics: Topics, count: int) -> None:
-    """Commit this many transactions of one record, with an offset each, as a pipeline at a trickle does."""
+def warm_transactions(topics: BenchmarkTopics, count: int) -> None:
+    """Commit this many transactions of one record and one offset, as a pipeline at a low rate does."""
     target = topics.create(OUTPUT)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         runs = [threads.submit(_run, topics, target, number, count // _AT_ONCE) for number in range(_AT_ONCE)]
@@ -20,7 +20,7 @@ def warm_transactions(topics: Topics, count: int) -> None:
     topics.delete(target)
 
 
-def _run(topics: Topics, target: str, number: int, count: int) -> None:
+def _run(topics: BenchmarkTopics, target: str, number: int, count: int) -> None:
     """Commit them one by one."""
     name = f"warm-{target}-{number}"
     producer = topics.producer({"transactional.id": name})

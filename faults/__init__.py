@@ -1,1 +1,1 @@
-"""Faults under load on a real Kafka, and the checks that nothing was lost or doubled: `make faults`."""
+"""Faults under load on a real Kafka, and checks that nothing is lost or duplicated: `make faults`."""

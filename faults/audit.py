@@ -1,7 +1,6 @@
-"""`pipeline.py verify` beside the check by id: along with the faults, and once more when all is done."""
+"""Runs `python pipeline.py verify`, the second check: during the faults, and again at the end."""
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from faults.workers import ROOT
+from tools.child_process import ChildProcess
 
 _COUNTS = ("checked", "pending", "lost", "duplicated", "reordered", "wrong", "skipped")
-_WITHIN = 600.0  # seconds for the verdict
+_TIMEOUT = 600.0  # seconds for the verdict
 
 
 class AuditFailed(Exception):
@@ -19,35 +19,28 @@ class AuditFailed(Exception):
 
 
 class Audit:
-    """One run of tools.verify with these options; with `--follow` it goes on until `verdict` is asked for."""
+    """One run of tools.verify with these options; with `--follow` it runs until `verdict` is called."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path, *options: str) -> None:
         self._follow = "--follow" in options
         self._errors = folder / f"verify-{'follow' if self._follow else 'final'}.log"
         self._lines = self._errors.with_suffix(".json")
         with self._errors.open("wb") as errors, self._lines.open("wb") as lines:
-            self._process = subprocess.Popen(
-                [sys.executable, "pipeline.py", "verify", "--json", *options],
-                env=environment,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=lines,
-                stderr=errors,
-                start_new_session=True,
-            )
+            command = [sys.executable, "pipeline.py", "verify", "--json", *options]
+            self._process = ChildProcess(command, env=environment, cwd=ROOT, stdout=lines, stderr=errors)
 
     def verdict(self) -> dict[str, Any]:
-        """What it found: `total`, `ok`, and the partitions that are not well.
+        """Its result: `total`, `ok`, and the partitions with faults.
 
         Raises:
             AuditFailed: it ended without a verdict, or gave none within ten minutes.
         """
         if self._follow:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.terminate()
         try:
-            self._process.wait(_WITHIN)
+            self._process.wait(_TIMEOUT)
         except subprocess.TimeoutExpired:
-            raise AuditFailed(f"tools.verify gave no verdict within {_WITHIN:.0f} s") from None
+            raise AuditFailed(f"tools.verify gave no verdict within {_TIMEOUT:.0f} s") from None
         lines = self._lines.read_text().splitlines()
         final = json.loads(lines[-1]) if lines else {}
         if not final.get("final"):
@@ -59,5 +52,4 @@ class Audit:
 
     def close(self) -> None:
         """Kill it, if it still runs."""
-        self._process.kill()
-        self._process.wait()
+        self._process.end()

@@ -1,6 +1,6 @@
-"""Hostile values (row 9): the JSON corpus, sizes about the output topic's limit, and mutants of all that.
+"""Hostile values (row 9): the JSON corpus, sizes around the output topic's limit, and mutants of both.
 
-What has to become of each is said by the tests' second reading of the contract, which shares no code with the map.
+The expected output comes from faults/oracle.py, which shares no code with the transforms.
 """
 
 import hashlib
@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from faults.oracle import OK, Reading, assert_tagged, read
 from faults.records import TRACED, Sent, record
-from tests.transforms.oracle import OK, Reading, assert_tagged, read
-from tests.wire import RawRecord, batch_size
+from tools.broker.protocol import RawRecord, batch_size
 from transforms import Malformed, Reason
 
 LIMIT = 20_000
@@ -21,10 +21,10 @@ LIMIT = 20_000
 
 _CORPUS = Path(__file__).parent.parent / "tests" / "corpus"
 _SIZES = [size for size in range(LIMIT - 500, LIMIT + 50) for _ in range(2)]
-"""Of values in the first partition; each is there once without a header at least, so that none is stepped over."""
-_GROWING = "\u0390"  # one character, of two bytes, that becomes three
+"""Of values in the first partition; each size twice, so that one of them has no header."""
+_GROWING = "\u0390"  # one character of two bytes whose upper case has three characters
 _SHARE_OF_LOGINS = 0.7
-_MOST_DETAIL = 200  # bytes of what a tag tells beside the value that it holds
+_MOST_DETAIL = 200  # bytes of a tag in addition to the value in it
 _TRAPS = (
     b"\x00",
     b"\xff",
@@ -41,7 +41,7 @@ _TRAPS = (
 
 
 def value_of(seed: int, partition: int, number: int) -> bytes | None:
-    """Give the value that has this number: first the sizes or the corpus, then mutants without end."""
+    """Return the value with this number: first the sizes or the corpus, then mutants without end."""
     if partition == 0:
         if number < len(_SIZES):
             return _sized(_SIZES[number])
@@ -52,12 +52,12 @@ def value_of(seed: int, partition: int, number: int) -> bytes | None:
 
 
 def hostile(seed: int, partition: int, number: int, _pad: int = 0) -> Sent:
-    """Give the record that has this number, as faults.records.record does; what it becomes is for `judge` to say."""
+    """Return the record with this number, as faults.records.record does; `judge` decides on its output."""
     return Sent(b"%d:%d" % (partition, number), value_of(seed, partition, number), None, None)
 
 
 def judge(sent: Sent, value: bytes | None, tag: bytes | None) -> bool:
-    """Whether `value` and the tag are what the contract makes of the record sent, its size counted to the byte."""
+    """Whether value and tag are right for the record sent, including its size to the byte."""
     reading = read(sent.value)
     if tag == b"too_large":
         is_login = reading.verdict == OK
@@ -69,18 +69,18 @@ def judge(sent: Sent, value: bytes | None, tag: bytes | None) -> bool:
 
 
 def before_mutants(partitions: int) -> int:
-    """How many values come before the first mutants, when all partitions get equally many records."""
+    """How many values come before the first mutants, if all partitions get equally many records."""
     return (len(_SIZES) + len(corpus())) * partitions
 
 
 @cache
 def corpus() -> tuple[bytes | None, ...]:
-    """The values of all cases."""
+    """The values of all cases of tests/corpus."""
     lines = [line for file in sorted(_CORPUS.glob("*.jsonl")) for line in file.read_text("ascii").splitlines()]
-    return tuple(_put_together(json.loads(line)["value"]) for line in lines)
+    return tuple(_assemble(json.loads(line)["value"]) for line in lines)
 
 
-def _put_together(spelled: Any) -> bytes | None:  # noqa: ANN401  (as tests/corpus/README.md describes it)
+def _assemble(spelled: Any) -> bytes | None:  # noqa: ANN401  (as tests/corpus/README.md describes it)
     if spelled is None or isinstance(spelled, str):
         return None if spelled is None else spelled.encode()
     return b"".join(
@@ -110,7 +110,7 @@ def _mutant(chance: random.Random, seed: int, partition: int, number: int) -> by
             value[at:until] = b""
         elif kind == 1:
             value[at:at] = value[at:until]
-        elif kind == 2:  # noqa: PLR2004  (kinds are told apart by number)
+        elif kind == 2:  # noqa: PLR2004  (kinds are numbers)
             value[at:at] = chance.choice(_TRAPS)
         elif kind == 3:  # noqa: PLR2004
             value[at : at + 1] = bytes((chance.randrange(256),))
@@ -120,7 +120,7 @@ def _mutant(chance: random.Random, seed: int, partition: int, number: int) -> by
 
 
 def _holds(value: bytes | None, sent: Sent, reading: Reading) -> bool:
-    """Whether it is the input with its tag, to the byte; only the detail's words are taken as they are."""
+    """Whether the value is the input with its tag, to the byte; any detail is accepted."""
     _, found, rest = (value or b"").rpartition(b'"malformed":{"reason":"%b","detail":' % reading.verdict.encode())
     try:
         detail, _ = json.JSONDecoder().raw_decode(rest.decode(errors="replace"))
@@ -132,7 +132,7 @@ def _holds(value: bytes | None, sent: Sent, reading: Reading) -> bool:
 
 
 def _is_stub(sent: Sent, value: bytes | None) -> bool:
-    """Whether it says how large the input was and where it stands; numbers are offsets, as nothing else is sent."""
+    """Whether the stub has the input's size, hash and place; record numbers are offsets here."""
     try:
         told = json.loads(value or b"")["malformed"]
     except (ValueError, TypeError, KeyError):
@@ -144,7 +144,7 @@ def _is_stub(sent: Sent, value: bytes | None) -> bool:
 
 
 def _fits(sent: Sent, value: bytes | None, reason: str | None) -> bool:
-    """Whether the output topic takes it, with the headers that faults.load sends and the tag."""
+    """Whether it fits into the output topic, with the headers of faults.load and the tag."""
     number = int((sent.key or b"").partition(b":")[2])
     headers: list[tuple[bytes, bytes | None]] = [(b"trace", b"0")] if number % TRACED == 0 else []
     headers += [(b"malformed", reason.encode())] if reason else []
@@ -152,7 +152,7 @@ def _fits(sent: Sent, value: bytes | None, reason: str | None) -> bool:
 
 
 def _tagged_at_most(value: bytes | None, reading: Reading) -> bytes | None:
-    """A value no shorter than the malformed one is with its tag, and longer by less than a detail's room."""
+    """A value that is at least as long as the tagged one, and at most _MOST_DETAIL bytes longer."""
     if value is None:
         return None
     held = value

@@ -1,6 +1,6 @@
-"""The check by record id: what of the load came out, how often, in which order, how late; the map's code plays no part.
+"""The check by id, deliberately a second one that shares no code with tools.verify or the transforms.
 
-Numbers rise by one in each partition, so one number and the set of those passed over say what has come.
+Record numbers rise by one in each partition, so the next number and the set of missing ones describe the output.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,7 +15,7 @@ _EXAMPLES = 10
 
 @dataclass
 class Counts:
-    """How the output compares to the load."""
+    """The counts of the output's records."""
 
     checked: int = 0
     lost: int = 0
@@ -25,7 +25,7 @@ class Counts:
 
 
 class Judge(NamedTuple):
-    """Knows the records sent by seed, partition and number, and what key, value and tag each must come out with."""
+    """Returns the record sent by seed, partition and number, and decides whether its output is right."""
 
     record: Callable[[int, int, int], Sent]
     is_right: Callable[[Sent, bytes | None, bytes | None, bytes | None], bool]
@@ -37,20 +37,20 @@ LOGINS = Judge(record, is_right)
 @dataclass
 class _Partition:
     next: int = 0
-    passed_over: set[int] = field(default_factory=set)
+    missing: set[int] = field(default_factory=set)
     arrived: float = 0.0
 
 
 @dataclass
 class _Fault:
-    """A fault, and the partitions from which nothing written after it has come yet."""
+    """A fault, and the partitions without output that was written after it."""
 
     time: float
     waiting: set[int]
 
 
 class IdCheck:
-    """Takes the output topic's records as a read_committed reader sees them.
+    """Checks the output topic's records, as a read_committed reader gets them.
 
     Args:
         seed: the load's.
@@ -61,30 +61,30 @@ class IdCheck:
         self.counts = Counts()
         self.examples: list[str] = []
         self.judge = LOGINS
-        """Says what was sent and whether the output is right."""
+        """Knows what was sent and whether the output is right."""
         self.longest_stall = 0.0
         self.resumed: list[float] = []
-        """Seconds from each fault until every partition gave a record that was written after it."""
+        """Seconds from each fault until every partition had a record that was written after it."""
         self._seed = seed
         self._partitions = {number: _Partition() for number in partitions}
         self._faults: list[_Fault] = []
         self._marks: list[float] = []
         self.unexplained = 0
-        """Duplicates of records that no fault came between: written after the last one, or back before it."""
+        """Duplicates without a fault between the writing and the arrival of the second record."""
 
     def add_partition(self, number: int) -> None:
-        """Expect records of a partition that is new."""
+        """Expect records of a new partition."""
         self._partitions[number] = _Partition()
 
     def mark(self, now: float) -> None:
-        """Note a fault (or its end, where that is what to resume from); seconds since the epoch, never going back."""
+        """Note a fault (or its end, if the time to resume is measured from there), in seconds since the epoch."""
         self._faults.append(_Fault(now, set(self._partitions)))
         self._marks.append(now)
 
     def take(
         self, partition: int, key: bytes | None, value: bytes | None, tag: bytes | None, times: tuple[float, float]
     ) -> None:
-        """Take the next record of a partition; `times` are those of its writing and its arrival."""
+        """Check the next record of a partition; `times` are when it was written and when it arrived."""
         written, arrived = times
         state = self._partitions[partition]
         if state.arrived:
@@ -105,44 +105,44 @@ class IdCheck:
             self.unexplained += 1
 
     def final_counts(self, sent: Mapping[int, int]) -> Counts:
-        """Give the counts when all has been read: what was sent and has not come is lost."""
+        """Return the counts once all has been read: what was sent and is not in the output is lost."""
         lost = 0
         for partition, total in sent.items():
             state = self._partitions[partition]
-            lost += len(state.passed_over) + max(0, total - state.next)
-            if state.passed_over:
-                self.examples.append(f"lost: partition {partition} numbers {sorted(state.passed_over)[:3]}")
+            lost += len(state.missing) + max(0, total - state.next)
+            if state.missing:
+                self.examples.append(f"lost: partition {partition} numbers {sorted(state.missing)[:3]}")
         self.counts.lost = lost
         return self.counts
 
     def forget_before(self, numbers: Mapping[int, int]) -> None:
-        """Take no record before these numbers for lost, by partition: the input that held them was deleted."""
+        """Do not count records before these numbers as lost, by partition: their input was deleted."""
         for partition, first in numbers.items():
             state = self._partitions[partition]
-            state.passed_over = {number for number in state.passed_over if number >= first}
+            state.missing = {number for number in state.missing if number >= first}
 
     def waiting_for(self, sent: Mapping[int, int]) -> int:
-        """How many of the records sent lie behind the last one that came."""
+        """How many of the records sent are after the last one in the output."""
         return sum(max(0, total - self._partitions[partition].next) for partition, total in sent.items())
 
     @property
     def open_faults(self) -> int:
-        """Faults after which some partition has not given a new record yet."""
+        """How many faults have a partition without new output."""
         return len(self._faults)
 
     @property
     def progress(self) -> dict[int, int]:
-        """By partition, the number after the highest that came."""
+        """By partition, the number after the highest in the output."""
         return {number: state.next for number, state in self._partitions.items()}
 
     def _place(self, state: _Partition, partition: int, number: int) -> None:
         if number >= state.next:
             if number > state.next:
-                state.passed_over.update(range(state.next, number))
+                state.missing.update(range(state.next, number))
             state.next = number + 1
             self.counts.checked += 1
-        elif number in state.passed_over:
-            state.passed_over.remove(number)
+        elif number in state.missing:
+            state.missing.remove(number)
             self.counts.checked += 1
             self._bad("reordered", partition, f"number {number} after {state.next - 1}")
         else:
@@ -163,6 +163,6 @@ class IdCheck:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The smallest value that at least this share (0 to 1) of them do not exceed; 0 of none."""
+    """The smallest value that at least this share (0 to 1) of the values do not exceed; 0 without values."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * int(share * 1000) // 1000) - 1)] if ordered else 0.0

@@ -1,8 +1,8 @@
-"""A proxy that delivers one request of a transaction late: in the middle of the next transaction.
+"""A proxy that delivers one request of a transaction late: during the next transaction.
 
-It holds the first copy, breaks the client's connection and lets the client repeat the request. The first copy stays on
-its own connection to the broker, and is sent when the next transaction of the same transactional id is open. The client
-waits for an answer meanwhile, so that the transaction stays open until the broker has answered the late request.
+It holds the first copy and breaks the client's connection, so the client repeats the request. The first copy is sent
+on its own connection once the next transaction of the same transactional id is open. A response is held back from the
+client meanwhile, so the transaction stays open until the broker has answered the late request.
 """
 
 import asyncio
@@ -30,25 +30,25 @@ _TURN = 0.02  # seconds
 
 
 class Attack(NamedTuple):
-    """Which request is late, the request after whose answer it is delivered, and whether the commit is the last."""
+    """Which request is late, after the response to which request it is delivered, and whether to stop then."""
 
     kind: int
     after: int
     stop_after_commit: bool = False
-    """Keep the worker from going on once it has committed the transaction that was attacked."""
+    """Whether to block the worker once it has committed the attacked transaction."""
 
 
 class Late(NamedTuple):
-    """A late request that the broker has answered while a transaction was open."""
+    """A late request that the broker answered while a transaction was open."""
 
     attack: Attack
     error: str
     new_epoch: bool
-    """Whether the producer was initialized again since the request was held."""
+    """Whether the producer was initialized again after the request was held."""
 
 
 class Phase(Enum):
-    """How far an attack has come."""
+    """The progress of an attack."""
 
     IDLE = "idle"
     ARMED = "armed"
@@ -57,12 +57,12 @@ class Phase(Enum):
     OPEN = "the next transaction is open"
     SENT = "the late request is sent"
     ANSWERED = "the late request is answered"
-    COMMITTED = "the next transaction is committed, and its worker held back"
+    COMMITTED = "the next transaction is committed, and its worker blocked"
 
 
 @dataclass
 class _Connection:
-    """A client's connection and the one to the broker that belongs to it."""
+    """A client's connection and its connection to the broker."""
 
     client: asyncio.StreamWriter
     broker: asyncio.StreamWriter
@@ -70,7 +70,7 @@ class _Connection:
 
 
 class LateProxy(Proxy):
-    """The proxy; one attack at a time."""
+    """The proxy, with one attack at a time."""
 
     def __init__(self, listen: int, port: int, seed: int) -> None:
         super().__init__(listen, port, seed)
@@ -86,7 +86,7 @@ class LateProxy(Proxy):
         self._attack, self._new_epoch, self.phase = attack, False, Phase.ARMED
 
     def end(self) -> None:
-        """End the attack, whatever its phase, and let all go on."""
+        """End the attack in any phase, and unblock the worker."""
         self.phase = Phase.IDLE
         if self._held:
             self._loop.call_soon_threadsafe(self._held[1].broker.close)
@@ -137,11 +137,11 @@ class LateProxy(Proxy):
             return
         if request.key == INIT_PRODUCER:
             self._new_epoch = True
-        elif request.key == END_TXN and self.phase is Phase.OPEN:  # the moment was missed: take the next transaction
+        elif request.key == END_TXN and self.phase is Phase.OPEN:  # too late: wait for the next transaction
             self.phase = Phase.BETWEEN
 
     async def _succeeded(self, request: Request) -> None:
-        """Go on with the attack after an answer that the client has yet to get."""
+        """Continue the attack after a response that the client does not have yet."""
         if not self._is_attacked(request):
             return
         if self.phase is Phase.HELD and request.key == END_TXN:

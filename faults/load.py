@@ -1,7 +1,7 @@
-"""Sends the load to the input topic, in a process of its own: `python -m faults.load`.
+"""Sends the load to the input topic, as a separate process: `python -m faults.load`.
 
-On SIGTERM, or after COUNT records, it waits until the broker has all of them and prints one line of JSON,
-{"sent": {partition: records}}. It never gives a record up; with an error it ends with exit code 1.
+On SIGTERM, or after COUNT records, it waits for the delivery of all records and prints one line of JSON,
+{"sent": {partition: records}}. If a record is refused, its exit code is 1.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from faults.hostile import hostile
 from faults.records import TRACED, Sent, record
 
-_CATCH_UP = 0.5  # seconds: what a hold-up left undone beyond that is not made up for
+_CATCH_UP = 0.5  # seconds: after a longer delay, the records of the rest are not sent
 CLIENT = "faults-load"
 _PRODUCER = {
     "client.id": CLIENT,
@@ -37,8 +37,8 @@ _KINDS: dict[str, Callable[[int, int, int, int], Sent]] = {
 }
 
 
-class Load:
-    """Sends records with rising numbers to each partition in turn."""
+class LoadSender:
+    """Sends records with rising numbers to the partitions in turn."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.sent = dict(zip(arguments.partitions, arguments.first, strict=True))
@@ -51,7 +51,7 @@ class Load:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def run(self) -> None:
-        """Send until COUNT is reached, SIGTERM comes or a record is refused; then wait until the broker has them."""
+        """Send until COUNT is reached, SIGTERM arrives or a record is refused; then wait for delivery."""
         parent = os.getppid()
         done, count, rate = 0, self._arguments.count, self._arguments.rate
         begin = time.monotonic()
@@ -90,21 +90,21 @@ class Load:
 
 
 def main() -> int:
-    """Send; print what was sent."""
+    """Send, and print what was sent."""
     parser = argparse.ArgumentParser(prog="python -m faults.load", description=__doc__)
     parser.add_argument("--address", required=True)
     parser.add_argument("--topic", required=True)
     parser.add_argument("--partitions", type=int, nargs="+", required=True)
-    parser.add_argument("--rate", type=float, default=0.0, help="records per second; 0 for as fast as it goes")
-    parser.add_argument("--every", type=float, default=0.01, help="seconds from one burst to the next")
+    parser.add_argument("--rate", type=float, default=0.0, help="records per second; 0 for as fast as possible")
+    parser.add_argument("--every", type=float, default=0.01, help="seconds between two bursts")
     parser.add_argument("--count", type=int, default=0, help="0 for no end")
     parser.add_argument("--kind", choices=_KINDS, default="logins")
     parser.add_argument(
-        "--pad", type=int, default=0, help="bytes that each login is longer; noisy ones do not compress"
+        "--pad", type=int, default=0, help="bytes of padding in each login; noisy padding does not compress"
     )
     parser.add_argument("--first", type=int, nargs="+", required=True, help="each partition's first number")
     parser.add_argument("--seed", type=int, required=True)
-    load = Load(parser.parse_args())
+    load = LoadSender(parser.parse_args())
     load.run()
     print(json.dumps({"sent": load.sent, "error": str(load.error) if load.error else None}), flush=True)
     return 1 if load.error else 0

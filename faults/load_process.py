@@ -1,50 +1,42 @@
-"""The load's process, faults/load.py, as the trial sees it."""
+"""Starts and ends the process of the load, faults/load.py."""
 
 import json
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from faults.workers import ROOT, handles_sigterm
+from tools.child_process import ChildProcess
+from tools.waiting import wait_until
 
-_END_WITHIN = 300.0  # seconds for the broker to take what is left
+_END_WITHIN = 300.0  # seconds for the remaining records to be delivered
 
 
 class LoadProcess:
     """One run of faults.load.
 
     Args:
-        partitions: where to.
-        options: its other options, by their names without dashes.
+        options: its options, by their names without dashes.
         log: the file for its errors.
     """
 
-    def __init__(self, partitions: Sequence[int], options: Mapping[str, object], log: Path) -> None:
+    def __init__(self, options: Mapping[str, object], log: Path) -> None:
         self._endless = not options.get("count")
         words = [word for name, value in options.items() for word in (f"--{name}", *_words(value))]
         with log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "faults.load", *words, "--partitions", *map(str, partitions)],
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
+            command = [sys.executable, "-m", "faults.load", *words]
+            self._process = ChildProcess(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors)
 
     def end(self) -> dict[int, int]:
-        """Stop it, or wait where it ends by itself; by partition, the number after the last one sent.
+        """Stop it, or wait until COUNT is sent; return the number after the last one sent, by partition.
 
         Raises:
-            AssertionError: the load has failed, which says nothing about the pipeline.
+            AssertionError: the load failed; the pipeline may be right.
         """
-        while self._endless and self._process.poll() is None and not handles_sigterm(self._process.pid):
-            time.sleep(0.02)  # its interpreter has only just started
-        if self._endless and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        if self._endless:
+            wait_until(lambda: self._process.poll() is not None or handles_sigterm(self._process.pid), "the load")
+            self._process.terminate()
         printed, _ = self._process.communicate(timeout=_END_WITHIN)
         told = json.loads(printed or "{}")
         assert self._process.returncode == 0, f"the load failed: {told}"
@@ -52,8 +44,9 @@ class LoadProcess:
 
     def close(self) -> None:
         """Kill it, if it still runs."""
-        self._process.kill()
-        self._process.communicate()
+        self._process.end()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 def _words(value: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which brokers hold a topic's partitions, and which of them lead."""
+"""Moves a topic's partitions and their leaders to chosen brokers (rows 15 and 17)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,27 +12,27 @@ TOPICS = (SOURCE, TARGET, GROUPS, TRANSACTIONS)
 
 
 def leaders(trial: Trial, topic: str) -> dict[int, int]:
-    """Give the number of the broker that leads each partition; -1 for none."""
+    """Return the number of each partition's leader; -1 for none."""
     found = trial.admin.list_topics(topic, timeout=10).topics[topic].partitions
     return {number: partition.leader for number, partition in found.items()}
 
 
 def place(trial: Trial, topic: str, replicas: Mapping[int, Sequence[int]]) -> None:
-    """Let these brokers hold each partition and the first of them lead it; return when that is so.
+    """Move each partition to these brokers, the first of which is to lead it; return when that is done.
 
     Raises:
-        AssertionError: it is not so in time.
+        AssertionError: it was not done in time.
     """
     reassign(trial.cluster.address, topic, replicas)
-    assert trial.until(lambda: _is_held(trial, topic, replicas), PATIENCE), f"{topic} does not move to {replicas}"
+    trial.wait_for(lambda: _is_moved(trial, topic, replicas), f"{topic} to move to {replicas}")
     wanted = {number: nodes[0] for number, nodes in replicas.items()}
     places = [TopicPartition(topic, number) for number in wanted]
     trial.admin.elect_leaders(ElectionType.PREFERRED, places).result(PATIENCE)
-    assert trial.until(lambda: leaders(trial, topic) == wanted, PATIENCE), f"the leaders of {topic} are not {wanted}"
+    trial.wait_for(lambda: leaders(trial, topic) == wanted, f"the leaders {wanted} of {topic}")
 
 
-def _is_held(trial: Trial, topic: str, replicas: Mapping[int, Sequence[int]]) -> bool:
-    """Whether these brokers, and no other, hold the partitions, and have all records."""
+def _is_moved(trial: Trial, topic: str, replicas: Mapping[int, Sequence[int]]) -> bool:
+    """Whether these brokers are the partitions' replicas, and in sync."""
     found = trial.admin.list_topics(topic, timeout=10).topics[topic].partitions
     return all(
         sorted(nodes) == sorted(found[number].replicas) == sorted(found[number].isrs)

@@ -1,4 +1,4 @@
-"""What one run of a row is asked for."""
+"""The options of one run of a row."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,22 +8,23 @@ from tools.broker.node import QUICK_START
 
 @dataclass
 class Plan:
-    """What a run is asked for."""
+    """The options of a run."""
 
     count: int
-    """Faults."""
+    """How many faults."""
     seed: int
     rate: float = 1000.0
     """Records per second of the load."""
     every: float = 0.01
-    """Seconds from one burst of the load to the next: each is a commit, which costs more than its records."""
+    """Seconds between two bursts of the load: a commit costs more than the records of a burst."""
     pace: float = 1.0
-    """The pauses between faults, over the usual ones."""
+    """A factor for the pauses between faults."""
     audit: bool = True
-    """Whether tools.verify runs, too."""
+    """Whether tools.verify runs as well."""
     settings: Mapping[str, object] = field(default_factory=dict)
-    """The workers' settings beside broker, topics and group."""
+    """More settings of the workers."""
     minutes: float = 0.0
+    """The length of row 10; 0 for the default."""
     jvm: Sequence[str] = QUICK_START
     """The brokers' options."""
     last: int = 0

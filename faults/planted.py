@@ -1,7 +1,7 @@
-"""`pipeline.py` with one bug planted, for the checks to catch: `python -m faults.planted`.
+"""Runs `pipeline.py` with one planted bug, to test the checks: `python -m faults.planted`.
 
-PLANT says which: `early` commits before the flush, with half a second for the records to be on their way; `drop`,
-`double`, `swap` and `byte` do to record number PLANT_AT of those that this worker produces what their names say.
+PLANT is the bug: `early` commits before the flush, which takes half a second longer; `drop`, `double`, `swap` and
+`byte` change record number PLANT_AT of those that this worker produces.
 """
 
 import os
@@ -22,24 +22,24 @@ _LINGER = 500  # milliseconds
 
 
 class Faulty(Producer):  # type: ignore[misc]
-    """A producer that does it wrong once."""
+    """A producer with the bug."""
 
     _produced = 0
     _held: tuple[Any, ...] | None = None
 
     def produce(self, topic: str, value: bytes | None = None, *rest: Any) -> None:  # noqa: ANN401  (as the original's)
-        """Produce, but for the one record."""
+        """Produce, except for the one record."""
         self._produced += 1
         record = (topic, value, *rest)
         if self._produced == PLANT_AT:
-            self._do_wrong(record)
+            self._spoil(record)
             return
         super().produce(*record)
         if self._held and self._held[3] == record[3]:  # the next one of the same partition
             super().produce(*self._held)
             self._held = None
 
-    def _do_wrong(self, record: tuple[Any, ...]) -> None:
+    def _spoil(self, record: tuple[Any, ...]) -> None:
         topic, value, *rest = record
         if PLANT == "double":
             super().produce(*record)
@@ -51,12 +51,12 @@ class Faulty(Producer):  # type: ignore[misc]
             self._held = record
 
     def flush(self, *arguments: Any, **named: Any) -> int:  # noqa: ANN401  (as the original's)
-        """Say that all is there, where the bug is to commit too early."""
+        """Return at once if the bug is to commit too early."""
         return 0 if PLANT == "early" else int(super().flush(*arguments, **named))
 
 
 def main() -> int:
-    """Run the pipeline so changed."""
+    """Run the pipeline with the bug."""
     stop_request.listen()
     producer_renewal.Producer = Faulty  # type: ignore[attr-defined]
     if PLANT == "early":

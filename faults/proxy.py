@@ -1,7 +1,7 @@
-"""The network between workers and the broker, as bad as asked for: a TCP proxy on 127.0.0.1.
+"""TCP proxies between workers and brokers that delay, lose or swallow data, or reset connections.
 
-One proxy is in front of one port of a broker. It can be slow, lose (as TCP shows it: what is lost is sent again later,
-and all behind it waits), swallow everything while connections stay open, or reset every connection.
+A proxy forwards one port of a broker on 127.0.0.1. Lost data are delayed, as by TCP: they are sent again later, and
+all data after them wait.
 """
 
 import asyncio
@@ -15,31 +15,31 @@ from typing import NamedTuple, Self
 from tools.broker.node import HOST, choose_ports
 
 _CHUNK = 16_384  # bytes
-_RESENT_AFTER = 0.2  # seconds: TCP's least time to send again; doubled while that is lost, too
+_RESENT_AFTER = 0.2  # seconds: TCP's least retransmission time; doubled each time
 _TURN = 0.02  # seconds
 
 
-class Weather(NamedTuple):
-    """What happens to what passes."""
+class NetworkConditions(NamedTuple):
+    """What happens to the data that pass a proxy."""
 
     delay: float = 0.0
-    """Seconds that it takes, each way."""
+    """Seconds, each way."""
     lost: float = 0.0
-    """The share, 0 to 1, that gets lost on its way at first."""
+    """The share, 0 to 1, that is lost at first."""
     swallowed: bool = False
-    """Nothing gets through."""
+    """Whether nothing gets through, while connections stay open."""
 
 
-FAIR = Weather()
+NORMAL = NetworkConditions()
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Proxy:
-    """Listens on a free port and connects to `port`; leaving the `with` block ends it."""
+    """Listens on one port and connects to another; leaving the `with` block ends it."""
 
     def __init__(self, listen: int, port: int, seed: int) -> None:
-        self.weather = FAIR
+        self.conditions = NORMAL
         self._listen = listen
         self._port = port
         self._random = random.Random(seed)
@@ -65,7 +65,7 @@ class Proxy:
         self._loop.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while self.weather.swallowed:  # noqa: ASYNC110  (another thread changes it)
+        while self.conditions.swallowed:  # noqa: ASYNC110  (another thread changes it)
             await asyncio.sleep(_TURN)
         try:
             onward = await asyncio.open_connection(HOST, self._port)
@@ -77,16 +77,16 @@ class Proxy:
         self._writers -= {writer, onward[1]}
 
     async def _relay(self, client: Streams, broker: Streams) -> None:
-        """Pass on what both say, until both connections are closed."""
+        """Forward data both ways, until both connections are closed."""
         await asyncio.gather(self._pass(client[0], broker[1]), self._pass(broker[0], client[1]))
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on what comes, in order, each chunk as late as the weather has it."""
+        """Forward data in order, each chunk with its delay."""
         queue: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(1000)
         sender = asyncio.create_task(self._send(queue, writer))
         with suppress(OSError):
             while chunk := await reader.read(_CHUNK):
-                await queue.put((self._loop.time() + self._lateness(), chunk))
+                await queue.put((self._loop.time() + self._delay(), chunk))
         await queue.put((0.0, b""))
         await sender
 
@@ -95,7 +95,7 @@ class Proxy:
             while True:
                 due, chunk = await queue.get()
                 await asyncio.sleep(max(0.0, due - self._loop.time()))
-                while self.weather.swallowed:  # noqa: ASYNC110  (the same)
+                while self.conditions.swallowed:  # noqa: ASYNC110  (the same)
                     await asyncio.sleep(_TURN)
                 if not chunk:
                     break
@@ -106,11 +106,11 @@ class Proxy:
         while not queue.empty():
             queue.get_nowait()
 
-    def _lateness(self) -> float:
-        late, again = self.weather.delay, _RESENT_AFTER
-        while self._random.random() < self.weather.lost:
-            late, again = late + again, again * 2
-        return late
+    def _delay(self) -> float:
+        delay, resend = self.conditions.delay, _RESENT_AFTER
+        while self._random.random() < self.conditions.lost:
+            delay, resend = delay + resend, resend * 2
+        return delay
 
     async def _reset(self) -> None:
         for writer in list(self._writers):
@@ -129,26 +129,27 @@ class Proxy:
 
 
 class Proxies:
-    """A proxy in front of each of several brokers; leaving the `with` block ends them.
+    """A proxy in front of each broker; leaving the `with` block ends them.
 
     Args:
         size: how many brokers.
-        seed: of what the proxies draw.
+        seed: of the proxies' random numbers.
+        kind: the proxies' class.
     """
 
-    def __init__(self, size: int, seed: int) -> None:
+    def __init__(self, size: int, seed: int, kind: type[Proxy] = Proxy) -> None:
         ports = [choose_ports(None) for _ in range(size)]
-        self.detours = [(port.internal, port.clients) for port in ports]
-        """For the cluster: where each broker listens, and where it says that it does."""
+        self.listeners = [(port.internal, port.clients) for port in ports]
+        """For the cluster: where each broker listens, and what it advertises."""
         self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)
         """For the workers."""
-        self.each = [Proxy(port.clients, port.internal, seed + number) for number, port in enumerate(ports)]
+        self.each = [kind(port.clients, port.internal, seed + number) for number, port in enumerate(ports)]
         self._stack = ExitStack()
 
-    def set(self, weather: Weather) -> None:
-        """Let the same happen to what passes any of them."""
+    def set(self, conditions: NetworkConditions) -> None:
+        """Set the same conditions for all."""
         for proxy in self.each:
-            proxy.weather = weather
+            proxy.conditions = conditions
 
     def reset(self) -> None:
         """Reset every connection."""

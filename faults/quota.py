@@ -1,4 +1,4 @@
-"""What a worker writes under a quota, with a backlog: `python -m faults.quota`, one line per quota."""
+"""Measures how much of a produce quota one worker uses: `python -m faults.quota` prints one line per quota."""
 
 import argparse
 import signal
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--quota", type=int, nargs="+", help="only these quotas")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the worker")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all that was started is ended
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that every process is ended
     settings = dict(pair.split("=", 1) for pair in arguments.set)
     for quota, count, size in _CASES:
         if not arguments.quota or quota in arguments.quota:
@@ -29,12 +29,12 @@ def main() -> None:
 
 
 def _measure(quota: int, count: int, size: int, seconds: float, settings: dict[str, object]) -> str:
-    """Let one worker meet the backlog under the quota; what it had written after half of the time, and all of it."""
+    """Let one worker process the backlog under the quota; return its progress after half of the time and at the end."""
     with Trial(Plan(0, _SEED, settings=settings)) as trial:
         trial.load(count=count, rate=0, pad=size, kind="noisy")
         trial.end_load()
         set_produce_quota(trial.cluster.address, quota)
-        trial.crew.start()
+        trial.pool.start()
         found = [f"quota {quota:,} bytes/s, {count:,} x {size:,} bytes"]
         begin = time.monotonic()
         for until in (seconds / 2, seconds):
@@ -46,14 +46,14 @@ def _measure(quota: int, count: int, size: int, seconds: float, settings: dict[s
             if is_done:
                 break
         share = trial.reader.check.counts.checked * _bytes_each(size) / took / quota
-        found += [f"{share:.2f} of the quota", f"exits {dict(trial.crew.exits)}", *sorted(set(trial.crew.reasons))]
+        found += [f"{share:.2f} of the quota", f"exits {dict(trial.pool.exits)}", *sorted(set(trial.pool.reasons))]
         set_produce_quota(trial.cluster.address, None)
-        trial.crew.stop()
+        trial.pool.stop()
     return "; ".join(found)
 
 
 def _bytes_each(size: int, sample: int = 500) -> float:
-    """Give the bytes of a record's key and value in the output, on average."""
+    """The average bytes of a record's key and value in the output."""
     sent = [record(_SEED, 0, number, size, noisy=True) for number in range(sample)]
     return sum(len(each.key or b"") + len(each.mapped or each.value or b"") for each in sent) / sample
 

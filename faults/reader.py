@@ -1,4 +1,4 @@
-"""Reads the output topic along with the faults, read_committed, and hands every record to the check by id."""
+"""Reads the output topic (read_committed) during the faults, for the check by id."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ _READER = {
 _BATCH = 1000
 
 
-class Reader:
+class OutputReader:
     """A thread that reads from the beginning of each partition; leaving the `with` block ends it."""
 
     def __init__(self, address: str, topic: str, partitions: Iterable[int], check: IdCheck) -> None:
@@ -38,7 +38,7 @@ class Reader:
 
     @property
     def check(self) -> IdCheck:
-        """The check by id, as far as it has come.
+        """The check by id, with its present counts.
 
         Raises:
             Exception: reading failed.
@@ -48,12 +48,12 @@ class Reader:
         return self._check
 
     def mark(self) -> None:
-        """Note a fault that happens now."""
+        """Note a fault at this moment."""
         with self._lock:
             self._check.mark(time.time())
 
     def add_partition(self, number: int) -> None:
-        """Read a new partition, too."""
+        """Read a new partition as well."""
         with self._lock:
             self._check.add_partition(number)
         self._consumer.incremental_assign([TopicPartition(self._topic, number, OFFSET_BEGINNING)])
@@ -71,7 +71,7 @@ class Reader:
                 arrived = time.time()
                 with self._lock:
                     for message in messages:
-                        if message.error() is None:  # what else there is passes: the broker is away
+                        if message.error() is None:  # errors are temporary: the broker is away
                             self._take(message, arrived)
         except Exception as error:  # noqa: BLE001  (shown by `check`)
             self._failure = error

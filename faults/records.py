@@ -1,7 +1,4 @@
-"""The records that the faults' load sends, each told from all others by an id, and what has to become of them.
-
-It knows nothing of the map's code: both the login and its mapped text are written down here.
-"""
+"""The records of the faults' load, each with an id, and their right output, without the transforms' code."""
 
 import json
 import re
@@ -10,13 +7,13 @@ from hashlib import shake_256
 from typing import NamedTuple
 
 MALFORMED_PER_MILLE = 25
-"""Malformed records among a thousand."""
+"""Malformed records in a thousand."""
 TRACED = 7
-"""One record in so many is sent with a header, `trace`, of one byte."""
+"""One in this many records has a header, `trace`, of one byte."""
 
-_KEYLESS = 16  # one login in so many has no key
+_KEYLESS = 16  # one in this many logins has no key
 _DEVICES = ((b"android", b"ANDROID"), (b"iOS", b"IOS"), ("straße".encode(), b"STRASSE"), (b"web 2", b"WEB 2"))
-# The ip is as the README's example of a transform leaves it, so that the load also goes with that.
+# The README's example of a transform does not change this ip, so the load also works with it.
 _LOGIN = b'{"id": "%b", "app_version": "2.3.0", "ip": "10.%d.%d.0", "device_type": "%b", "pad": "%b"}'
 _MALFORMED: tuple[tuple[bytes, bytes | None], ...] = (
     (b"null_value", None),
@@ -33,7 +30,7 @@ _OBJECTS = {b"missing_device_type", b"duplicate_device_type", b"invalid_device_t
 
 
 class Sent(NamedTuple):
-    """One record of the load; `mapped` is what a login becomes, `reason` why it is malformed."""
+    """One record of the load; `mapped` is a login's output, `reason` why it is malformed."""
 
     key: bytes | None
     value: bytes | None
@@ -42,9 +39,9 @@ class Sent(NamedTuple):
 
 
 def record(seed: int, partition: int, number: int, pad: int = 0, *, noisy: bool = False) -> Sent:
-    """Give the record that has this number in this partition, with `pad` bytes more; the same one every time.
+    """Return the record with this number in this partition, always the same one, with `pad` bytes of padding.
 
-    The padding compresses well, unless it is to be `noisy`.
+    The padding compresses well, unless it is `noisy`.
     """
     name = b"%d:%d" % (partition, number)
     drawn = _mixed(seed << 48 ^ partition << 40 ^ number)
@@ -60,13 +57,13 @@ def record(seed: int, partition: int, number: int, pad: int = 0, *, noisy: bool 
 
 
 def number_of(partition: int, key: bytes | None, value: bytes | None) -> int | None:
-    """Read a record's number from its key or, where it has none, its value; None where it was not sent here."""
+    """Read a record's number from its key or, if it has none, its value; None if it was not sent to this partition."""
     found = _ID.search(key if key is not None else value or b"")
     return int(found[2]) if found and int(found[1]) == partition else None
 
 
 def is_right(sent: Sent, key: bytes | None, value: bytes | None, tag: bytes | None) -> bool:
-    """Whether the output's key, value and `malformed` header (None where it has none) are what `sent` must become."""
+    """Whether the output's key, value and `malformed` header (None if it has none) are right for `sent`."""
     if key != sent.key or tag != sent.reason:
         return False
     if sent.reason is None:

@@ -1,4 +1,4 @@
-"""What a row of faults found, kept as JSON, and the table made of all rows."""
+"""The report of one row, stored as JSON, and the Markdown table of all rows."""
 
 import json
 import os
@@ -17,8 +17,8 @@ from tools.broker.download import KAFKA_VERSION
 _NOTE = 160  # characters of a note in the table; the results have all of it
 
 
-class Goal(NamedTuple):
-    """A figure, and the most that it may be."""
+class Limit(NamedTuple):
+    """A measured value, and the most that it may be."""
 
     name: str
     value: float
@@ -26,25 +26,25 @@ class Goal(NamedTuple):
 
     @property
     def met(self) -> bool:
-        """Whether it is."""
+        """Whether the value is within the limit."""
         return self.value <= self.most
 
 
 @dataclass
-class Report:
+class RowReport:
     """One run of a row."""
 
-    row: str
-    title: str
-    command: str
-    seed: int
+    row: str = ""
+    title: str = ""
+    command: str = ""
+    seed: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     ids: Counts = field(default_factory=Counts)
     audits: dict[str, dict[str, Any]] = field(default_factory=dict)
-    goals: list[Goal] = field(default_factory=list)
-    """What may never be."""
-    times: list[Goal] = field(default_factory=list)
-    """What the machine's load has a part in."""
+    goals: list[Limit] = field(default_factory=list)
+    """Limits that always hold."""
+    times: list[Limit] = field(default_factory=list)
+    """Limits that a busy machine can exceed."""
     longest_stall: float = 0.0
     resume_p99: float = 0.0
     resume_most: float = 0.0
@@ -55,22 +55,22 @@ class Report:
     about: dict[str, str] = field(default_factory=dict)
 
     @property
-    def all_goals(self) -> list[Goal]:
-        """All that is to be reached."""
+    def all_goals(self) -> list[Limit]:
+        """All limits."""
         return [*self.goals, *self.times]
 
     @property
     def ok(self) -> bool:
-        """Whether every goal is met."""
+        """Whether all are met."""
         return all(goal.met for goal in self.all_goals)
 
     @property
     def done(self) -> int:
-        """How many faults there were."""
+        """The number of faults."""
         return sum(self.faults.values())
 
     def lines(self) -> list[str]:
-        """What to print at the end."""
+        """The report as text."""
         counts = ", ".join(f"{name} {value:,}" for name, value in asdict(self.ids).items())
         kinds = ", ".join(f"{count} x {kind}" for kind, count in self.faults.items()) or "none"
         found = [
@@ -79,7 +79,7 @@ class Report:
             *(f"  tools.verify, {name}: {found['total']}" for name, found in self.audits.items()),
             (
                 f"  longest stall {self.longest_stall:.1f} s, resumed within {self.resume_p99:.1f} s at p99, "
-                f"{self.resume_most:.1f} s at most; exits of workers unasked: {self.exits or 'none'}"
+                f"{self.resume_most:.1f} s at most; workers exited unasked: {self.exits or 'none'}"
             ),
             *(f"  {name}: {value:,.2f}" for name, value in self.figures.items()),
             *(
@@ -91,7 +91,7 @@ class Report:
         return [*found, f"row {self.row}: {'all goals met' if self.ok else 'FAILED'}"]
 
     def write(self, folder: Path) -> None:
-        """Keep it as row-N.json."""
+        """Write it as row-N.json."""
         folder.mkdir(parents=True, exist_ok=True)
         goals = [goal._asdict() | {"met": goal.met} for goal in self.all_goals]
         shown = {**asdict(self), "ok": self.ok, "goals": goals}
@@ -100,7 +100,7 @@ class Report:
 
 
 def about() -> dict[str, str]:
-    """When, and on what, this runs."""
+    """The date, the commit, the machine and the versions."""
     packages = ("quixstreams", "confluent-kafka")
     return {
         "date": time.strftime("%Y-%m-%d"),
@@ -113,7 +113,7 @@ def about() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Git's name for what runs, "-dirty" where files were changed; "unknown" where there is no Git."""
+    """The commit, with "-dirty" if files were changed; "unknown" without Git."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
         answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
@@ -123,7 +123,7 @@ def _commit() -> str:
 
 
 def table(folder: Path) -> str:
-    """The Markdown table of every row-*.json in the folder."""
+    """Return the Markdown table of every row-*.json in the folder."""
     found = [json.loads(file.read_text()) for file in folder.glob("row-*.json")]
     found.sort(key=lambda row: (int("".join(filter(str.isdigit, row["row"]))), row["row"]))
     lines = [

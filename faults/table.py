@@ -1,4 +1,4 @@
-"""docs/faults.md: the table of what each row found, made from faults/results and never by hand."""
+"""Writes the table of all rows into docs/faults.md, from faults/results."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _BEGIN, _END = "<!-- table -->\n", "<!-- end of table -->\n"
 
 
 def write_table(results: Path, page: Path = PAGE) -> None:
-    """Put the table of all results into the page, between its two marks; only where they are the repository's own."""
+    """Write the table between the page's two marks; only for the repository's own results, or another page."""
     if results.resolve() != (PAGE.parent.parent / "faults" / "results").resolve() and page == PAGE:
         return
     text = page.read_text()

@@ -1,49 +1,49 @@
-"""One row's stage: a cluster, two topics, the load, the workers and both checks; what happens there is the row's."""
+"""What every row runs on: a cluster, two topics, the load, the workers and both checks."""
 
 import random
 import shutil
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from faults.audit import Audit, AuditFailed
-from faults.idcheck import LOGINS, Counts, IdCheck, percentile
+from faults.audit import Audit
+from faults.idcheck import LOGINS, Counts, IdCheck
 from faults.load_process import LoadProcess
 from faults.plan import Plan
-from faults.reader import Reader
+from faults.reader import OutputReader
 from faults.records import record
-from faults.report import Goal, Report
-from faults.workers import PIPELINE, Crew
+from faults.workers import PIPELINE, WorkerPool
 from tools.broker.cluster import Cluster
+from tools.waiting import wait_until
 
 SOURCE, TARGET, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
 PARTITIONS = 4
 PATIENCE = 180.0
-"""Seconds after which what is awaited counts as never to come, however slow the machine."""
+"""Seconds after which a wait has failed, however slow the machine."""
 
 NAMED = {"INSTANCE_ID": "worker-{slot}"}
-"""Each worker has a name that it keeps, as in a StatefulSet."""
+"""Each worker keeps its name when it is restarted, as in a StatefulSet."""
 NAMELESS = {"INSTANCE_ID": ""}
 
 _TICK = 0.05  # seconds
-_ROOM = {"log.retention.ms": "-1", "log.segment.bytes": "268435456"}
+_NO_RETENTION = {"log.retention.ms": "-1", "log.segment.bytes": "268435456"}
 
 
 class Trial:
-    """All that runs for one row; leaving the `with` block ends it and removes what it wrote.
+    """Everything that runs for one row; leaving the `with` block ends it and removes its files.
 
     Args:
         plan: the run.
-        nodes: of the cluster.
+        nodes: how many brokers the cluster has.
         properties: Kafka's own settings.
-        command: what a worker is, `pipeline.py` where not given.
-        proxied_listener: as of the cluster.
+        command: a worker's command line after `python`.
+        proxied_listeners: as for the cluster.
     """
 
     def __init__(
@@ -53,21 +53,22 @@ class Trial:
         nodes: int = 1,
         properties: Mapping[str, str] | None = None,
         command: Sequence[str] = PIPELINE,
-        proxied_listener: tuple[int, int] | list[tuple[int, int]] | None = None,
+        proxied_listeners: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.plan = plan
         self.random = random.Random(plan.seed)
         self.folder = Path(tempfile.mkdtemp(prefix="user-login-faults-"))
-        self.cluster = Cluster(nodes, {**_ROOM, **(properties or {})}, proxied_listener, plan.jvm)
+        self.cluster = Cluster(nodes, {**_NO_RETENTION, **(properties or {})}, proxied_listeners, plan.jvm)
         self.partitions = list(range(PARTITIONS))
         self.sent: dict[int, int] = {}
         self.faults: dict[str, int] = {}
-        self.begin = time.monotonic()
+        self._begin = time.monotonic()
         self._command = command
         self._loads: list[LoadProcess] = []
-        self._follow: Audit | None = None
-        self.crew: Crew
-        self.reader: Reader
+        self.follower: Audit | None = None
+        """tools.verify with `--follow`."""
+        self.pool: WorkerPool
+        self.reader: OutputReader
 
     def __enter__(self) -> Self:
         try:
@@ -77,8 +78,8 @@ class Trial:
             for future in self.admin.create_topics(topics).values():
                 future.result(30)
             check = IdCheck(self.plan.seed, self.partitions)
-            self.reader = Reader(self.cluster.address, TARGET, self.partitions, check)
-            self.crew = Crew(self.settings(), self.folder, self._command)
+            self.reader = OutputReader(self.cluster.address, TARGET, self.partitions, check)
+            self.pool = WorkerPool(self.settings(), self.folder, self._command)
         except BaseException:
             self.__exit__()
             raise
@@ -87,10 +88,10 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         for load in self._loads:
             load.close()
-        if self._follow:
-            self._follow.close()
-        if hasattr(self, "crew"):
-            self.crew.close()
+        if self.follower:
+            self.follower.close()
+        if hasattr(self, "pool"):
+            self.pool.close()
         if hasattr(self, "reader"):
             self.reader.close()
         self.cluster.close()
@@ -101,11 +102,18 @@ class Trial:
         own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP}
         return {**own, "input": SOURCE, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **NAMED, **self.plan.settings}
 
+    def start(self, workers: int) -> None:
+        """Start this many workers, the load and tools.verify, and wait until every partition has output."""
+        self.pool.start(workers)
+        self.load()
+        self.follow()
+        self.wait_for_output()
+
     def load(self, *, count: int = 0, partitions: Sequence[int] | None = None, **other: float | str) -> None:
-        """Start to send: to all partitions at the plan's rate, without end, where nothing else is said.
+        """Start to send; by default to all partitions, at the plan's rate, without end.
 
         Args:
-            count: of records; 0 for no end.
+            count: how many records; 0 for no end.
             partitions: where to.
             other: further options of faults.load.
         """
@@ -120,132 +128,113 @@ class Trial:
             "seed": self.plan.seed,
             "first": [self.sent.get(place, 0) for place in places],
         }
-        where = {"address": self.cluster.address, "topic": SOURCE}
-        self._loads.append(
-            LoadProcess(places, {**where, **options, **other}, self.folder / f"load-{len(self._loads)}.log")
-        )
+        options |= {"address": self.cluster.address, "topic": SOURCE, "partitions": list(places), **other}
+        self._loads.append(LoadProcess(options, self.folder / f"load-{len(self._loads)}.log"))
 
     def follow(self) -> None:
-        """Start tools.verify beside it all."""
+        """Start tools.verify with `--follow`."""
         if self.plan.audit:
-            self._follow = Audit(self._audited, self.folder, "--follow")
+            self.follower = Audit(self.audit_environment, self.folder, "--follow")
 
     def end_load(self) -> None:
-        """Stop sending, and learn what was sent.
+        """Stop sending, and note what was sent.
 
         Raises:
-            AssertionError: the load has failed, which says nothing about the pipeline.
+            AssertionError: the load failed; the pipeline may be right.
         """
         for load in self._loads:
             self.sent |= load.end()
         self._loads.clear()
 
     def fault(self, kind: str, *, resume: bool = True) -> None:
-        """Count a fault that happens now; by default, the time until output resumes is taken from here."""
+        """Count a fault that happens now; with `resume`, the time until output resumes is measured from now."""
         self.faults[kind] = self.faults.get(kind, 0) + 1
         if resume:
             self.reader.mark()
 
     def wait(self, seconds: float) -> None:
-        """Let it run, minding the workers."""
+        """Let everything run for this long; workers that exit are restarted."""
         self.until(lambda: False, seconds)
 
+    def pause(self, least: float, most: float) -> None:
+        """Wait for a random number of seconds between these two, times the plan's pace."""
+        self.wait(self.random.uniform(least, most) * self.plan.pace)
+
     def until(self, condition: Callable[[], object], timeout: float) -> bool:
-        """Let it run until a condition holds, and say whether it did in time."""
-        deadline = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > deadline:
-                return False
-            self.crew.supervise()
-            time.sleep(_TICK)
+        """Let everything run until the condition holds; return whether it did in time."""
+
+        def is_met() -> object:
+            if met := condition():
+                return met
+            self.pool.supervise()
+            return None
+
+        try:
+            wait_until(is_met, "", timeout, _TICK)
+        except TimeoutError:
+            return False
         return True
 
-    def wait_for_output(self, timeout: float = PATIENCE) -> None:
-        """Wait until every partition's output flows.
+    def wait_for(self, condition: Callable[[], object], what: str, timeout: float = PATIENCE) -> None:
+        """Let everything run until the condition holds.
 
         Raises:
-            AssertionError: it does not.
+            AssertionError: it did not in time; with the last log line of each worker.
         """
+        is_met = self.until(condition, timeout)
+        assert is_met, f"waited {timeout:.0f} s for {what}; {[worker.last_line() for worker in self.pool.workers]}"
+
+    def wait_for_output(self) -> None:
+        """Wait until every partition has new output."""
         before = self.reader.check.progress
-        moves = self.until(lambda: all(self.reader.check.progress[n] > before[n] for n in self.partitions), timeout)
-        assert moves, f"no output within {timeout:.0f} s; {[worker.last_line() for worker in self.crew.workers]}"
+        self.wait_for(lambda: all(self.reader.check.progress[n] > before[n] for n in self.partitions), "output")
+
+    def wait_until_resumed(self) -> None:
+        """Wait until every partition has output that was written after the last fault."""
+        self.wait_for(lambda: not self.reader.check.open_faults, "output after a fault")
+
+    def wait_until_processed(self) -> None:
+        """Wait until all that was sent is in the output."""
+        self.wait_for(lambda: not self.reader.check.waiting_for(self.sent), "output of all that was sent")
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until at least this many workers take records."""
+        self.wait_for(lambda: len(self.pool.alive()) >= count, f"{count} workers")
+
+    def during(self, action: Callable[[], object]) -> None:
+        """Run an action that takes a while; workers that exit meanwhile are restarted."""
+        with ThreadPoolExecutor(1) as threads:
+            done = threads.submit(action)
+            self.wait_for(done.done, "a broker")
+            done.result()
+
+    def in_sync(self) -> bool:
+        """Whether all replicas of all partitions are in sync."""
+        found = self.admin.list_topics(timeout=10).topics.values()
+        partitions = [partition for topic in found for partition in topic.partitions.values()]
+        return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
 
     def say(self, text: str) -> None:
-        """Print how far it has come."""
+        """Print the progress so far."""
         counts = self.reader.check.counts
         bad = f"duplicated {counts.duplicated}, reordered {counts.reordered}, wrong {counts.wrong}"
-        exits = dict(self.crew.exits) or "no"
-        self.plan.say(
-            f"{time.monotonic() - self.begin:6.0f} s  {text}; {counts.checked:,} records, {bad}; {exits} exits"
-        )
+        exits = dict(self.pool.exits) or "no"
+        self.plan.say(f"{self.elapsed:6.0f} s  {text}; {counts.checked:,} records, {bad}; {exits} exits")
 
     def finish(self) -> Counts:
-        """End the load, let the workers process what is left and stop them; the counts by id."""
+        """End the load, let the workers process the rest and stop them; return the counts by id."""
         self.end_load()
         self.until(lambda: not self.reader.check.waiting_for(self.sent), PATIENCE)
-        self.crew.stop()
-        self.wait(1.0)  # for what may be too many
+        self.pool.stop()
+        self.wait(1.0)  # for duplicates
         return self.reader.check.final_counts(self.sent)
 
-    def report(self, row: str, title: str, *, ends: Collection[int] = (), stops: Collection[int] = (0,)) -> Report:
-        """Finish, audit, and put together what every row reports; the row's own goals come on top.
-
-        Args:
-            row: its number.
-            title: what it does.
-            ends: the exit codes that the row's faults call for.
-            stops: those of workers that were asked to stop.
-        """
-        ids = self.finish()
-        report = Report(row, title, "", self.plan.seed, ids=ids)
-        report.faults.update(self.faults)
-        check = self.reader.check
-        report.longest_stall, report.resume_p99 = check.longest_stall, percentile(check.resumed, 0.99)
-        report.resume_most = max(check.resumed, default=0.0)
-        report.exits = {str(code): count for code, count in self.crew.exits.items()}
-        reasons = Counter(self.crew.reasons).most_common(5)
-        report.notes += check.examples + [f"{count} x {reason}" for reason, count in reasons]
-        report.seconds = time.monotonic() - self.begin
-        self._audit(report)
-        exactly_once = self.crew.environment.get("PROCESSING_GUARANTEE", "exactly-once") == "exactly-once"
-        bad = ["lost", "reordered", "wrong", *(["duplicated"] if exactly_once else [])]
-        report.goals += [Goal(f"{name} by id", getattr(ids, name), 0) for name in bad]
-        for name, found in report.audits.items():
-            total = found["total"]
-            report.goals.append(Goal(f"{', '.join(bad)} ({name})", sum(total[key] for key in bad), 0))
-            report.goals.append(Goal(f"not processed ({name})", total["pending"], 0))
-            if exactly_once:
-                report.goals.append(Goal(f"not found right ({name})", not found["ok"], 0))
-            if not self.plan.last:
-                unseen = abs(total["checked"] - ids.checked) + total["skipped"]
-                report.goals.append(Goal(f"not checked ({name})", unseen, 0))
-        report.goals.append(Goal("duplicated without a fault", check.unexplained, 0))
-        unasked = sum(count for code, count in self.crew.exits.items() if code not in ends)
-        called_for = f" but for exits with {', '.join(map(str, sorted(ends)))}" if ends else ""
-        report.goals.append(Goal(f"workers that ended unasked{called_for}", unasked, 0))
-        odd = sum(code not in stops for code, _ in self.crew.stopped)
-        report.goals.append(Goal(f"asked to stop, ended with another code than {', '.join(map(str, stops))}", odd, 0))
-        report.goals.append(Goal("workers that showed a stack trace", self._stack_traces(), 0))
-        report.goals.append(Goal("faults never recovered from", check.open_faults, 0))
-        return report
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._begin
 
     @property
-    def _audited(self) -> dict[str, str]:
-        """What tools.verify goes by: the workers' settings, without a proxy."""
-        return self.crew.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
-
-    def _stack_traces(self) -> int:
-        if self.crew.environment.get("LOG_LEVEL") == "DEBUG":  # it shows where each error came from
-            return 0
-        return sum(b"Traceback" in log.read_bytes() for log in self.folder.glob("worker-*.log"))
-
-    def _audit(self, report: Report) -> None:
-        if not self.plan.audit:
-            return
-        try:
-            if self._follow:
-                report.audits["along"] = self._follow.verdict()
-            options = ("--last", str(self.plan.last)) if self.plan.last else ()
-            report.audits["at the end"] = Audit(self._audited, self.folder, *options).verdict()
-        except AuditFailed as error:
-            report.goals.append(Goal(str(error), 1, 0))
+    def audit_environment(self) -> dict[str, str]:
+        """The environment of tools.verify: that of the workers, without a proxy."""
+        return self.pool.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}

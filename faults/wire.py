@@ -1,10 +1,12 @@
-"""Kafka's wire format, as far as needed to tell requests apart and to read the error code of an answer."""
+"""Reads the transaction requests that pass the proxy of row 13, and the error codes of their responses."""
 
 import asyncio
 import struct
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError
+
+from tools.broker.protocol import read_varint
 
 PRODUCE, INIT_PRODUCER, ADD_PARTITIONS, ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT = 0, 22, 24, 25, 26, 28
 """API keys."""
@@ -32,7 +34,7 @@ class Request(NamedTuple):
 
     @property
     def flexible(self) -> bool:
-        """Whether it is written in the newer form."""
+        """Whether its version has tags and lengths of variable size."""
         return self.version >= _FLEXIBLE.get(self.key, 1 << 15)
 
 
@@ -52,7 +54,7 @@ def parse_request(frame: bytes) -> Request:
     request = Request(key, version, correlation, b"", frame)
     if key not in _FLEXIBLE:
         return request
-    at = 14 + max(length, 0)  # behind the client id
+    at = 14 + max(length, 0)  # after the client id
     size, at = _length(frame, at + 1, flexible=True) if request.flexible else _length(frame, at, flexible=False)
     return request._replace(transaction=frame[at : at + size])
 
@@ -64,7 +66,7 @@ def correlation_of(answer: bytes) -> int:
 
 def error_of(request: Request, answer: bytes) -> int:
     """Read the error code, of the first partition if there are several; 0 for none. Only for the requests in NAMES."""
-    at = 9 if request.flexible else 8  # behind the correlation id and tags
+    at = 9 if request.flexible else 8  # after the correlation id and tags
     if request.key != PRODUCE:
         at += 4  # the throttle time
     if request.key not in {END_TXN, ADD_OFFSETS}:
@@ -76,31 +78,21 @@ def error_of(request: Request, answer: bytes) -> int:
 
 
 def error_name(code: int) -> str:
-    """Give Kafka's name of an error code."""
+    """Return Kafka's name of an error code."""
     return str(KafkaError(code).name()).removeprefix("_") if code else "no error"
 
 
 def _length(data: bytes, at: int, *, flexible: bool) -> tuple[int, int]:
-    """Read a string's length field; the length (0 for null), and where the string begins."""
+    """Read a string's length; return it (0 for null) and the place of the string."""
     if flexible:
-        size, at = _unsigned(data, at)
+        size, at = read_varint(data, at)
         return max(size - 1, 0), at
     return max(struct.unpack_from(">h", data, at)[0], 0), at + 2
 
 
 def _count(data: bytes, at: int, *, flexible: bool) -> tuple[int, int]:
-    """Read an array's count; where its first element begins."""
+    """Read an array's count; return it and the place of the first element."""
     if flexible:
-        size, at = _unsigned(data, at)
+        size, at = read_varint(data, at)
         return size - 1, at
     return struct.unpack_from(">i", data, at)[0], at + 4
-
-
-def _unsigned(data: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        byte = data[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:  # noqa: PLR2004  (the last byte has no top bit)
-            return number, at

@@ -1,1 +1,1 @@
-"""What is not the pipeline itself: demo, embedded broker, generator."""
+"""The embedded broker, the demo, the login generator, and the comparison of output and input."""

@@ -1,4 +1,4 @@
-"""Who is compared: the name of each peer, how it is started, and what its output must be held against."""
+"""The peers: name, how it is started, and what its output is compared with."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ AIOKAFKA, BYTEWAX = "aiokafka", "bytewax"
 class Peer:
     """One program that maps the input topic to the output topic.
 
-    Its module is run as `python -m module address source target group`, with the guarantee behind that for those that
-    have one; the module `pipeline` takes all this from the environment, as its users give it.
+    It is run as `python -m module address source target group`, followed by its guarantee, if any; the module
+    `pipeline` gets all this from the environment.
     """
 
     name: str
     module: str
     guarantee: str | None = None
     exact: bool = False
-    """Whether its output must equal that of our map byte for byte, or else be the same JSON."""
+    """Whether its output must equal our transforms' output byte for byte; otherwise it must be the same JSON."""
     records_per_second: int = 50_000
-    """About what it does, for choosing how many records it gets."""
+    """Its approximate rate, which decides how many records it gets."""
     extra: str | None = None
     """The package that it needs beyond the project's own."""
 
 
-# Those that are compared most stand side by side, so that little time lies between their runs.
+# Peers that are compared most are neighbours, so that little time passes between their runs.
 _PEERS = (
     Peer(STOCK, "benchmarks.peers.stock_quix", "exactly-once"),
     Peer(ORIGINAL, "benchmarks.peers.original_script", records_per_second=35_000),

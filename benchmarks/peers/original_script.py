@@ -1,4 +1,4 @@
-"""The original consumer_producer.py, written anew: poll, decode, `{}` on error, ten at a time, flush."""
+"""The original consumer_producer.py, rewritten: poll, decode, `{}` on error, ten at a time, flush."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def process_message(message: Message) -> bytes:
-    """Upper-case `device_type`; what is no JSON becomes an empty object."""
+    """Upper-case `device_type`; a value that is not JSON becomes an empty object."""
     try:
         data = json.loads(message.value().decode("utf-8"))
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""This pipeline with its map and its settings, but one record at a time: what the batches alone bring."""
+"""This pipeline with one record at a time, to measure the benefit of batches."""
 
 import sys
 
@@ -18,7 +18,7 @@ def main(address: str, source: str, target: str, group: str, guarantee: str) -> 
             "output": target,
             "Quix__Consumer_Group": group,
             "PROCESSING_GUARANTEE": guarantee,
-            "COMMIT_EVERY": 1_000_000,  # this loop would commit after each ten, and that is not what is compared
+            "COMMIT_EVERY": 1_000_000,  # this loop would commit after every ten records
         }
     )
     pipeline.Application = SingleRecords  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from quixstreams import Application
 
 
 def upper(login: dict[str, Any]) -> dict[str, Any]:
-    """Upper-case `device_type` where there is one."""
+    """Upper-case `device_type` if there is one."""
     if "device_type" in login:
         login["device_type"] = login["device_type"].upper()
     return login

@@ -1,17 +1,18 @@
-"""Row 9: values that try to break it."""
+"""Row 9: hostile values: all sizes around the limit, the JSON corpus, mutants."""
 
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from faults.conclusion import conclude
 from faults.hostile import LIMIT, before_mutants, hostile, judge
 from faults.idcheck import Judge
 from faults.plan import Plan
-from faults.report import Report
+from faults.report import RowReport
 from faults.trial import PARTITIONS, PATIENCE, TARGET, Trial
 
 _WORKERS = 2
 
 
-def values(plan: Plan) -> Report:
+def values(plan: Plan) -> RowReport:
     """Row 9; `count` mutants, and before them the sizes and the corpus."""
     count = plan.count + before_mutants(PARTITIONS)
     with Trial(plan) as trial:
@@ -20,17 +21,16 @@ def values(plan: Plan) -> Report:
         resource.add_incremental_config(limit)
         trial.admin.incremental_alter_configs([resource])[resource].result(PATIENCE)
         trial.reader.check.judge = Judge(hostile, lambda sent, _key, value, tag: judge(sent, value, tag))
-        trial.crew.start(_WORKERS)
+        trial.pool.start(_WORKERS)
         trial.load(count=count, rate=plan.rate, kind="hostile")
         trial.follow()
         trial.wait_for_output()
         while trial.reader.check.counts.checked < count // PARTITIONS * PARTITIONS:
             before = trial.reader.check.counts.checked
-            moved = trial.until(lambda: trial.reader.check.counts.checked > before, PATIENCE)  # noqa: B023
-            assert moved, "it does not go on"
+            trial.wait_for(lambda: trial.reader.check.counts.checked > before, "more output")  # noqa: B023
             trial.wait(5.0)
             trial.say("hostile values")
         trial.faults["hostile value"] = count
-        report = trial.report("9", "hostile values")
-    report.longest_stall = 0.0  # the check by id, which reads every value a second time, is what holds it up
+        report = conclude(trial)
+    report.longest_stall = 0.0  # it is caused by the check by id, which parses every value
     return report

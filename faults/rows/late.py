@@ -4,39 +4,38 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from faults.conclusion import conclude
 from faults.late import Attack, LateProxy, Phase
 from faults.plan import Plan
-from faults.report import Goal, Report
+from faults.proxy import Proxies
+from faults.report import Limit, RowReport
 from faults.trial import NAMED, NAMELESS, PATIENCE, Trial
 from faults.wire import ADD_PARTITIONS, NAMES, PRODUCE, TXN_OFFSET_COMMIT
-from tools.broker.node import HOST, choose_ports
 
 _MOMENTS = (ADD_PARTITIONS, PRODUCE, TXN_OFFSET_COMMIT)
-"""A late request is delivered after the next transaction has had one of these answered."""
+"""A late request is delivered after the response to one of these requests of the next transaction."""
 _TRIES = 3  # of one attack: a worker that exits meanwhile ends it
 _DELIVERED_WITHIN = 60.0  # seconds
 _PAUSES = (0.3, 1.5)  # seconds
 
 
-def named(plan: Plan) -> Report:
+def named(plan: Plan) -> RowReport:
     """Row 13: a worker with an INSTANCE_ID, whose transactional id stays the same when it starts again."""
-    return _late_requests(plan, "13", NAMED)
+    return _late_requests(plan, NAMED)
 
 
-def nameless(plan: Plan) -> Report:
+def nameless(plan: Plan) -> RowReport:
     """Row 13b: a worker without an INSTANCE_ID."""
-    return _late_requests(plan, "13b", NAMELESS)
+    return _late_requests(plan, NAMELESS)
 
 
-def _late_requests(plan: Plan, row: str, names: Mapping[str, str]) -> Report:
-    ports = choose_ports(None)  # one for the worker's own listener, one for the proxy in front of it
-    proxied_listener = (ports.internal, ports.clients)
-    plan = replace(plan, settings={"Quix__Broker__Address": f"{HOST}:{ports.clients}", **names, **plan.settings})
-    with (
-        LateProxy(ports.clients, ports.internal, plan.seed) as proxy,
-        Trial(plan, proxied_listener=proxied_listener) as trial,
-    ):
-        trial.crew.start()
+def _late_requests(plan: Plan, names: Mapping[str, str]) -> RowReport:
+    proxies = Proxies(1, plan.seed, LateProxy)
+    plan = replace(plan, settings={"Quix__Broker__Address": proxies.address, **names, **plan.settings})
+    with proxies, Trial(plan, proxied_listeners=proxies.listeners) as trial:
+        proxy = proxies.each[0]
+        assert isinstance(proxy, LateProxy)
+        trial.pool.start()
         trial.load()
         trial.follow()
         for number in range(plan.count):
@@ -46,9 +45,9 @@ def _late_requests(plan: Plan, row: str, names: Mapping[str, str]) -> Report:
             _attack(trial, proxy, attack)
             trial.say(f"{number + 1}/{plan.count} attacks")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
-        report = trial.report(row, "late requests of an earlier transaction")
+        report = conclude(trial)
     _add_figures(report, proxy)
-    report.goals.append(Goal("late requests not delivered", plan.count - len(proxy.delivered), 0))
+    report.goals.append(Limit("late requests not delivered", plan.count - len(proxy.delivered), 0))
     return report
 
 
@@ -57,16 +56,16 @@ def _attack(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
     before = len(proxy.delivered)
     for _ in range(_TRIES):
         trial.wait_for_output()
-        trial.wait(trial.random.uniform(*_PAUSES) * trial.plan.pace)
+        trial.pause(*_PAUSES)
         _try(trial, proxy, attack)
         if len(proxy.delivered) > before:
             return
 
 
 def _try(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
-    """Attack once; the worker's own exit ends it."""
-    assert trial.until(trial.crew.alive, PATIENCE), "no worker came up"
-    (worker,) = trial.crew.alive()
+    """Attack once; it ends if the worker exits."""
+    trial.wait_for_workers(1)
+    (worker,) = trial.pool.alive()
     proxy.arm(attack)
     trial.fault(f"late {NAMES[attack.kind]}")
     ended = {Phase.IDLE, Phase.COMMITTED}
@@ -74,12 +73,12 @@ def _try(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
     if proxy.phase is Phase.COMMITTED:
         worker.kill()
         trial.reader.mark()
-        trial.crew.start()
+        trial.pool.start()
     proxy.end()
 
 
-def _add_figures(report: Report, proxy: LateProxy) -> None:
-    """Add what the broker answered to the late requests, by kind: it shows what makes them harmless."""
+def _add_figures(report: RowReport, proxy: LateProxy) -> None:
+    """Add the broker's responses to the late requests, by kind."""
     found = Counter(f"late {NAMES[late.attack.kind]} answered with {late.error}" for late in proxy.delivered)
     renewed = Counter(f"late {NAMES[late.attack.kind]} after a new epoch" for late in proxy.delivered if late.new_epoch)
     report.figures |= dict(sorted((found + renewed).items()))

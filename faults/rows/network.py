@@ -1,57 +1,50 @@
-"""Row 6: what lies between the workers and the broker is slow, loses, is silent, or resets."""
+"""Row 6: the network between workers and broker is slow, loses data, is a black hole, or resets connections."""
 
 from dataclasses import replace
 
+from faults.conclusion import conclude
 from faults.plan import Plan
-from faults.proxy import FAIR, Proxy, Weather
-from faults.report import Report
-from faults.trial import PATIENCE, Trial
-from tools.broker.node import HOST, choose_ports
+from faults.proxy import NORMAL, NetworkConditions, Proxies, Proxy
+from faults.report import RowReport
+from faults.trial import Trial
 
-SLOW, LOSSY, SILENT = Weather(delay=0.1), Weather(lost=0.05), Weather(swallowed=True)
-"""There and back together, 200 ms; one chunk in twenty lost; a black hole."""
+SLOW, LOSSY, SILENT = NetworkConditions(delay=0.1), NetworkConditions(lost=0.05), NetworkConditions(swallowed=True)
+"""200 ms there and back; one chunk in twenty lost; a black hole."""
 BLACK_HOLES = (10.0, 60.0, 180.0)
 """Seconds."""
 
 _WORKERS = 3
-_ENDS = {69, 70}  # no broker answers; the group, or the transaction, is gone
-_LASTS = 20.0  # seconds of being slow or lossy
+_ENDS = {69, 70}  # no broker answers; partitions or transaction lost
+_DURATION = 20.0  # seconds of a slow or lossy network
 
 
-def network(plan: Plan) -> Report:
+def network(plan: Plan) -> RowReport:
     """Row 6; `count` times each of the six."""
-    ports = choose_ports(None)  # one for the workers' own listener, one for the proxy before it
-    proxied_listener = (ports.internal, ports.clients)
-    plan = replace(plan, settings={**plan.settings, "Quix__Broker__Address": f"{HOST}:{ports.clients}"})
-    with (
-        Proxy(ports.clients, ports.internal, plan.seed) as proxy,
-        Trial(plan, proxied_listener=proxied_listener) as trial,
-    ):
-        trial.crew.start(_WORKERS)
-        trial.load()
-        trial.follow()
-        trial.wait_for_output()
+    proxies = Proxies(1, plan.seed)
+    plan = replace(plan, settings={**plan.settings, "Quix__Broker__Address": proxies.address})
+    with proxies, Trial(plan, proxied_listeners=proxies.listeners) as trial:
+        trial.start(_WORKERS)
         for number in range(plan.count):
-            _each(trial, proxy)
+            _each(trial, proxies.each[0])
             trial.say(f"{number + 1}/{plan.count} of each")
-        return trial.report("6", "network: slow, lossy, silent, reset", ends=_ENDS)
+        return conclude(trial, ends=_ENDS)
 
 
 def _each(trial: Trial, proxy: Proxy) -> None:
-    kinds = {"200 ms": (SLOW, _LASTS), "5 % lost": (LOSSY, _LASTS)}
+    kinds = {"200 ms": (SLOW, _DURATION), "5 % lost": (LOSSY, _DURATION)}
     kinds |= {f"black hole {seconds:g} s": (SILENT, seconds) for seconds in BLACK_HOLES}
-    for kind, (weather, seconds) in kinds.items():
-        proxy.weather = weather
+    for kind, (conditions, seconds) in kinds.items():
+        proxy.conditions = conditions
         trial.fault(kind, resume=False)
         trial.wait(seconds * trial.plan.pace)
-        proxy.weather = FAIR
-        _resumes(trial)
+        proxy.conditions = NORMAL
+        _resume(trial)
     proxy.reset()
     trial.fault("reset", resume=False)
-    _resumes(trial)
+    _resume(trial)
 
 
-def _resumes(trial: Trial) -> None:
+def _resume(trial: Trial) -> None:
     trial.reader.mark()
-    assert trial.until(lambda: not trial.reader.check.open_faults, PATIENCE), "output does not flow again"
+    trial.wait_until_resumed()
     trial.wait(2.0)

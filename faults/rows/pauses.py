@@ -1,10 +1,11 @@
-"""Rows 5 and 11: SIGSTOP, for a worker so long that it may lose its partitions, and for the broker with a backlog."""
+"""Rows 5 and 11: a worker frozen (SIGSTOP), and a broker frozen while there is a backlog."""
 
 import signal
 import time
 
+from faults.conclusion import conclude
 from faults.plan import Plan
-from faults.report import Goal, Report
+from faults.report import Limit, RowReport
 from faults.trial import PATIENCE, Trial
 
 PAUSES = (5.0, 30.0, 50.0, 70.0)
@@ -16,32 +17,29 @@ _WORKERS = 3
 _FROZEN = (2.0, 10.0, 20.0)  # seconds
 _BACKLOG = 200_000
 _PADS = (0, 1000)  # bytes; the latter compress to a hundredth
-_LOST_AFTER = 20.0  # seconds: the group gives a worker up after 17, COMMIT_INTERVAL and 16
-_ENDS = {69, 70}  # of a worker whose records timed out meanwhile; of one that lost its partitions
+_LOST_AFTER = 20.0  # seconds: the group removes a worker after 17 (COMMIT_INTERVAL and 16)
+_ENDS = {69, 70}  # records timed out; partitions lost
 
 
-def workers(plan: Plan) -> Report:
+def workers(plan: Plan) -> RowReport:
     """Row 5; `count` times each pause."""
-    went_on = 0
+    survivors = 0
     with Trial(plan) as trial:
-        trial.crew.start(_WORKERS)
-        trial.load()
-        trial.follow()
-        trial.wait_for_output()
+        trial.start(_WORKERS)
         for number in range(1, plan.count + 1):
             for seconds in PAUSES:
-                went_on += not _freeze(trial, seconds * plan.pace)
+                survivors += not _freeze(trial, seconds * plan.pace)
             trial.say(f"{number}/{plan.count} of each pause")
-        report = trial.report("5", "SIGSTOP a worker for 5, 30, 50, 70 s", ends=_ENDS)
-    report.goals.append(Goal("workers that went on though they had lost their partitions", went_on, 0))
+        report = conclude(trial, ends=_ENDS)
+    report.goals.append(Limit("workers that did not exit though they had lost their partitions", survivors, 0))
     return report
 
 
 def _freeze(trial: Trial, seconds: float) -> bool:
-    """Freeze one; whether it stops by itself then, where it was frozen for so long that it has lost its partitions."""
-    assert trial.until(lambda: len(trial.crew.alive()) == _WORKERS, PATIENCE), "the workers did not come up"
+    """Freeze a worker; return whether it exited afterwards, if it was frozen long enough to lose its partitions."""
+    trial.wait_for_workers(_WORKERS)
     trial.wait(trial.random.uniform(1.0, 3.0))
-    worker = trial.random.choice(trial.crew.alive())
+    worker = trial.random.choice(trial.pool.alive())
     worker.send(signal.SIGSTOP)
     trial.fault(f"SIGSTOP for {seconds:g} s")
     trial.wait(seconds)
@@ -52,8 +50,8 @@ def _freeze(trial: Trial, seconds: float) -> bool:
     return stops
 
 
-def broker(plan: Plan) -> Report:
-    """Row 11: each time a new worker meets a backlog, and the broker freezes while the worker is in the middle."""
+def broker(plan: Plan) -> RowReport:
+    """Row 11; each time a new worker starts on a backlog, and the broker freezes before it is processed."""
     peak, too_late, resumed = 0.0, 0, []
 
     def is_done(trial: Trial) -> bool:
@@ -67,26 +65,26 @@ def broker(plan: Plan) -> Report:
             trial.load(count=_BACKLOG, rate=0, pad=_PADS[number % len(_PADS)])
             trial.end_load()
             before = trial.reader.check.counts.checked
-            trial.crew.start()
-            assert trial.until(lambda: trial.reader.check.counts.checked > before, PATIENCE), "no output"  # noqa: B023
+            trial.pool.start()
+            trial.wait_for(lambda: trial.reader.check.counts.checked > before, "output")  # noqa: B023
             frozen = _FROZEN[number % len(_FROZEN)]
             trial.cluster.nodes[0].pause()
             trial.fault(f"SIGSTOP of the broker for {frozen:g} s", resume=False)
             too_late += trial.until(lambda: is_done(trial), frozen)
             trial.cluster.nodes[0].resume()
             begin = time.monotonic()
-            assert trial.until(lambda: is_done(trial), PATIENCE), "it did not go on"
+            trial.wait_for(lambda: is_done(trial), "the rest of the backlog")
             resumed.append(time.monotonic() - begin)
-            trial.crew.stop()
-            trial.say(f"{number + 1}/{plan.count} freezes, peak {peak:.0f} MiB, done {resumed[-1]:.1f} s later")
-        report = trial.report("11", "broker frozen (SIGSTOP) with a backlog", ends=_ENDS)
-    report.figures |= {"peak memory, MiB": peak, "backlog done after the freeze, s at most": max(resumed)}
-    report.goals.append(Goal("peak memory, MiB", peak, MOST_MEMORY))
-    report.goals.append(Goal("freezes that came when all was done", too_late, 0))
-    report.longest_stall = 0.0  # between two backlogs nothing is sent
+            trial.pool.stop()
+            trial.say(f"{number + 1}/{plan.count} freezes, peak {peak:.0f} MiB, processed {resumed[-1]:.1f} s later")
+        report = conclude(trial, ends=_ENDS)
+    report.figures |= {"peak memory, MiB": peak, "backlog processed after the freeze, s at most": max(resumed)}
+    report.goals.append(Limit("peak memory, MiB", peak, MOST_MEMORY))
+    report.goals.append(Limit("freezes after the backlog was processed", too_late, 0))
+    report.longest_stall = 0.0  # nothing is sent between two backlogs
     return report
 
 
 def _peak(trial: Trial) -> float:
-    """The most MiB that one of the workers has held so far."""
-    return max((worker.usage().get("peak", 0) for worker in trial.crew.workers), default=0) / (1 << 20)
+    """The peak memory of any worker so far, in MiB."""
+    return max((worker.usage().get("peak", 0) for worker in trial.pool.workers), default=0) / (1 << 20)

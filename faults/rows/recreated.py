@@ -7,52 +7,53 @@ from dataclasses import replace
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import NewTopic
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.records import record
-from faults.report import Goal, Report
+from faults.report import Limit, RowReport
 from faults.trial import PATIENCE, SOURCE, Trial
 
 _WORKERS = 2
 _GAPS = (0.3, 5.0)
 """Seconds from the deletion to the creation."""
 _SHARES = (0.3, 1.0, 3.0)
-"""The new topic's first records, over those of the deleted one."""
+"""How many records the new topic has at first, as a share of the deleted one's."""
 _LEAST, _BURST = 500, 2000  # records of a partition at first; of all, right before the deletion
 _PRODUCER = {"enable.idempotence": True, "queue.buffering.max.messages": 1_000_000, "log_level": 0}
 _MISCONFIGURED = 78
 _RECREATED = "deleted and created again"
-_TOLD = ("delet", "not found on the broker")  # the second: a worker that was started again between the two
+_TOLD = ("delet", "not found on the broker")  # the second if the worker was restarted between the two
 _NOTICED_WITHIN = 60.0  # seconds
 
 
-def recreated(plan: Plan) -> Report:
-    """Row 19; the numbers of the records go on in the new topic, so that each has been sent once only."""
+def recreated(plan: Plan) -> RowReport:
+    """Row 19; the records' numbers continue in the new topic, so each record is sent only once."""
     late = 0
     with Trial(replace(plan, audit=False)) as trial:  # tools.verify needs the input that was deleted
-        trial.crew.start(_WORKERS)
+        trial.pool.start(_WORKERS)
         first = dict.fromkeys(trial.partitions, 0)
         trial.sent = _fill(trial, dict.fromkeys(trial.partitions, _LEAST))
         for number in range(plan.count):
             trial.load()
             trial.wait_for_output()
-            trial.wait(trial.random.uniform(1.0, 4.0) * plan.pace)
+            trial.pause(1.0, 4.0)
             gap, share = _GAPS[number % len(_GAPS)], _SHARES[number % len(_SHARES)]
             first, noticed = _recreate(trial, first, gap, share)
             late += not noticed
-            trial.say(f"{number + 1}/{plan.count} times, {trial.crew.reasons[-1:]}")
-        report = trial.report("19", "input deleted and created again", ends={_MISCONFIGURED})
-        told = [SOURCE in reason and any(text in reason for text in _TOLD) for reason in trial.crew.reasons]
-        full = sum(_RECREATED in reason for reason in trial.crew.reasons)
-    report.notes.append("without tools.verify: the deleted topic is not there to compare with")
+            trial.say(f"{number + 1}/{plan.count} times, {trial.pool.reasons[-1:]}")
+        report = conclude(trial, ends={_MISCONFIGURED})
+        told = [SOURCE in reason and any(text in reason for text in _TOLD) for reason in trial.pool.reasons]
+        full = sum(_RECREATED in reason for reason in trial.pool.reasons)
+    report.notes.append("without tools.verify: the deleted topic cannot be compared")
     report.figures[f"exits that say '{_RECREATED}'"] = full
-    report.goals.append(Goal("workers that did not end within 60 s", late, 0))
-    report.goals.append(Goal("exits that do not name the topic and that it is gone", told.count(False), 0))
+    report.goals.append(Limit("workers that did not exit within 60 s", late, 0))
+    report.goals.append(Limit("exits that do not say that the topic was deleted", told.count(False), 0))
     return report
 
 
 def _recreate(trial: Trial, first: Mapping[int, int], gap: float, share: float) -> tuple[dict[int, int], bool]:
-    """Do it once; the new topic's first numbers, and whether each worker that ran has ended."""
-    before = trial.crew.workers.copy()
+    """Delete and create the input; return the new topic's first numbers, and whether all running workers exited."""
+    before = trial.pool.workers.copy()
     trial.end_load()
     trial.load(count=_BURST, rate=0)
     trial.end_load()
@@ -65,7 +66,7 @@ def _recreate(trial: Trial, first: Mapping[int, int], gap: float, share: float) 
     trial.load()
     noticed = trial.until(lambda: not any(worker.running for worker in before), _NOTICED_WITHIN)
     trial.end_load()
-    assert trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), PATIENCE), "no output of the new topic"
+    trial.wait_until_processed()
     trial.reader.check.forget_before(begin)
     return begin, noticed
 
@@ -85,7 +86,7 @@ def _create(trial: Trial) -> None:
 
 
 def _fill(trial: Trial, counts: Mapping[int, int]) -> dict[int, int]:
-    """Send so many records to each partition as fast as possible; the numbers after the last ones."""
+    """Send this many records to each partition as fast as possible; return the numbers after the last ones."""
     producer = Producer({**_PRODUCER, "bootstrap.servers": trial.cluster.address})
     sent = {partition: trial.sent.get(partition, 0) for partition in counts}
     for partition, count in counts.items():
@@ -94,5 +95,5 @@ def _fill(trial: Trial, counts: Mapping[int, int]) -> dict[int, int]:
             producer.produce(SOURCE, login.value, login.key, partition)
         sent[partition] += count
         producer.poll(0)
-    assert producer.flush(PATIENCE) == 0, "the new topic takes no records"
+    assert producer.flush(PATIENCE) == 0, "the new topic did not accept the records"
     return sent

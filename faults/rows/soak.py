@@ -1,25 +1,26 @@
-"""Row 10: hours without a fault, in which nothing may grow."""
+"""Row 10: hours without a fault, in which memory, open files and threads must not grow."""
 
 import time
 from dataclasses import dataclass, field, replace
-from statistics import fmean
+from statistics import fmean, linear_regression, pvariance
 from typing import NamedTuple
 
+from faults.conclusion import conclude
 from faults.plan import Plan
-from faults.report import Goal, Report
+from faults.report import Limit, RowReport
 from faults.trial import PATIENCE, Trial
 
 MOST_GROWTH = 1.0
-"""MiB per hour, at the upper 95 % bound; in a run of less than an hour, in all of it, as a step is no slope."""
+"""MiB per hour, at the upper 95 % bound; in a run of less than an hour, MiB in the whole run."""
 MINUTES = 120.0
 
 _EVERY = 2.0  # seconds between two samples
-_WARM_UP = 0.2  # of the time, in which caches fill
-_BLOCKS = 24  # neighbouring samples are alike, so means of blocks stand for them
+_WARM_UP = 0.2  # the share of the run in which caches fill
+_BLOCKS = 24  # neighbouring samples are not independent, so blocks of them are averaged
 _T = 1.717  # Student's t, 22 degrees of freedom, 95 % one-sided
 _MEBIBYTE = 1 << 20
-# A day's worth of records does not fit on a disk; what has been read goes.
-_SHORT = {
+# The records of hours do not fit on the disk: old ones are deleted.
+_SHORT_RETENTION = {
     "log.retention.bytes": "536870912",
     "log.segment.bytes": "67108864",
     "log.retention.check.interval.ms": "10000",
@@ -29,7 +30,7 @@ _AUDITED = 250_000  # records of each partition, the last ones
 
 
 class Slope(NamedTuple):
-    """How fast something grows, per second, and the most that it does with 95 % certainty."""
+    """The growth per second, and its upper 95 % bound."""
 
     value: float
     upper: float
@@ -37,7 +38,7 @@ class Slope(NamedTuple):
 
 @dataclass
 class Samples:
-    """What a worker held, at which second."""
+    """A worker's memory in MiB, open files and threads, by seconds since the start."""
 
     at: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
@@ -45,7 +46,7 @@ class Samples:
     threads: list[int] = field(default_factory=list)
 
     def add(self, at: float, usage: dict[str, int]) -> None:
-        """Keep one."""
+        """Add one sample."""
         self.at.append(at)
         self.memory.append(usage["rss"] / _MEBIBYTE)
         self.files.append(usage["files"])
@@ -57,19 +58,17 @@ def slope(at: list[float], values: list[float]) -> Slope:
     size = len(at) // _BLOCKS
     blocks = [slice(number * size, (number + 1) * size) for number in range(_BLOCKS)]
     xs, ys = ([fmean(series[block]) for block in blocks] for series in (at, values))
-    x, y = fmean(xs), fmean(ys)
-    spread = sum((each - x) ** 2 for each in xs)
-    rise = sum((one - x) * (other - y) for one, other in zip(xs, ys, strict=True)) / spread
-    rest = sum((other - y - rise * (one - x)) ** 2 for one, other in zip(xs, ys, strict=True))
-    return Slope(rise, rise + _T * (rest / (_BLOCKS - 2) / spread) ** 0.5)
+    rise, start = linear_regression(xs, ys)
+    rest = sum((y - start - rise * x) ** 2 for x, y in zip(xs, ys, strict=True))
+    return Slope(rise, rise + _T * (rest / (_BLOCKS - 2) / pvariance(xs) / _BLOCKS) ** 0.5)
 
 
-def soak(plan: Plan) -> Report:
+def soak(plan: Plan) -> RowReport:
     """Row 10, `minutes` long."""
     seconds = 60 * (plan.minutes or MINUTES)
     samples = Samples()
-    with Trial(replace(plan, last=_AUDITED), properties=_SHORT) as trial:
-        (worker,) = trial.crew.start()
+    with Trial(replace(plan, last=_AUDITED), properties=_SHORT_RETENTION) as trial:
+        (worker,) = trial.pool.start()
         trial.load()
         trial.wait_for_output()
         begin = time.monotonic()
@@ -81,15 +80,15 @@ def soak(plan: Plan) -> Report:
                 trial.say(f"{samples.memory[-1]:.1f} MiB")
         trial.end_load()
         caught_up = trial.until(lambda: not trial.reader.check.waiting_for(trial.sent), PATIENCE)
-        trial.wait(_RETENTION_CHECKED)  # for what has to go
-        report = trial.report("10", f"soak, {seconds / 60:g} minutes")
+        trial.wait(_RETENTION_CHECKED)  # until old records are deleted
+        report = conclude(trial)
     growth = slope(samples.at, samples.memory)
     report.figures |= {"MiB at the end": samples.memory[-1], "records/s": report.ids.checked / seconds}
     report.figures |= {"MiB/h": growth.value * 3600, "MiB/h, upper 95 % bound": growth.upper * 3600}
     name, period = ("MiB/h", 3600.0) if seconds >= 3600 else ("MiB in all", seconds)  # noqa: PLR2004  (an hour)
-    report.goals.append(Goal(f"memory's growth, {name}, upper 95 % bound", growth.upper * period, MOST_GROWTH))
+    report.goals.append(Limit(f"memory's growth, {name}, upper 95 % bound", growth.upper * period, MOST_GROWTH))
     for name, held in (("files", samples.files), ("threads", samples.threads)):
         half = len(held) // 2
-        report.goals.append(Goal(f"{name} more than before", max(held[half:]) - max(held[:half]), 0))
-    report.goals.append(Goal("not caught up", not caught_up, 0))
+        report.goals.append(Limit(f"{name} more than before", max(held[half:]) - max(held[:half]), 0))
+    report.goals.append(Limit("not caught up", not caught_up, 0))
     return report

@@ -1,15 +1,15 @@
-"""The benchmark of values that are made to take long; what it measures is not looked at, a busy machine is slow."""
+"""The benchmark of values that are made to take long; its times are not checked, as a busy machine is slow."""
 
 import pytest
 
 from benchmarks import hostile
-from tests.transforms.oracle import assert_kept
+from faults.oracle import assert_kept
 from transforms import upper_device_type
 
 
 @pytest.mark.parametrize("name", hostile.SHAPES)
 def test_outcome(name: str) -> None:
-    """Of each shape the map makes what a plain reading with Python's json says."""
+    """The transform's output of each shape is right by the oracle."""
     value = hostile.of_size(hostile.SHAPES[name], 2_000)
     assert_kept(value, upper_device_type(value))
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from benchmarks.load import pool, values
+from benchmarks.load import pool
 from tools.generator.logins import WELL_FORMED
 
 
@@ -35,10 +35,3 @@ def test_same_for_every_peer() -> None:
     one, other = pool(), pool()
     assert [record.key for record in one] == [record.key for record in other]
     assert [record.reason for record in one] == [record.reason for record in other]
-
-
-def test_values_of_a_part() -> None:
-    """A part of the repeated pool is counted from where it starts, over its end and round."""
-    records = pool(64_000)[:3]
-    first, second, third = (record.value for record in records)
-    assert values(records, 5, 5) == {third: 2, first: 2, second: 1}

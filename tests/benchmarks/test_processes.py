@@ -1,4 +1,4 @@
-"""Peers as processes: what is seen of them, and what happens when they fail."""
+"""The processes of peers: their environment, CPU and memory, and failures."""
 
 import sys
 import time
@@ -33,7 +33,7 @@ def test_a_peer_that_ends_is_noticed() -> None:
 
 
 def test_cpu_and_memory_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that computes shows at most as many CPU seconds as have passed, and some MB, and stops when asked."""
+    """A busy process uses at most as many CPU seconds as have passed, and some MB, and stops when asked."""
     monkeypatch.setattr("benchmarks.processes._arguments", lambda *_: ["-n1", "-r1", "while True: pass"])
     with Running(Peer("busy", "timeit"), ROUTE) as running:
         begin = time.time()

@@ -15,5 +15,5 @@ PLANS = {
 
 @pytest.mark.parametrize("row", PLANS)
 def test_row(row: str) -> None:
-    """Leader, group and transaction coordinator killed, a broker frozen with a backlog: nothing is lost or doubled."""
+    """A killed leader or coordinator, or a broker frozen with a backlog, loses and duplicates nothing."""
     check_short(row, PLANS[row])

@@ -1,4 +1,4 @@
-"""The check by id counts what is lost, doubled, out of order or wrong, and how long output stands still."""
+"""The check by id counts lost, duplicated, reordered and wrong records, and measures how long output stops."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,7 +26,7 @@ CASES: list[tuple[Sequence[int], int, dict[str, int]]] = [
 
 
 def fed(numbers: Sequence[int], spoil: int | None = None) -> IdCheck:
-    """A check that has taken these records of partition 0, one a second; the value of `spoil` is cut."""
+    """A check that was given these records of partition 0, one a second; the value of `spoil` is cut."""
     check = IdCheck(SEED, [0])
     for second, number in enumerate(numbers):
         sent = record(SEED, 0, number)
@@ -52,19 +52,19 @@ def test_wrong() -> None:
 
 
 def test_waiting_for() -> None:
-    """What lies behind the last record that came is waited for; a gap is not, it is lost."""
+    """Records after the last one in the output are waited for; a gap is lost."""
     assert fed([0, 1, 3]).waiting_for({0: 6}) == 2
 
 
 def test_forget_before() -> None:
-    """What was not processed before the input was deleted is not lost; what the new input had is."""
+    """Missing records of the deleted input are not lost; those of the new input are."""
     check = fed([0, 1, 4, 6])
     check.forget_before({0: 4})
     assert asdict(check.final_counts({0: 7})) == FINE | {"checked": 4, "lost": 1}
 
 
 def test_resumed() -> None:
-    """After a fault, output flows again when every partition has given a record that was written after it."""
+    """After a fault, output has resumed when every partition has a record that was written after it."""
     check = IdCheck(SEED, [0, 1])
     check.mark(10.0)
     for partition, number, written, arrived in [
@@ -85,7 +85,7 @@ def test_resumed() -> None:
     [([], 0.99, 0.0), ([3.0], 0.99, 3.0), ([1, 2, 3, 4], 0.5, 2), (range(1, 101), 0.99, 99)],
 )
 def test_percentile(values: Sequence[float], share: float, found: float) -> None:
-    """The smallest value that the share does not exceed."""
+    """The percentile is the smallest value that the share does not exceed."""
     assert percentile(values, share) == found
 
 
@@ -94,7 +94,7 @@ def test_percentile(values: Sequence[float], share: float, found: float) -> None
     [([], 1), ([2.5], 0), ([0.5], 1), ([3.5], 1), ([0.5, 2.5, 3.5], 0), ([1.0], 0), ([3.0], 0)],
 )
 def test_unexplained(marks: Sequence[float], unexplained: int) -> None:
-    """A record that comes again is explained by a fault between its writing and its coming, and by no other."""
+    """A duplicate is explained only by a fault between its writing and its arrival."""
     check = IdCheck(SEED, [0])
     for moment in marks:
         check.mark(moment)

@@ -15,5 +15,5 @@ PLANS = {
 
 @pytest.mark.parametrize("row", PLANS)
 def test_row(row: str) -> None:
-    """Ten kills among three workers lose nothing, and double nothing under exactly-once."""
+    """Ten kills among three workers lose nothing, and duplicate nothing under exactly-once."""
     check_short(row, PLANS[row])

@@ -1,9 +1,10 @@
-"""The checks are believed, for they catch what is planted: five bugs, each by both of them."""
+"""Both checks detect five deliberately planted bugs."""
 
 from typing import NamedTuple
 
 import pytest
 
+from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.trial import PATIENCE, Trial
 
@@ -13,7 +14,7 @@ PLANTED = ("-m", "faults.planted")
 
 
 class Bug(NamedTuple):
-    """A bug, at which record of how many, and what both checks count it as."""
+    """A bug, the record that it affects, and how both checks count it."""
 
     plant: str
     guarantee: str
@@ -34,22 +35,22 @@ BUGS = [
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.plant)
 def test_planted(bug: Bug) -> None:
-    """One bad record, of a million even, or a commit before the flush and a SIGKILL: both checks see it."""
+    """Both checks detect one bad record, even of a million, or a commit before the flush and a SIGKILL."""
     settings = {"PROCESSING_GUARANTEE": bug.guarantee, "PLANT": bug.plant, "COMMIT_INTERVAL": 0.1}
     settings["PLANT_AT"] = bug.at
     plan = Plan(1, 7, bug.rate, settings={**settings, "INSTANCE_ID": "it"}, say=lambda _: None)
     with Trial(plan, command=PLANTED) as trial:
-        (worker,) = trial.crew.start()
+        (worker,) = trial.pool.start()
         trial.follow()
         trial.load(count=bug.records)
         assert trial.until(lambda: trial.reader.check.counts.checked > 2000, PATIENCE)
         if bug.plant == "early":
             for _ in range(3):  # one may come before the first commit
                 worker.kill()
-                (worker,) = trial.crew.start()
+                (worker,) = trial.pool.start()
                 trial.wait_for_output()
                 trial.wait(1)
-        report = trial.report("0", bug.plant)
+        report = conclude(trial)
     counts = report.ids
     assert getattr(counts, bug.count_as) >= 1
     assert report.audits.keys() == {"along", "at the end"}
@@ -63,11 +64,11 @@ def test_planted(bug: Bug) -> None:
 
 
 def test_nothing_planted() -> None:
-    """Without a bug, neither check finds anything."""
+    """Without a bug, neither check reports anything."""
     with Trial(Plan(0, 7, 1000, say=lambda _: None), command=PLANTED) as trial:
-        trial.crew.start()
+        trial.pool.start()
         trial.follow()
         trial.load(count=4000)
-        report = trial.report("0", "nothing")
+        report = conclude(trial)
     assert report.ok
     assert report.ids.checked == report.audits["at the end"]["total"]["checked"] == 4000

@@ -1,4 +1,4 @@
-"""The load's records: the same every time, and judged by what the contract makes of them."""
+"""The load's records are the same every time, and their output is checked correctly."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -35,7 +35,7 @@ def test_share() -> None:
 
 
 def test_right() -> None:
-    """What the map makes of each is right by the load's own account, and nothing else is."""
+    """The transform's output of each record is right, and nothing else is."""
     for number in range(MANY):
         sent = record(7, 0, number)
         value, tag = mapped(sent)
@@ -45,7 +45,7 @@ def test_right() -> None:
         assert not is_right(sent, sent.key, b"x", tag)
 
 
-class InHand(NamedTuple):
+class CurrentRecord(NamedTuple):
     """The input record, as confluent-kafka's Message gives it."""
 
     sent: Sent
@@ -68,8 +68,8 @@ class InHand(NamedTuple):
 
 
 def produced(sent: Sent, limit: int) -> tuple[bytes | None, bytes | None]:
-    """What the pipeline produces for a record where the output topic has this limit: value and tag."""
-    record = InHand(sent)
+    """What the pipeline produces for a record if the output topic has this limit: value and tag."""
+    record = CurrentRecord(sent)
     headers: list[tuple[str, bytes | None]] = [("trace", b"0")] if record.offset() % TRACED == 0 else []
     output = Output("out", limit, TimestampLimits({}), Totals())
     value, _, tagged = output.build(upper_device_type(sent.value), sent.key, TIME_OF_PRODUCING, headers, record)
@@ -78,7 +78,7 @@ def produced(sent: Sent, limit: int) -> tuple[bytes | None, bytes | None]:
 
 @pytest.mark.parametrize("partition", [0, 1])
 def test_sizes(partition: int) -> None:
-    """What does not fit is judged right as a stub alone, what fits without one alone: to the byte, for logins."""
+    """What does not fit is right only as a stub, what fits only without one: to the byte, for logins."""
     stubs, wrong = 0, {-1: 0, 1: 0}
     for number in range(1100 + 300 * partition):
         sent = hostile(7, partition, number)
@@ -95,7 +95,7 @@ def test_sizes(partition: int) -> None:
 
 @pytest.mark.parametrize("partition", [0, 1])
 def test_hostile(partition: int) -> None:
-    """What the map makes of each hostile value is right by the second reading, and another value or tag is not."""
+    """The transform's output of each hostile value is right by the oracle, and another value or tag is not."""
     tags: Counter[bytes | None] = Counter()
     for number in range(1100 * (1 - partition), 1100 * (1 - partition) + 3000):
         sent = hostile(7, partition, number)

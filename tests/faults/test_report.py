@@ -6,15 +6,15 @@ import pytest
 
 from faults.__main__ import RESULTS
 from faults.idcheck import Counts
-from faults.report import Goal, Report, about, table
+from faults.report import Limit, RowReport, about, table
 from faults.rows.soak import slope
 from faults.table import PAGE, write_table
 
 
-def made(row: str, lost: int) -> Report:
+def made(row: str, lost: int) -> RowReport:
     """A report of ten faults."""
-    goals = [Goal("lost by id", lost, 0)]
-    report = Report(row, "SIGKILL", f"make faults ROW={row}", 7, {"SIGKILL": 10}, Counts(1000, lost), goals=goals)
+    goals = [Limit("lost by id", lost, 0)]
+    report = RowReport(row, "SIGKILL", f"make faults ROW={row}", 7, {"SIGKILL": 10}, Counts(1000, lost), goals=goals)
     report.about = about()
     return report
 

@@ -17,5 +17,5 @@ PLANS = {
 
 @pytest.mark.parametrize("row", PLANS)
 def test_row(row: str) -> None:
-    """Each of these faults loses nothing and doubles nothing."""
+    """Each of these faults loses and duplicates nothing."""
     check_short(row, PLANS[row])

@@ -1,4 +1,4 @@
-"""Requests and answers are read in both forms of Kafka's wire format."""
+"""Requests and responses are read in both forms of Kafka's wire format."""
 
 import struct
 from typing import NamedTuple

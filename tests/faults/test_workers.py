@@ -16,5 +16,5 @@ PLANS = {
 
 @pytest.mark.parametrize("row", PLANS)
 def test_row(row: str) -> None:
-    """Workers that freeze, come and go lose nothing and double nothing, and end as they should."""
+    """Workers that freeze, start and stop lose and duplicate nothing, and exit correctly."""
     check_short(row, PLANS[row])

@@ -9,6 +9,7 @@ from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
+from tools.broker.protocol import RawRecord
 
 BEFORE = int(time.time() * 1000)
 LOGIN, MAPPED = b'{"device_type": "ios"}', b'{"device_type": "IOS"}'
@@ -33,12 +34,12 @@ TIMESTAMPS = {0: None, -1: -1, 1: 1}
 def read(kafka: Kafka, shared_pipelines: Pipelines) -> list[Record]:
     """What a pipeline made of the odd records; the usual ones before each are left out."""
     source, target = topic_without_retention(kafka, "raw-in"), topic_without_retention(kafka, "raw-out")
-    usual = [wire.RawRecord(b"k", LOGIN, [(b"a", b"1")])] * USUAL
+    usual = [RawRecord(b"k", LOGIN, [(b"a", b"1")])] * USUAL
     for value, names, _ in CASES:
-        odd = wire.RawRecord(b"k", value, [(name, b"%d" % number) for number, name in enumerate(names)])
+        odd = RawRecord(b"k", value, [(name, b"%d" % number) for number, name in enumerate(names)])
         wire.produce(kafka.address, source, [*usual, odd], timestamp=1)
     for timestamp in TIMESTAMPS:
-        wire.produce(kafka.address, source, [*usual, wire.RawRecord(b"k", LOGIN)], timestamp)
+        wire.produce(kafka.address, source, [*usual, RawRecord(b"k", LOGIN)], timestamp)
     pipeline = shared_pipelines.start(source, target)
     pipeline.wait_for(RUNNING)
     count = len(CASES) + len(TIMESTAMPS)

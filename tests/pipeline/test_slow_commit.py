@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.proxy import FAIR, Proxy, Weather
+from faults.proxy import NORMAL, NetworkConditions, Proxy
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines
@@ -18,7 +18,7 @@ from tools.broker.node import HOST, choose_ports
 
 pytestmark = pytest.mark.long
 
-SLOW = Weather(delay=0.2)
+SLOW = NetworkConditions(delay=0.2)
 """Each request takes 0.4 s, and a commit has three."""
 
 _BATCH = struct.Struct(">qiibIhiqqqh")  # up to the producer's epoch
@@ -30,7 +30,7 @@ def test_epochs(tmp_path: Path) -> None:
     address = f"{HOST}:{ports.clients}"
     with (
         Proxy(ports.clients, ports.internal, 1) as proxy,
-        Cluster(1, proxied_listener=(ports.internal, ports.clients)) as cluster,
+        Cluster(1, proxied_listeners=[(ports.internal, ports.clients)]) as cluster,
         Pipelines(address, tmp_path) as pipelines,
     ):
         kafka = Kafka(cluster.address)
@@ -38,8 +38,8 @@ def test_epochs(tmp_path: Path) -> None:
         pipeline = pipelines.start(source, target)
         pipeline.wait_for(RUNNING)
         sent: list[Record] = []
-        for weather in (FAIR, SLOW, FAIR):
-            proxy.weather = weather
+        for weather in (NORMAL, SLOW, NORMAL):
+            proxy.conditions = weather
             sent.append(Record(b"k", b'{"device_type": "ios", "n": %d}' % len(sent)))
             kafka.produce(source, sent[-1:])
             kafka.read(target, len(sent))

@@ -13,7 +13,7 @@ from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines, group_of
-from tests.wire import RawRecord, batch_size
+from tools.broker.protocol import RawRecord, batch_size
 
 LIMIT = 2000
 PLAIN = b'{"device_type": "ios", "x": "%b"}'

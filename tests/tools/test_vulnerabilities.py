@@ -1,4 +1,4 @@
-"""What is made of pip-audit's answers: a finding fails, and what can't be had is one line and no failure."""
+"""Results of pip-audit: a finding fails, and data that cannot be reached are one line and no failure."""
 
 import json
 import re

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.transforms.oracle import OK, assert_kept, read
+from faults.oracle import OK, assert_kept, read
 from tools.generator.logins import MALFORMED_KINDS
 from transforms import Malformed, upper_device_type
 from transforms.login import slow_path

@@ -8,7 +8,7 @@ from typing import TypeVar
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.transforms.oracle import assert_kept
+from faults.oracle import assert_kept
 from tests.transforms.texts import (
     any_values,
     json_values,

@@ -1,4 +1,4 @@
-"""Several nodes of Apache Kafka as one cluster, each in a process that can be killed, paused and started again.
+"""Runs several nodes of Apache Kafka as one cluster; each node can be killed, paused and restarted.
 
 with Cluster(3) as cluster:
     cluster.leader("user-login", 0).kill()
@@ -7,6 +7,7 @@ with Cluster(3) as cluster:
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import zip_longest
 from typing import Self
 
 from confluent_kafka.admin import AdminClient
@@ -15,7 +16,7 @@ from tools.broker.embedded import Broker, BrokerError
 from tools.broker.node import HOST, QUICK_START, Member, Ports, choose_ports, new_cluster_id
 
 GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"
-"""The topics whose leaders coordinate; each has one partition here, so that one node coordinates all of them."""
+"""The topics whose leaders are the coordinators; each has one partition here, so one node coordinates all."""
 
 _ANSWER_WITHIN = 10.0  # seconds
 _PROPERTIES = {
@@ -27,15 +28,14 @@ _PROPERTIES = {
 
 
 class Cluster:
-    """One node, or several with every topic on all of them (at most three) and all but one of those needed to write.
+    """One node, or several: topics have a replica on each (at most three), of which all except one must be in sync.
 
     Leaving the `with` block stops all nodes and removes their folders.
 
     Args:
         size: how many nodes.
         properties: Kafka's own settings, over those that suit a small cluster.
-        proxied_listener: the first node listens on the first port and advertises the second; a list has such a pair
-            for each node.
+        proxied_listeners: for each node, the port on which it also listens, and the port that it advertises for that.
         jvm: each node's options.
     """
 
@@ -43,7 +43,7 @@ class Cluster:
         self,
         size: int = 3,
         properties: Mapping[str, str] | None = None,
-        proxied_listener: tuple[int, int] | list[tuple[int, int]] | None = None,
+        proxied_listeners: Sequence[tuple[int, int]] = (),
         jvm: Sequence[str] = QUICK_START,
     ) -> None:
         ports = [choose_ports(None) for _ in range(size)]
@@ -60,28 +60,18 @@ class Cluster:
             "transaction.state.log.min.isr": str(max(1, replicas - 1)),
             **(properties or {}),
         }
-        detours = dict(
-            enumerate(
-                proxied_listener
-                if isinstance(proxied_listener, list)
-                else [proxied_listener]
-                if proxied_listener
-                else [],
-                1,
-            )
-        )
         self.nodes: list[Broker] = []
-        for number, port in enumerate(ports, 1):
-            own = _detour(port, *detours[number]) if number in detours else {}
+        for number, (port, proxied) in enumerate(zip_longest(ports, proxied_listeners), 1):
+            own = _proxied(port, *proxied) if proxied else {}
             settings = {**common, **own, "node.id": str(number)}
             self.nodes.append(Broker(properties=settings, jvm=jvm, member=Member(port, cluster)))
         self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)
 
     def start(self) -> None:
-        """Start the nodes that don't run, together; return when the cluster can be used.
+        """Start all nodes that do not run; return when the cluster can be used.
 
         Raises:
-            BrokerError: one did not come up; with the end of its log.
+            BrokerError: one did not start; with the end of its log.
         """
         with ThreadPoolExecutor(len(self.nodes)) as pool:
             list(pool.map(lambda node: node.running or node.start(), self.nodes))
@@ -92,7 +82,7 @@ class Cluster:
             node.kill()
 
     def leader(self, topic: str, partition: int = 0) -> Broker:
-        """The node that leads a partition; of GROUPS or TRANSACTIONS, the one that coordinates those.
+        """Return the leader of a partition; that of GROUPS or TRANSACTIONS is their coordinator.
 
         Raises:
             BrokerError: the partition has no leader now.
@@ -106,7 +96,7 @@ class Cluster:
 
     def close(self) -> None:
         """Stop all nodes and remove their folders."""
-        with ExitStack() as stack:  # one that fails does not keep the others
+        with ExitStack() as stack:  # a failure does not prevent the others
             for node in self.nodes:
                 stack.callback(node.close)
 
@@ -122,14 +112,14 @@ class Cluster:
         self.close()
 
 
-def _detour(ports: Ports, listens: int, told: int) -> dict[str, str]:
+def _proxied(ports: Ports, listens: int, advertised: int) -> dict[str, str]:
     def at(**found: int) -> str:
         return ",".join(f"{name}://{HOST}:{port}" for name, port in found.items())
 
     usual = {"CLIENTS": ports.clients, "INTERNAL": ports.internal}
-    names = (*usual, "CONTROLLER", "DETOUR")
+    names = (*usual, "CONTROLLER", "PROXIED")
     return {
-        "listeners": at(DETOUR=listens),
-        "advertised.listeners": at(**usual, DETOUR=told),
+        "listeners": at(PROXIED=listens),
+        "advertised.listeners": at(**usual, PROXIED=advertised),
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in names),
     }

@@ -1,4 +1,4 @@
-"""What an embedded Apache Kafka is made of: pinned jars, brought once into a cache folder, and a Java to run them."""
+"""Downloads the pinned jars of Apache Kafka into a cache folder, and finds a Java to run them."""
 
 import hashlib
 import os
@@ -31,16 +31,16 @@ _JAVA_MINIMUM = 17
 _THREADS = 8
 _ATTEMPTS = 4
 _PAUSE = 0.25  # seconds before the second attempt; doubled before each later one
-_STALE = 3600.0  # seconds after which another process's unfinished file is taken for abandoned
+_STALE = 3600.0  # seconds after which another process's unfinished file is removed
 _CA_VARIABLES = (
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
     "PIP_CERT",
-)  # OpenSSL itself heeds SSL_CERT_FILE and SSL_CERT_DIR
+)  # OpenSSL itself reads SSL_CERT_FILE and SSL_CERT_DIR
 
 
 class BrokerError(Exception):
-    """The embedded broker cannot be had; the message says why, and its first line stands for itself."""
+    """The embedded broker cannot be started; the first line of the message says why."""
 
 
 class Jar(NamedTuple):
@@ -58,13 +58,13 @@ class Jar(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where it lies in a Maven repository."""
+        """Its path in a Maven repository."""
         group, artifact, version = self.coordinates.split(":")
         return f"{group.replace('.', '/')}/{artifact}/{version}/{self.name}"
 
 
 def cache_folder() -> Path:
-    """Where what was downloaded or derived stays, under `$XDG_CACHE_HOME` or `~/.cache`; made if need be."""
+    """The folder of downloaded files, under `$XDG_CACHE_HOME` or `~/.cache`; created if needed."""
     base = os.environ.get("XDG_CACHE_HOME")
     folder = (Path(base) if base else Path.home() / ".cache") / "user-login-pipeline"
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def cache_folder() -> Path:
 
 
 def remove_old(files: Iterable[Path], seconds: float) -> None:
-    """Remove those of the files that were not touched for so long."""
+    """Remove the files that were not modified for this many seconds."""
     for file in files:
         with suppress(FileNotFoundError):  # another process may do the same
             if time.time() - file.stat().st_mtime > seconds:
@@ -86,7 +86,7 @@ def read_lock(lock: Path = LOCK) -> list[Jar]:
 
 
 def relock(lock: Path = LOCK) -> None:
-    """Resolve Kafka's jars anew and write `kafka.lock`; they pass through Maven's own local repository."""
+    """Resolve Kafka's jars and write `kafka.lock`."""
     lines = [f"# The jars of Apache Kafka {KAFKA_VERSION}, in class path order: sha256, bytes, Maven coordinates."]
     lines.append("# Written by `python -m tools.broker --relock`.")
     for artifact in jgo.resolve(_ENDPOINT):
@@ -97,14 +97,14 @@ def relock(lock: Path = LOCK) -> None:
 
 
 def jars(wanted: Iterable[Jar] | None = None, repository: str = MAVEN_CENTRAL_URL) -> list[Path]:
-    """The jars as files, in class path order, each checked against its sha256; what is missing or damaged is fetched.
+    """Return the jars as files, in class path order; missing or damaged ones are downloaded.
 
     Args:
-        wanted: `kafka.lock`'s where not given.
+        wanted: by default those of `kafka.lock`.
         repository: address of a Maven repository.
 
     Raises:
-        BrokerError: a jar can neither be found nor fetched.
+        BrokerError: a jar cannot be downloaded.
     """
     wanted = read_lock() if wanted is None else list(wanted)
     folder = cache_folder() / "kafka"
@@ -118,7 +118,7 @@ def jars(wanted: Iterable[Jar] | None = None, repository: str = MAVEN_CENTRAL_UR
 
 
 def java() -> Path:
-    """A Java 17 or newer: the wheel's where it is installed, else `$JAVA_HOME`'s, else the path's.
+    """Find a Java 17 or newer: that of the wheel, otherwise of `$JAVA_HOME`, otherwise of the path.
 
     Raises:
         BrokerError: there is none.
@@ -171,7 +171,7 @@ def _in_parallel(work: Callable[[Jar], None], wanted: list[Jar]) -> None:
         try:
             for _ in pool.map(work, wanted):
                 pass
-        except BaseException:  # Ctrl-C, too, must not wait for all the others
+        except BaseException:  # also Ctrl-C: do not wait for the others
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -203,7 +203,7 @@ def _download(client: httpx.Client, address: str, jar: Jar, folder: Path, advanc
                 advance(len(chunk))
         if digest.hexdigest() != jar.sha256:
             raise ValueError("its sha256 is not the one in kafka.lock")  # noqa: TRY301 - one handler takes back the progress
-        Path(part).replace(folder / jar.name)  # another process may do the same: the content is the same
+        Path(part).replace(folder / jar.name)  # another process may write the same content
     except BaseException:
         advance(-count)
         Path(part).unlink()
@@ -211,7 +211,7 @@ def _download(client: httpx.Client, address: str, jar: Jar, folder: Path, advanc
 
 
 def _certificates() -> ssl.SSLContext:
-    """Trust the system's authorities, certifi's, and those that the user named for pip, curl or requests."""
+    """Trust the CAs of the system, of certifi, and those configured for pip, curl or requests."""
     context = ssl.create_default_context()
     named = (os.environ.get(name) for name in _CA_VARIABLES)
     for path in (certifi.where(), *filter(None, named)):

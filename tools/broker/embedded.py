@@ -1,4 +1,4 @@
-"""A real Apache Kafka, one node, run from Python: for the demo, the tests, and `python pipeline.py` at home.
+"""Runs one node of a real Apache Kafka from Python, for the demo, the tests and `python pipeline.py`.
 
     with Broker() as broker:
         print(broker.address)
@@ -24,18 +24,15 @@ from typing import Self
 from tools.broker.download import KAFKA_VERSION, BrokerError, java, java_version, relock, remove_old
 from tools.broker.node import FULL_SPEED, HOST, QUICK_START, Member, aot_cache, choose_ports, command, prepare
 from tools.broker.ready import Probe
+from tools.child_process import ChildProcess
 
 __all__ = ["FULL_SPEED", "QUICK_START", "Broker", "BrokerError", "train"]
 
 _START_TIMEOUT = 120.0  # seconds: some 5 on an idle machine; a loaded one may have three to start at once
-_CLASHES = 5  # how often chosen ports may turn out to be taken
+_CLASHES = 5  # how often the chosen ports may be taken
 _LOG_LINES = 15
 _AOT_JAVA = 25
 _AOT_UNUSED = 30 * 86400.0  # seconds
-
-# Java takes the shell's place and process id. The subshell kills it when our end of the pipe closes, however we end;
-# while the subshell lives, no other process can get that id, for it is the id of their process group.
-_GUARDED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -9 $$) & exec "$@" 3<&-'
 
 
 class Broker:
@@ -44,12 +41,12 @@ class Broker:
     Leaving the `with` block, or `close`, stops it and removes its folder, unless the folder was given.
 
     Args:
-        port: where clients reach it on 127.0.0.1; a free one where not given. A restart keeps it.
-        data: folder for topics, settings and log, kept afterwards; a temporary one where not given.
+        port: on 127.0.0.1; by default a free one. A restart keeps it.
+        data: folder for topics, settings and log, kept afterwards; by default a temporary one.
         properties: Kafka's own settings, over those that suit one small node. The listener for clients is called
             `CLIENTS`; what Kafka itself uses stays plain, so a secured broker needs settings for `CLIENTS` only.
         jvm: flags for Java. The default starts fast; `FULL_SPEED` runs fast.
-        member: what it keeps as one of several nodes (tools/broker/cluster.py).
+        member: ports and id if it is one of several nodes (tools/broker/cluster.py).
     """
 
     def __init__(
@@ -66,7 +63,7 @@ class Broker:
         self._temporary = data is None
         self._properties = dict(properties or {})
         self._jvm = tuple(jvm)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ChildProcess | None = None
         self._paused = False
         self._log_start = 0
 
@@ -82,29 +79,29 @@ class Broker:
 
     @property
     def running(self) -> bool:
-        """Whether the process lives (it may be paused)."""
+        """Whether the process is alive (it may be paused)."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def folder(self) -> Path:
-        """What Kafka writes is here: `data/`, and its own log, `kafka.log`."""
+        """The folder of Kafka's `data/` and its log, `kafka.log`."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="user-login-kafka-"))
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder.resolve()
 
     def start(self) -> None:
-        """Start it, on a former run's data if there are any; return when topics, groups and transactions can be used.
+        """Start it, with the data of an earlier run if there are any; return when topics, groups and transactions work.
 
         Raises:
-            BrokerError: it died, gave no answer in two minutes, or the given port is taken; with Kafka's last lines.
+            BrokerError: it exited, did not answer in two minutes, or the given port is taken; with Kafka's last lines.
         """
         if self.running:
             raise BrokerError(f"the broker at {self.address} runs already")
         given, deadline = self.port, time.monotonic() + _START_TIMEOUT
         atexit.register(self.close)
         for _ in range(_CLASHES):
-            self.kill()  # lets go of what a former run left
+            self.kill()  # releases a former run's process
             ports, cluster = self._member or (choose_ports(given), None)
             self.port = ports.clients
             probe = Probe(HOST, ports.internal, prepare(self.folder, ports, self._properties, cluster))
@@ -118,7 +115,7 @@ class Broker:
         if self.running:
             process = self._started()
             process.terminate()
-            self.resume()  # a paused process heeds nothing
+            self.resume()  # a paused process does not stop
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout)
         self.kill()
@@ -127,22 +124,19 @@ class Broker:
         """Kill it with SIGKILL; the data stay."""
         if self._process is None:
             return
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._process.end()
         self._process = None
         self._paused = False
 
     def pause(self) -> None:
-        """Freeze it with SIGSTOP: connections stay open, nothing answers."""
+        """Freeze it with SIGSTOP: connections stay open, requests get no response."""
         if not self._paused:
             self._started().send_signal(signal.SIGSTOP)
             os.waitpid(self.pid, os.WUNTRACED)  # until its last thread has stopped
             self._paused = True
 
     def resume(self) -> None:
-        """Let it run on after `pause`."""
+        """Continue after `pause`."""
         self._started().send_signal(signal.SIGCONT)
         self._paused = False
 
@@ -165,7 +159,7 @@ class Broker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self) -> ChildProcess:
         if self._process is None:
             raise BrokerError("the broker is not started")
         return self._process
@@ -173,17 +167,12 @@ class Broker:
     def _launch(self) -> None:
         with (self.folder / "kafka.log").open("ab") as log:
             self._log_start = log.tell()
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARDED, "sh", *command(self.folder, self._jvm)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                start_new_session=True,  # Ctrl-C in a terminal is ours to heed
+            self._process = ChildProcess(
+                command(self.folder, self._jvm), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
             )
 
     def _answers(self, probe: Probe, deadline: float) -> bool:
-        """Wait until it can be used; False if a port was taken, though the others may answer for a while."""
+        """Wait until it can be used; return False if a port was taken."""
         while True:
             ready = probe.ready()
             if "failed to bind" in self._log_text():
@@ -208,9 +197,9 @@ class Broker:
 
 
 def train() -> None:
-    """Let Java learn from one start and stop (once per Java, some 10 s, 67 MB), so that later starts take half as long.
+    """Create Java's AOT cache by one start and stop (once per Java, some 10 s, 67 MB): later starts take half as long.
 
-    Where Java is older than 25 this does nothing.
+    It does nothing if Java is older than 25.
     """
     cache = aot_cache()
     if cache.exists() or java_version(java()) < _AOT_JAVA:
@@ -224,12 +213,12 @@ def train() -> None:
 
 
 def main() -> None:
-    """Run a broker until Ctrl-C or SIGTERM, or write `kafka.lock` anew."""
+    """Run a broker until Ctrl-C or SIGTERM, or update `kafka.lock`."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.broker", description=f"An Apache Kafka {KAFKA_VERSION} to try things with."
+        prog="python -m tools.broker", description=f"Runs an Apache Kafka {KAFKA_VERSION} until Ctrl-C."
     )
-    parser.add_argument("--port", type=int, default=29092, help="where it listens here (default: %(default)s)")
-    parser.add_argument("--relock", action="store_true", help="write tools/broker/kafka.lock anew instead")
+    parser.add_argument("--port", type=int, default=29092, help="on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument("--relock", action="store_true", help="update tools/broker/kafka.lock instead")
     arguments = parser.parse_args()
     if arguments.relock:
         relock()
@@ -240,6 +229,6 @@ def main() -> None:
             print(f"Apache Kafka {KAFKA_VERSION} at {broker.address}; Ctrl-C stops it", flush=True)
             while broker.running:
                 time.sleep(0.2)
-            sys.exit("Apache Kafka has died")
+            sys.exit("Apache Kafka has exited")
     except BrokerError as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""What one node of Apache Kafka needs before it starts: ports, settings, a formatted data folder, a command line."""
+"""Prepares one node of Apache Kafka: ports, settings, a formatted data folder, a command line."""
 
 import os
 import random
@@ -17,15 +17,15 @@ from typing import NamedTuple
 from tools.broker.download import KAFKA_VERSION, BrokerError, cache_folder, jars, java
 
 HOST = "127.0.0.1"
-# Options of Java: up within seconds; slower up, but cheaper once it has run for minutes; the same with more memory.
+# Options of Java: a start within seconds; a slower start, but less CPU after minutes; the same with more memory.
 QUICK_START = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 STEADY = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC")
 FULL_SPEED = ("-Xms512m", "-Xmx512m")
 
-# The cache is made by machine: a damaged one is left aside, and its small complaints are no news.
+# A damaged cache is ignored, without warnings.
 _AOT_FLAGS = ("-XX:+VerifySharedSpaces", "-Xlog:disable")
 
-_PORTS = range(20000, 28000)  # below the range of outgoing connections, one of which could take a stopped broker's port
+_PORTS = range(20000, 28000)  # below the ports of outgoing connections, which could take a stopped broker's port
 _LOGGING = {"defaultLogLevel": "warn", "showDateTime": "true", "dateTimeFormat": "HH:mm:ss.SSS"}
 _META = "version=1\ncluster.id={}\nnode.id={}\n"
 _PROPERTIES = {
@@ -41,14 +41,14 @@ _PROPERTIES = {
     "transaction.state.log.num.partitions": "1",
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
-    "broker.session.timeout.ms": "1500",  # a restart waits until the former self is given up
+    "broker.session.timeout.ms": "1500",  # a restart waits for the timeout of its earlier run
     "broker.heartbeat.interval.ms": "300",
     "log.cleaner.dedupe.buffer.size": "4194304",  # 128 MB of the heap otherwise
 }
 
 
 class Ports(NamedTuple):
-    """Where one node listens: for clients, for other brokers and the probe, for controllers."""
+    """The ports of one node: for clients, for other brokers and the probe, for controllers."""
 
     clients: int
     internal: int
@@ -56,19 +56,19 @@ class Ports(NamedTuple):
 
 
 class Member(NamedTuple):
-    """What a node of several keeps, start after start: its ports, and the id of their cluster."""
+    """What one of several nodes keeps when it restarts: its ports, and the id of the cluster."""
 
     ports: Ports
     cluster: str
 
 
 def choose_ports(clients: int | None) -> Ports:
-    """Three ports that are free now; the first is the given one, if any.
+    """Choose three free ports; the first is the given one, if any.
 
     Raises:
         BrokerError: the given port is taken.
     """
-    with ExitStack() as bound:  # all are held until all are found
+    with ExitStack() as bound:  # all stay bound until all are found
         if clients is None:
             clients = _free_port(bound)
         elif not _bind(bound, clients):
@@ -77,13 +77,13 @@ def choose_ports(clients: int | None) -> Ports:
 
 
 def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: str | None = None) -> str:
-    """Write the settings, and a data folder if there is none yet, into `folder`; the id of the node's cluster.
+    """Write the settings, and a data folder if there is none, into `folder`; return the id of the node's cluster.
 
-    `listeners` among the properties come on top of the node's own. `{folder}` in a property is the node's own folder.
-    The id is a new one where there was no data folder and none is given.
+    `listeners` in the properties are added to the node's own; `{folder}` in a property is replaced by `folder`. The id
+    is new if there was no data folder and none is given.
 
     Raises:
-        BrokerError: Kafka's own tool refuses the settings.
+        BrokerError: Kafka's tool refuses the settings.
     """
     listeners = [f"{name.upper()}://{HOST}:{port}" for name, port in ports._asdict().items()]
     more = [properties["listeners"]] if "listeners" in properties else []
@@ -116,7 +116,7 @@ def command(folder: Path, jvm: Sequence[str]) -> list[str]:
 
 
 def aot_cache() -> Path:
-    """This Java's cache from an earlier start of this Kafka; `tools.broker.embedded.train` writes it."""
+    """The path of Java's AOT cache for this Kafka, which `tools.broker.embedded.train` writes."""
     executable = java()
     mark = f"{executable} {executable.stat().st_mtime_ns} {QUICK_START} {_class_path()}"
     return cache_folder() / f"quick-start-{sha256(mark.encode()).hexdigest()[:16]}.aot"
@@ -142,9 +142,9 @@ def new_cluster_id() -> str:
 
 
 def _format(settings: Path, meta: Path, node: str, cluster: str) -> None:
-    """Make a data folder as `kafka-storage format` does: without it Kafka leaves its newer features off.
+    """Create a data folder as `kafka-storage format` does; without it, Kafka disables newer features.
 
-    What that tool writes beside the ids is always the same, so its second is spent only once.
+    Except for the ids, the tool always writes the same, so it runs only once and the result is cached.
     """
     kept = cache_folder() / f"bootstrap-{KAFKA_VERSION}.checkpoint"
     made = meta.with_name("bootstrap.checkpoint")
@@ -168,7 +168,7 @@ def _free_port(bound: ExitStack) -> int:
 
 def _bind(bound: ExitStack, port: int) -> bool:
     endpoint = bound.enter_context(socket.socket())
-    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only a listener is in the way
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only a listener makes a port unavailable
     try:
         endpoint.bind((HOST, port))
     except OSError:

@@ -1,4 +1,4 @@
-"""When a broker that was just started can be relied on: a question asked of it until the answer is yes."""
+"""Checks whether a broker that was just started is ready for clients."""
 
 import logging
 import socket
@@ -10,14 +10,14 @@ from confluent_kafka.admin import AdminClient
 from runtime.connect.destroy import destroy
 
 _SILENT = logging.getLogger(__name__)
-_SILENT.propagate = False  # a broker not yet there is no news
+_SILENT.propagate = False  # errors are expected while the broker starts
 _SILENT.addHandler(logging.NullHandler())
 _NAME = "broker-probe"
-_PATIENCE = 0.2  # seconds for one answer; a client that was put off itself waits longer than a new one
+_PATIENCE = 0.2  # seconds for one answer: a new client is faster than one that waits to retry
 
 
 class Probe:
-    """Asks one broker whether every topic it holds, groups and transactions can be used."""
+    """Asks one broker whether all its topics, groups and transactions can be used."""
 
     def __init__(self, host: str, port: int, cluster: str) -> None:
         self._address = (host, port)
@@ -27,7 +27,7 @@ class Probe:
         self._left = [self._listens, self._leads, self._transacts, self._groups]
 
     def ready(self) -> bool:
-        """Whether all is well; what once was is not asked again."""
+        """Whether everything can be used; what was ready once is not asked again."""
         while self._left:
             try:
                 if not self._left[0]():
@@ -45,7 +45,7 @@ class Probe:
         return True
 
     def _leads(self) -> bool:
-        """It is the cluster asked for, and each partition has a leader."""
+        """Whether it is the right cluster, and each partition has a leader."""
         metadata = self._admin().list_topics(timeout=1.0)
         partitions = [partition for topic in metadata.topics.values() for partition in topic.partitions.values()]
         here = metadata.cluster_id == self._cluster and metadata.brokers

@@ -1,17 +1,18 @@
-"""`make demo`: logins flow through a real Apache Kafka and this pipeline, and every one of them is checked.
+"""`make demo`: sends logins through a real Apache Kafka and this pipeline, and compares every record.
 
-It starts an embedded broker, the login generator and `python pipeline.py`, shows what happens, and takes it all down.
+It starts an embedded broker, the login generator and `python pipeline.py`, shows their figures, and ends them.
 
-    DEMO_SECONDS          stop after so many seconds; without it, at Ctrl-C
-    RATE, MALFORMED, SEED the generator's; 50 records per second and a share of 0.05 where not set
+    DEMO_SECONDS          stop after this many seconds; without it, at Ctrl-C
+    DEMO_PICTURE          write the last screen before the stop into this SVG file (docs/demo.svg is such a picture)
+    RATE, MALFORMED, SEED the generator's settings; by default 50 records per second and a share of 0.05
 
-The pipeline's own settings hold, too, but for the broker and the topics, which are the demo's.
+The pipeline's settings apply, except for the broker and the topics, which are the demo's.
 
-Exit codes: 0 if no record was lost, 1 if one was or if something died, 78 if a setting is wrong.
+Exit codes: 0 if no record was lost, 1 if one was or a process failed, 78 if a setting is wrong.
 """
 
 import io
-import math
+import logging
 import os
 import signal
 import sys
@@ -19,85 +20,50 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import NoReturn
 
 from confluent_kafka import KafkaException
-from rich.console import Console, RenderableType
-from rich.live import Live
+from confluent_kafka.admin import AdminClient, NewTopic
 
-from pipeline import TRANSFORMS
-from runtime.settings import ADDRESS, BrokerSettings
+from runtime.errors import PipelineError
+from runtime.settings import ADDRESS, BrokerSettings, Settings
 from runtime.stop.signals import stop_request
 from tools.broker.download import KAFKA_VERSION
 from tools.broker.embedded import Broker, BrokerError
 from tools.demo.child import Child, end_of
-from tools.demo.topics import Comparison, Ends, Topics
-from tools.demo.view import Snapshot, plain, screen
-from transforms import chain
+from tools.demo.figures import Figures, missing
+from tools.demo.screen import TICK, Screen
+from tools.demo.view import Snapshot, picture
+from tools.verify.topics import TopicPair
+from tools.verify.walk import EVERYTHING, Walk
 
 TOPICS = ("user-login", "processed-user-login")
 PARTITIONS = 4
 CATCH_UP = 30.0
-"""Seconds that the pipeline has to process what is left, once the generator has stopped."""
+"""Seconds that the pipeline has to process the rest, once the generator has stopped."""
 
-_READ_WITHIN = 15.0  # seconds to read the topics to their ends
-_TICK = 0.2  # seconds
-
-
-class Screen:
-    """The live view on a terminal; one plain line per second elsewhere."""
-
-    def __init__(self) -> None:
-        self._console = Console(force_terminal=True)
-        is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._live = Live(console=self._console, screen=True, auto_refresh=False) if is_terminal else None
-        self._due = 0.0 if is_terminal else 1.0
-        self._shown = Snapshot()
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Show these figures, unless the last ones have hardly been seen yet."""
-        self._shown = snapshot
-        if snapshot.seconds < self._due:
-            return
-        if self._live:
-            self._due = snapshot.seconds + _TICK
-            self._live.update(self._view(), refresh=True)
-        else:
-            self._due = math.floor(snapshot.seconds) + 1.0
-            print(plain(snapshot), flush=True)
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
-            self._console.print(self._view())  # what a terminal shows while live is gone afterwards
-
-    def _view(self) -> RenderableType:
-        return screen(self._shown, *self._console.size)
+_TIMEOUT = 10.0  # seconds for the broker to answer
 
 
 class Demo:
-    """All that runs for the demo, and what comes of it."""
+    """Everything that runs for the demo, and the result."""
 
     def __init__(self, folder: Path) -> None:
         self.problem: str | None = None
         self.is_counted = True
-        """Whether both topics have been read to their ends: until then, a record that is not there is not lost."""
-        self.comparison = Comparison(chain(*TRANSFORMS))
+        """Whether both topics were read to their ends; only then is a missing record lost."""
+        self.figures: Figures | None = None
         self._folder = folder
         self._broker = Broker(data=folder / "kafka")
         self._children: list[Child] = []
+        self._walk: Walk
 
     def start(self) -> bool:
         """Start everything; False if a signal asks to stop before the broker is up.
 
         Raises:
-            BrokerError: there can be no broker here.
-            KafkaException: the broker does not take the topics.
+            BrokerError: the broker cannot be started.
+            KafkaException: the broker refuses the topics.
         """
         print(f"demo: starting Apache Kafka {KAFKA_VERSION}", flush=True)
         try:
@@ -105,10 +71,10 @@ class Demo:
             if stop_request.requested:
                 return False
             self._broker.start()
-            stop_request.on_request = _go_on
+            self.figures = self._open_topics(self._broker.address)
+            stop_request.on_request = _continue
         except KeyboardInterrupt:
             return False
-        self._topics = Topics(self._broker.address, TOPICS, PARTITIONS, self.comparison)
         print(f"demo: starting pipeline.py and the generator, broker at {self._broker.address}", flush=True)
         self.is_counted = False
         self._pipeline = self._child("pipeline", ["pipeline.py"], input=TOPICS[0], output=TOPICS[1])
@@ -119,64 +85,97 @@ class Demo:
         return True
 
     def watch(self, screen: Screen, seconds: float) -> None:
-        """Show what happens until the time is over, a signal asks to stop, or something dies."""
-        self._read_until(screen, "running", seconds, lambda: stop_request.requested or bool(self._death()))
-        self.problem = self._death()
+        """Show the figures until the time is over, a signal asks to stop, or a process exits."""
+        self._show_until(screen, "running", seconds, lambda: stop_request.requested or bool(self.exited()))
+        self.problem = self.exited()
+        if path := os.environ.get("DEMO_PICTURE"):
+            assert self.figures
+            running = self.figures.snapshot("running", time.monotonic() - self._started)
+            Path(path).write_text(picture(running), encoding="utf-8")
 
     def finish(self, screen: Screen) -> None:
-        """Stop the generator, let the pipeline catch up, stop it, and read both topics to their ends."""
+        """Stop the generator, let the pipeline catch up, stop it, and compare both topics to their ends."""
         if not self._broker.running:
             return
         self._generator.stop()
-        sent = self._topics.ends()
-        self._read_until(screen, "catching up", CATCH_UP, lambda: self._caught_up(sent) or not self._pipeline.running)
+        self._show_until(screen, "catching up", CATCH_UP, self._is_caught_up)
         self._pipeline.stop()
-        ends = self._topics.ends()
-        self._read_until(screen, "stopped", _READ_WITHIN, lambda: self._topics.are_read_to(ends))
-        self.is_counted = self._topics.are_read_to(ends)
-        if not self.is_counted:
-            self.problem = self.problem or "the topics could not be read to their ends in time"
-        self.problem = self.problem or self._death()
+        self._walk.step(_ignore, final=True)
+        self.is_counted = True
+        self._show(screen, "stopped")
+        self.problem = self.problem or self.exited()
+
+    def missing(self) -> int:
+        """How many records are missing or wrong so far."""
+        if self.figures is None:
+            return 0
+        return missing(self._walk.findings()) if self.is_counted else self.figures.records_in - self.figures.records_out
 
     def close(self) -> None:
-        """End what still runs; nothing that it has is needed any more."""
+        """Kill what still runs, and disconnect."""
         for child in self._children:
-            child.kill()
-        if self._children:
-            self._topics.close()
+            child.end()
+        if self.figures:
+            self._walk.close()
         self._broker.kill()
         self._broker.close()
+
+    def _open_topics(self, address: str) -> Figures:
+        """Create both topics, and open them as tools.verify does."""
+        logging.getLogger("librdkafka").disabled = True  # nothing may write across the screen
+        admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+        for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in TOPICS]).values():
+            future.result(_TIMEOUT)
+        settings = Settings.model_validate({ADDRESS: address, "input": TOPICS[0], "output": TOPICS[1]})
+        topics = TopicPair(settings, _TIMEOUT)
+        figures = Figures(topics.source.name, topics.target)
+        self._walk = Walk(topics, settings, EVERYTHING, lambda: False, figures)
+        return figures
 
     def _child(self, name: str, arguments: Sequence[str], **own: str) -> Child:
         child = Child(name, arguments, _environment(self._broker.address, own), self._folder)
         self._children.append(child)
         return child
 
-    def _read_until(self, screen: Screen, state: str, seconds: float, done: Callable[[], bool]) -> None:
+    def _show_until(self, screen: Screen, state: str, seconds: float, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + seconds
-        while not done() and (now := time.monotonic()) < deadline:
-            self._topics.read(min(_TICK, deadline - now))
-            screen.show(self.comparison.snapshot(state, time.monotonic() - self._started))
+        while True:
+            begin = time.monotonic()
+            self._walk.step(_ignore, final=False)
+            self._show(screen, state)
+            if done() or (now := time.monotonic()) > deadline:
+                return
+            time.sleep(max(0.0, min(begin + TICK, deadline) - now))
 
-    def _caught_up(self, sent: Ends) -> bool:
-        return self._topics.are_read_to(sent) and self.comparison.records_out >= self.comparison.records_in
+    def _show(self, screen: Screen, state: str) -> None:
+        assert self.figures
+        screen.show(self.figures.snapshot(state, time.monotonic() - self._started))
 
-    def _death(self) -> str | None:
+    def _is_caught_up(self) -> bool:
+        assert self.figures
+        return self.figures.records_out >= self.figures.records_in or self._pipeline.poll() is not None
+
+    def exited(self) -> str | None:
+        """What has exited unasked, with the end of its log."""
         if not self._broker.running:
-            return f"Apache Kafka has died; its log ends:\n{end_of(self._folder / 'kafka' / 'kafka.log')}"
+            return f"Apache Kafka has exited; its log ends:\n{end_of(self._folder / 'kafka' / 'kafka.log')}"
         return next(filter(None, (child.problem() for child in self._children)), None)
+
+
+def _ignore(_: int) -> None:
+    """Take the number of records read."""
 
 
 def _interrupt() -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _go_on() -> None:
-    """What is going on ends by itself once it sees the request."""
+def _continue() -> None:
+    """Leave it to the loop to see the request."""
 
 
 def _environment(address: str, own: Mapping[str, str]) -> dict[str, str]:
-    """Ours, but for where the broker is and how to reach it: what is empty here neither we nor `.env` may set."""
+    """Our environment with the demo's broker; what is empty here cannot be set by `.env` either."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("Quix__")}
     names = [str(field.validation_alias) for field in BrokerSettings.model_fields.values()]
     connection = {name: "" for name in names if name.startswith(("Quix__", "BROKER_"))}
@@ -184,7 +183,7 @@ def _environment(address: str, own: Mapping[str, str]) -> dict[str, str]:
 
 
 def run(seconds: float) -> int:
-    """Run the demo for so many seconds; give the exit code."""
+    """Run the demo for this many seconds; return the exit code."""
     with tempfile.TemporaryDirectory(prefix="user-login-demo-") as folder:
         demo = Demo(Path(folder))
         try:
@@ -193,38 +192,38 @@ def run(seconds: float) -> int:
                     demo.watch(screen, seconds)
                     demo.finish(screen)
         except KeyboardInterrupt:
-            demo.problem = demo.problem or "stopped before all was counted"
+            demo.problem = demo.problem or "interrupted before all records were compared"
+        except (PipelineError, KafkaException) as error:
+            demo.problem = demo.problem or demo.exited() or str(error)
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left takes no time and must be done
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the rest takes no time and must be done
             demo.close()
     if demo.problem:
         print(f"demo: {demo.problem}", file=sys.stderr, flush=True)
-    figures, missing = demo.comparison, demo.comparison.lost()
-    malformed = figures.malformed.total()
-    missing_are = "lost" if demo.is_counted else "not yet counted"
-    counts = f"{figures.records_in} in, {figures.records_out} out, {malformed} malformed, {missing} {missing_are}"
-    print(f"demo: {counts}", flush=True)
-    return 1 if demo.problem or missing else 0
+    shown, lost = demo.figures.snapshot("", 0.0) if demo.figures else Snapshot(), demo.missing()
+    malformed, lost_are = sum(shown.malformed.values()), "lost" if demo.is_counted else "not yet counted"
+    print(f"demo: {shown.records_in} in, {shown.records_out} out, {malformed} malformed, {lost} {lost_are}", flush=True)
+    return 1 if demo.problem or lost else 0
 
 
 def main() -> int:
-    """Run as the environment says; give the exit code."""
+    """Run with the settings of the environment; return the exit code."""
     given = os.environ.get("DEMO_SECONDS") or "inf"
     try:
         seconds = float(given)
     except ValueError:
         seconds = 0.0
     if not seconds > 0:
-        print(f"demo: DEMO_SECONDS is {given!r}, but may be: a number of seconds above 0", file=sys.stderr)
+        print(f"demo: DEMO_SECONDS must be a number of seconds above 0 (got {given!r})", file=sys.stderr)
         return os.EX_CONFIG
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # under nohup it stays ignored
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal may lack the characters of frames
+        sys.stdout.reconfigure(errors="replace")  # a terminal may not be able to show frames
     try:
         return run(seconds)
     except (BrokerError, KafkaException) as error:
         print(f"demo: {error}", file=sys.stderr)
-    except BrokenPipeError:  # nobody reads on
+    except BrokenPipeError:  # the reader has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

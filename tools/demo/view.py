@@ -1,17 +1,12 @@
-"""What the demo shows: a snapshot of its figures, as a screen for a terminal or as one plain line.
+"""Draws the demo's figures as a screen for a terminal or as one plain line.
 
-Keys and values come from outside: nothing of them reaches a terminal that could move its cursor or be taken for markup.
-
-`python -m tools.demo.view --picture docs/demo.svg` draws the README's picture, of made-up records.
+Keys and values are not trusted: control characters and markup are escaped.
 """
 
-import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from pathlib import Path
-from uuid import UUID
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.panel import Panel
@@ -19,13 +14,13 @@ from rich.table import Table
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from transforms import Malformed, Reason, upper_device_type
+from transforms import Reason
 
 SMALLEST = (60, 20)
 """Columns and lines below which only the plain line is shown."""
 
-_LINES_AROUND_RECORDS = 17  # all that is not one of the latest records
-_DEVICE_TYPES = 5  # as many as fit beside the reasons
+_LINES_AROUND_RECORDS = 17  # all lines except the latest records
+_DEVICE_TYPES = 5  # as many as fit next to the reasons
 _KEY, _PLACE = 8, 9  # columns of a key, and of a partition with an offset
 _EDGES = 7  # columns that the border of the latest records and the gaps between them take
 _BEFORE_DIFFERENCE = len('"device_type": "')
@@ -67,7 +62,7 @@ class Snapshot:
 
 
 def plain(snapshot: Snapshot) -> str:
-    """The figures as one line, for what is not a terminal."""
+    """The figures as one line, without a terminal."""
     return (
         f"demo: {int(snapshot.seconds)} s, {snapshot.records_in} in ({snapshot.rate_in:.0f}/s), "
         f"{snapshot.records_out} out ({snapshot.rate_out:.0f}/s), {sum(snapshot.malformed.values())} malformed, "
@@ -76,7 +71,7 @@ def plain(snapshot: Snapshot) -> str:
 
 
 def screen(snapshot: Snapshot, width: int, height: int) -> RenderableType:
-    """The figures for a terminal of this many columns and lines; it takes no more than those."""
+    """The figures for a terminal of this size."""
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return Group(Text(plain(snapshot), no_wrap=True, overflow="ellipsis"))
     upper = Table.grid(expand=True)
@@ -87,7 +82,7 @@ def screen(snapshot: Snapshot, width: int, height: int) -> RenderableType:
 
 
 def printable(content: bytes) -> str:
-    r"""Text in which whatever is not UTF-8, or would not show as itself, is an escape such as \x1b."""
+    r"""Decode text; what is not UTF-8 or not printable becomes an escape such as \x1b."""
     text = content.decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
@@ -106,7 +101,7 @@ def _panel(content: RenderableType, title: str) -> Panel:
 
 
 def _table(columns: int, numbers: Sequence[int]) -> Table:
-    """A table of so many columns, the first as wide as there is room, those at `numbers` flush right."""
+    """A table with this many columns: the first one is wide, those in `numbers` are right-aligned."""
     table = Table.grid(expand=True, padding=(0, 1))
     for column in range(columns):
         justify: JustifyMethod = "right" if column in numbers else "left"
@@ -160,7 +155,7 @@ def _latest(snapshot: Snapshot, width: int, lines: int) -> Panel:
 
 
 def _before_and_after(pair: Pair, columns: int) -> tuple[Text, Text]:
-    """The two values from shortly before the place where they differ, the difference in colour."""
+    """The two values from shortly before their difference, which is in colour."""
     before, after = pair.before or b"", pair.after or b""
     unequal = (at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
     common = next(unequal, min(len(before), len(after)))
@@ -173,7 +168,7 @@ def _before_and_after(pair: Pair, columns: int) -> tuple[Text, Text]:
 
 
 def _excerpt(value: bytes | None, start: int, common: int, columns: int, colour: str) -> Text:
-    """A value's text from byte `start` on, for a cell of so many columns; what follows byte `common` is in colour."""
+    """A value's text from byte `start`, for a cell of this width; the part after byte `common` is in colour."""
     if value is None:
         return Text("null", "dim italic")
     start = max(0, start)
@@ -184,47 +179,11 @@ def _excerpt(value: bytes | None, start: int, common: int, columns: int, colour:
     return Text.assemble("…" if start else "", (same, "dim"), (different, colour))
 
 
-def picture() -> str:
-    """The screen as SVG, of made-up records, without the address of any font or other site."""
+def picture(snapshot: Snapshot) -> str:
+    """The screen as SVG, without the address of any font or other site."""
     console = Console(record=True, width=100, height=24, file=StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(screen(_sample(), *console.size))
+    console.print(screen(snapshot, *console.size))
     svg = console.export_svg(title="make demo", theme=MONOKAI, unique_id="demo")
     svg = svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace").replace("arial", "sans-serif")
     svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
-
-
-def _sample() -> Snapshot:
-    login = b'{"user_id": "%b", "app_version": "2.3.0", "ip": "198.51.100.7", "locale": "%b", "timestamp": 1720614565'
-    android, ios, lacking = (b', "device_type": "android"}', b', "device_type": "iOS"}', b"}")
-    ends = {b"RI": android, b"OH": ios, b"UT": lacking, b"ME": ios, b"": None, b"TX": android, b"NV": ios}
-    ends |= {b"NM": b', "device_type": 7}', b"WY": android}
-    pairs = []
-    for index, (state, end) in enumerate(ends.items()):
-        key = str(UUID(int=0x9E3779B97F4A7C15F39CC0605CEDC834 * (index + 3) % (1 << 128), version=4)).encode()
-        value = end and login % (key, state) + end
-        result = upper_device_type(value)
-        after, reason = (result.value, result.reason) if isinstance(result, Malformed) else (result, None)
-        pairs.append(Pair(index * 5 % 4, 307 + index, key, value, after, reason))
-    return Snapshot(
-        state="running",
-        seconds=25,
-        records_in=1247,
-        records_out=1246,
-        rate_in=50,
-        rate_out=50,
-        malformed=dict(zip(Reason, (9, 7, 11, 8, 6, 71, 9, 10), strict=False)),
-        device_types={("android", "ANDROID"): 561, ("iOS", "IOS"): 554},
-        pairs=pairs,
-    )
-
-
-def main() -> None:
-    """Write the picture."""
-    parser = argparse.ArgumentParser(prog="python -m tools.demo.view", description="Draws the README's picture.")
-    parser.add_argument("--picture", type=Path, required=True, help="the SVG file to write")
-    parser.parse_args().picture.write_text(picture(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,15 +2,15 @@
 
 Settings are variables of the process's environment; `.env` is the pipeline's and is not read.
 
-    output           the topic; the original's name, KAFKA_TOPIC, will do, too; user-login where neither is set
-    RATE             records per second; 2 where not set, 0 for as fast as it goes
-    COUNT            how many records to send; 0, where not set, for no end
-    SEED             a whole number: the same records every time, but for their `timestamp`; others where not set
-    MALFORMED        the share of records, 0 to 1, to be malformed beyond the 5 % that lack `device_type` by nature
-    TOPIC_PARTITIONS of the topic, if it is missing and therefore made; 1 where not set
+    output           the topic (default: user-login); KAFKA_TOPIC, the original's name, also works
+    RATE             records per second (default: 2); 0 for as fast as possible
+    COUNT            how many records to send (default: 0, no end)
+    SEED             a whole number: the same records every time, except for `timestamp` (default: random)
+    MALFORMED        the share of malformed records, 0 to 1, in addition to 5 % without `device_type` (default: 0)
+    TOPIC_PARTITIONS of the topic, if it is created (default: 1)
 
-The broker's settings, LOG_LEVEL, LOG_FORMAT and HEALTH_PORT are the pipeline's (it is ready once the topic is there);
-BOOTSTRAP_SERVERS will do for Quix__Broker__Address.
+The broker's settings, LOG_LEVEL, LOG_FORMAT and HEALTH_PORT are the pipeline's (it is ready once the topic exists);
+BOOTSTRAP_SERVERS also works for Quix__Broker__Address.
 When it stops, one line on standard output says what it sent. Exit codes are those of runtime/errors.py.
 """
 
@@ -34,17 +34,17 @@ from runtime.explain import START_ONE
 from runtime.observe.health import Health
 from runtime.settings import ADDRESS, BrokerSettings, Unset, setting
 from runtime.stop.signals import stop_request
-from tools.generator.logins import WELL_FORMED, Record, records
+from tools.generator.logins import WELL_FORMED, GeneratedRecord, records
 from transforms import Reason
 
 DELIVERY_TIMEOUT = 60.0
 """Seconds for which a record is tried again before it counts as not delivered."""
 
 STOP_TIMEOUT = 5.0
-"""Seconds that the broker has, once we are asked to stop, to take what is on its way."""
+"""Seconds for the delivery of the last records, after a request to stop."""
 
 BACKLOG = 1.0
-"""After a hold-up, the records of this many seconds at most are made up for."""
+"""After a delay, at most the records of this many seconds are sent at once."""
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1  # above 100 records/s, several are sent after each pause
 
@@ -53,7 +53,7 @@ _OTHER_NAMES = {"output": "KAFKA_TOPIC", ADDRESS: "BOOTSTRAP_SERVERS"}
 
 
 class GeneratorSettings(BrokerSettings):
-    """What to send, how fast and where to; the module's docstring lists them."""
+    """The generator's settings; the module's docstring explains them."""
 
     topic: Annotated[str, Field(pattern=_TOPIC)] = setting("output", "user-login", "a topic's name (or KAFKA_TOPIC)")
     topic_partitions: Annotated[int, Field(ge=1, le=1000)] = setting(
@@ -74,11 +74,11 @@ class GeneratorSettings(BrokerSettings):
 
 
 class Schedule:
-    """When the next record is due: evenly, without drift, and without a flood after a hold-up.
+    """When the next record is due: at even intervals, without drift, and without a burst after a delay.
 
     Args:
-        rate: records per second; 0 for as fast as it goes.
-        now: seconds on a clock that never goes back.
+        rate: records per second; 0 for as fast as possible.
+        now: seconds of a monotonic clock.
     """
 
     def __init__(self, rate: float, now: float) -> None:
@@ -95,7 +95,7 @@ class Schedule:
 
 
 class Sender:
-    """Sends records as the settings say, and counts them by reason."""
+    """Sends records, and counts them by reason."""
 
     def __init__(self, producer: Producer, topic: str, settings: GeneratorSettings) -> None:
         self.sent: Counter[str] = Counter()
@@ -107,11 +107,11 @@ class Sender:
         self._settings = settings
 
     def run(self) -> None:
-        """Send until COUNT is reached, or SIGINT or SIGTERM asks to stop, and wait for the broker to take it all.
+        """Send until COUNT is reached, or SIGINT or SIGTERM asks to stop, and wait for delivery.
 
         Raises:
-            Unavailable: the broker did not take a record in time.
-            KafkaException: it refused one.
+            Unavailable: a record was not delivered in time.
+            KafkaException: the broker refused one.
         """
         schedule = Schedule(self._settings.rate, time.monotonic())
         source = records(self._settings.seed, self._settings.malformed, time.time)
@@ -128,8 +128,8 @@ class Sender:
         self._wait_for_delivery()
         self._raise_if_not_delivered()
 
-    def _send(self, record: Record) -> None:
-        """Hand one record to the producer, once there is room; never, if asked to stop before."""
+    def _send(self, record: GeneratedRecord) -> None:
+        """Pass one record to the producer once its queue has room, unless asked to stop."""
         while not stop_request.requested and not self._error:
             try:
                 self._producer.produce(
@@ -171,10 +171,10 @@ class Sender:
 
 
 def run(settings: GeneratorSettings) -> None:
-    """Make the topic where it is missing, send, and print what was sent.
+    """Create the topic if it is missing, send, and print what was sent.
 
     Raises:
-        PipelineError: the broker is not there, or refuses.
+        PipelineError: the broker does not answer, or refuses.
     """
     app = Application(
         settings.connection(),
@@ -196,7 +196,7 @@ def run(settings: GeneratorSettings) -> None:
 
 
 def main() -> int:
-    """Run as the settings say; give the exit code that runtime/errors.py lists."""
+    """Run with the settings; return an exit code of runtime/errors.py."""
     formatter = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser("python -m tools.generator", description=__doc__, formatter_class=formatter).parse_args()
     return run_command(GeneratorSettings.load, run)

@@ -1,4 +1,4 @@
-"""The logins that the generator sends: random, the same ones for the same seed, and some of them malformed."""
+"""Makes the logins that the generator sends: random, the same for the same seed, some malformed."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -7,13 +7,13 @@ from typing import NamedTuple
 from transforms import Reason
 
 WELL_FORMED = "well_formed"
-"""What stands in a record's `reason` if nothing is wrong with it."""
+"""The `reason` of a record that is not malformed."""
 
 SHARE_WITHOUT_DEVICE_TYPE = 0.05
-"""The share of logins that lack `device_type` by nature, whatever share of malformed records is asked for."""
+"""The share of logins without `device_type`, in addition to the share of malformed records asked for."""
 
 
-class Record(NamedTuple):
+class GeneratedRecord(NamedTuple):
     """One record to send; `reason` is WELL_FORMED, or that of the transforms for which it is malformed."""
 
     key: bytes
@@ -21,12 +21,12 @@ class Record(NamedTuple):
     reason: str
 
 
-def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> Iterator[Record]:
-    """Make records without end; the same seed gives the same ones but for the time, on every version of Python.
+def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> Iterator[GeneratedRecord]:
+    """Yield records without end; the same seed gives the same ones, except for the time, on every Python version.
 
     Args:
-        seed: not negative; None for other records every time.
-        malformed: the share, 0 to 1, of records that a malformed one takes the place of; the rest stay what they are.
+        seed: not negative; None for random records.
+        malformed: the share, 0 to 1, of records that are replaced by malformed ones; the others do not change.
         clock: seconds since the epoch, asked once for each record.
     """
     numbers = Random(seed)
@@ -43,16 +43,16 @@ def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> I
         is_complete = share() >= SHARE_WITHOUT_DEVICE_TYPE
         is_replaced, reason_drawn, kind_drawn = share() < malformed, share(), share()
         if is_replaced:
-            yield Record(key, *_malformed(login.encode(), reason_drawn, kind_drawn))
+            yield GeneratedRecord(key, *_malformed(login.encode(), reason_drawn, kind_drawn))
         elif is_complete:
             device_type = "android" if raw[53] & 1 else "iOS"
-            yield Record(key, f'{login}, "device_type": "{device_type}"}}'.encode(), WELL_FORMED)
+            yield GeneratedRecord(key, f'{login}, "device_type": "{device_type}"}}'.encode(), WELL_FORMED)
         else:
-            yield Record(key, f"{login}}}".encode(), Reason.MISSING_DEVICE_TYPE)
+            yield GeneratedRecord(key, f"{login}}}".encode(), Reason.MISSING_DEVICE_TYPE)
 
 
 def _uuid4(digits: str) -> str:
-    """The text of the random UUID that has these 32 hex digits, but for its version and variant."""
+    """The text of a random UUID with these 32 hex digits, except for version and variant."""
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
@@ -64,7 +64,7 @@ def _malformed(login: bytes, reason_drawn: float, kind_drawn: float) -> tuple[by
 
 
 LOGIN = b"<login>"
-"""In MALFORMED_KINDS, where a login's opening brace and all its members but `device_type` belong."""
+"""In MALFORMED_KINDS, the place of a login's opening brace and all its members except `device_type`."""
 
 MALFORMED_KINDS: dict[Reason, tuple[bytes | None, ...]] = {
     Reason.NULL_VALUE: (None,),
@@ -108,7 +108,7 @@ MALFORMED_KINDS: dict[Reason, tuple[bytes | None, ...]] = {
         b'<login>, "device_type": "iOS \\ud83d"}',
     ),
 }
-"""The values that malformed records are made of: every reason but `too_large`, which a demo has no use for."""
+"""The values that malformed records are made of: every reason except `too_large`."""
 
 _REASONS = tuple(MALFORMED_KINDS)
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))

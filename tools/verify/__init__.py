@@ -1,1 +1,1 @@
-"""Is the output right? `python pipeline.py verify`; command.py begins, comparison.py judges."""
+"""Compares the output topic with the input topic: `python pipeline.py verify`."""

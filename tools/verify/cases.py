@@ -1,4 +1,4 @@
-"""Judges records that are not where they should be, and judges anew when they turn up elsewhere; pure."""
+"""Counts records that are missing or additional, and corrects the counts if they appear later; pure."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -8,36 +8,38 @@ from tools.verify.findings import Findings
 from tools.verify.gap import Record, pair_alike, sort_gap
 
 HISTORY = 500_000
-"""Records, over all partitions, among which a duplicate is looked for."""
+"""How many of the latest records, over all partitions, are searched for a duplicate."""
 
 OPEN_CASES = 20_000
-"""Lost or extra records of a partition, the latest, that may still turn up on the other side."""
+"""How many lost or extra records of a partition, the latest ones, may still appear on the other side."""
 
 Numbered = tuple[int, Record]
 """A record and its offset."""
 
 
 @dataclass(eq=False, slots=True)
-class Case:
-    """A record that is on one side only, and so of the kind given, until it turns up on the other."""
+class UnmatchedRecord:
+    """A record on one side only; `kind` is what it is counted as unless it appears on the other side."""
 
     kind: str
     offset: int
     digest: int
-    partner: "Case | None" = None
-    """The other side's record that stands in its place: with one, an input is not lost, but its output is wrong."""
+    partner: "UnmatchedRecord | None" = None
+    """The other side's record in its place: the input is not lost, but its output is wrong."""
 
     def count(self, findings: Findings) -> None:
-        """Count it as what it is for now."""
+        """Count it as its present kind."""
         if self.kind != "lost" or self.partner is None:
             findings.add(self.kind, self.offset)
 
 
-class OpenCases:
-    """The latest cases of one side, by the digest of the record."""
+class UnmatchedRecords:
+    """The latest unmatched records of one side, by digest."""
 
     def __init__(self) -> None:
-        self._by_digest: OrderedDict[int, list[Case]] = OrderedDict()  # a dict finds its first one slowly
+        self._by_digest: OrderedDict[int, list[UnmatchedRecord]] = (
+            OrderedDict()
+        )  # finding the first key of a dict is slow
         self._count = 0
 
     def __len__(self) -> int:
@@ -46,17 +48,17 @@ class OpenCases:
     def __contains__(self, digest: int) -> bool:
         return digest in self._by_digest
 
-    def __iter__(self) -> Iterator[Case]:
+    def __iter__(self) -> Iterator[UnmatchedRecord]:
         return (case for cases in self._by_digest.values() for case in cases)
 
-    def add(self, case: Case) -> Case | None:
-        """Take a case; give up the oldest where there are too many."""
+    def add(self, case: UnmatchedRecord) -> UnmatchedRecord | None:
+        """Add a record; return the oldest if there are too many."""
         self._by_digest.setdefault(case.digest, []).append(case)
         self._count += 1
         return self._pop(next(iter(self._by_digest))) if self._count > OPEN_CASES else None
 
-    def solve(self, digest: int) -> Case | None:
-        """Take out the first case of this digest, if any; what stood in its place is on its own from now on."""
+    def solve(self, digest: int) -> UnmatchedRecord | None:
+        """Remove and return the first record with this digest, if any, and separate it from its partner."""
         if digest not in self._by_digest:
             return None
         case = self._pop(digest)
@@ -65,10 +67,10 @@ class OpenCases:
         return case
 
     def known(self, digests: set[int]) -> set[int]:
-        """Which of these digests have a case."""
+        """Which of these digests are unmatched."""
         return self._by_digest.keys() & digests
 
-    def _pop(self, digest: int) -> Case:
+    def _pop(self, digest: int) -> UnmatchedRecord:
         cases = self._by_digest[digest]
         case = cases.pop(0)
         if not cases:
@@ -78,7 +80,7 @@ class OpenCases:
 
 
 class History:
-    """The digests of the latest records that were found: what repeats one of them is a duplicate."""
+    """The digests of the latest matched records: a record that repeats one is a duplicate."""
 
     def __init__(self, limit: int) -> None:
         self._half = max(1, limit // 2)
@@ -86,7 +88,7 @@ class History:
         self._old: set[int] = set()
 
     def add(self, digests: set[int]) -> None:
-        """Remember them; beyond the limit, the oldest are forgotten."""
+        """Add digests; beyond the limit, the oldest are removed."""
         self._young |= digests
         if len(self._young) > self._half:
             self._old, self._young = self._young, set()
@@ -96,18 +98,19 @@ class History:
 
 
 class Ledger:
-    """One partition's counts and open cases.
+    """The counts and the unmatched records of one partition.
 
-    Digests are Python's own hashes, 64 bits with a secret key: they tell one fault from another, not right from wrong.
+    Digests are Python's hashes, 64 bits with a secret key. They only decide the kind of a fault: records are compared
+    as a whole.
     """
 
     def __init__(self, history: int) -> None:
         self._findings = Findings()
         self._history = History(history)
-        self._missing, self._extra = OpenCases(), OpenCases()
+        self._missing, self._extra = UnmatchedRecords(), UnmatchedRecords()
 
     def findings(self) -> Findings:
-        """The counts, open cases among them as what they are for now."""
+        """The counts so far; unmatched records are counted as their present kind."""
         found = self._findings.copy()
         for case in (*self._missing, *self._extra):
             case.count(found)
@@ -115,7 +118,7 @@ class Ledger:
         return found
 
     def right(self, records: Sequence[Record]) -> None:
-        """Count records that are in their place; what came early and equals one of them was a duplicate."""
+        """Count records in their place; an earlier extra record that equals one of them was a duplicate."""
         self._findings.counts["checked"] += len(records)
         digests = set(map(hash, records))
         self._history.add(digests)
@@ -124,7 +127,7 @@ class Ledger:
                 self._findings.add("duplicated", case.offset)
 
     def repeats(self, record: Record) -> bool:
-        """Whether a record like this was found before, and none like it is missed."""
+        """Whether an equal record was matched before, and none is missing."""
         return hash(record) in self._history and hash(record) not in self._missing
 
     def duplicated(self, offsets: Sequence[int]) -> None:
@@ -135,14 +138,14 @@ class Ledger:
     def judge(
         self, inputs: Sequence[Numbered], outputs: Sequence[Numbered], *, begun: bool, may_pair: bool, unmatched: int
     ) -> bool:
-        """Judge a gap, and tell whether any of its outputs belongs to any of its inputs.
+        """Count the records of a gap; return whether any of its outputs belongs to any of its inputs.
 
         Args:
-            inputs: what was expected.
-            outputs: what was found.
-            begun: whether the pipeline is known to have written the outputs; those of before it began are skipped.
-            may_pair: whether an output may be what became of an input that it only resembles.
-            unmatched: so many outputs may be there whose inputs are gone.
+            inputs: the expected records.
+            outputs: the records found.
+            begun: whether the pipeline wrote the outputs; earlier ones are skipped.
+            may_pair: whether an output may belong to an input that it only resembles.
+            unmatched: how many outputs may have no input any more.
         """
         gap = sort_gap([record for _, record in inputs], [record for _, record in outputs])
         self.right([inputs[before][1] for before, _ in gap.in_place])
@@ -174,21 +177,21 @@ class Ledger:
         for at, (offset, record) in enumerate(extra):
             may_skip = at not in in_place and skipped > 0
             skipped -= may_skip
-            cases.append(Case("skipped" if may_skip else "wrong", offset, hash(record)))
+            cases.append(UnmatchedRecord("skipped" if may_skip else "wrong", offset, hash(record)))
             self._close(self._extra.add(cases[-1]))
         for at, (offset, record) in enumerate(missing):
-            case = Case("lost", offset, hash(record))
+            case = UnmatchedRecord("lost", offset, hash(record))
             if at in pairs:
                 case.partner = cases[pairs[at]]
                 case.partner.partner = case
             self._close(self._missing.add(case))
 
-    def _close(self, case: Case | None) -> None:
+    def _close(self, case: UnmatchedRecord | None) -> None:
         if case:
             case.count(self._findings)
 
     def _is_explained(self, offset: int, record: Record) -> bool:
-        """Whether an extra output is one that came late, or a duplicate."""
+        """Whether an extra output is late or a duplicate."""
         if case := self._missing.solve(hash(record)):
             self._reordered(case.offset, record)
             return True
@@ -198,7 +201,7 @@ class Ledger:
         return False
 
     def _came_early(self, offset: int, record: Record) -> bool:
-        """Whether a missing input's output was among the extra ones before."""
+        """Whether a missing input's output was an earlier extra one."""
         if not self._extra.solve(hash(record)):
             return False
         self._reordered(offset, record)

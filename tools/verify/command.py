@@ -1,8 +1,8 @@
-"""Is the output right? Compares the output topic with the input topic, record by record: `python pipeline.py verify`.
+"""Compares the output topic with the input topic, record by record: `python pipeline.py verify`.
 
-The map is pure and order is kept, so each output partition must be the map of its input partition. Settings are those
-of pipeline.py. Exit codes are those of runtime/errors.py, and 1 where anything is lost, duplicated, reordered or wrong;
-with --complete, also where anything is pending.
+The transforms are pure and order is kept, so each output partition must equal its transformed input partition. The
+settings are those of pipeline.py. Exit codes are those of runtime/errors.py, and 1 if anything is lost, duplicated,
+reordered or wrong; with --complete, also if anything is pending.
 """
 
 import argparse
@@ -17,14 +17,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from runtime.command import run_command
+from runtime.errors import Failed
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.verify.report import Report
-from tools.verify.topics import Topics
+from tools.verify.topics import TopicPair
 from tools.verify.walk import EVERYTHING, Begin, Walk
 
 NOT_RIGHT = 1
-"""The exit code where the output is not what it should be."""
+"""The exit code if the output is wrong."""
 
 REPORT_EVERY = 1.0
 """Seconds between two lines of `--follow --json`."""
@@ -33,11 +34,11 @@ LOG_EVERY = 10.0
 """Seconds between two lines of `--follow` in the log."""
 
 LONG = 100_000
-"""Records from which on a progress bar is shown."""
+"""The least number of records with a progress bar."""
 
-_AWAY, _AWAY_AT_THE_END = 120.0, 30.0  # seconds that a broker may be away
+_AWAY, _AWAY_AT_THE_END = 120.0, 30.0  # seconds that a broker may not answer
 _PAUSE = 0.1  # seconds
-_SELDOM = 1_000_000  # objects: records in hand are no garbage to look for, which took a third of the time
+_SELDOM = 1_000_000  # objects: with the default, garbage collection took a third of the time
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ class Options:
 
 
 def audit(settings: Settings, options: Options) -> Report:
-    """Hold the output topic against the input topic; with `follow`, until a signal asks to stop.
+    """Compare the output topic with the input topic; with `follow`, until a signal asks to stop.
 
     Raises:
-        PipelineError: no broker, a topic is missing or unfit, or a signal came where there is nothing to follow.
+        PipelineError: no broker, a topic is missing or misconfigured, or a signal came without `follow`.
     """
-    topics = Topics(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
-    with closing(Walk(topics, settings, options.begin, follow=options.follow)) as walk:
+    topics = TopicPair(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
+    must_stop = _is_requested if options.follow else _refuse_stop
+    with closing(Walk(topics, settings, options.begin, must_stop)) as walk:
         report = Report(topics.source.name, topics.target.name, options.complete)
         if options.follow:
             _follow(walk, report, as_json=options.as_json)
@@ -68,8 +70,18 @@ def audit(settings: Settings, options: Options) -> Report:
         return report.of(walk.findings(), final=True)
 
 
+def _is_requested() -> bool:
+    return stop_request.requested
+
+
+def _refuse_stop() -> bool:
+    if stop_request.requested:
+        raise Failed("interrupted before the end: there is no verdict")
+    return False
+
+
 def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:
-    """Go on until asked to stop; say now and then how it stands."""
+    """Compare until asked to stop; report from time to time."""
     due = 0.0
     while not stop_request.requested:
         has_news = walk.step(lambda _: None, final=False)
@@ -84,7 +96,7 @@ def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:
 
 
 def _progress(size: int) -> Progress:
-    """A bar on standard error, if that is a terminal and there is much to do."""
+    """A bar on standard error, if that is a terminal and there are many records."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -104,7 +116,7 @@ def _options(arguments: Sequence[str]) -> Options:
         "--from-timestamp",
         type=whole_number,
         metavar="T",
-        help="begin with the first input record whose timestamp, in ms since the epoch, is T or later",
+        help="begin at the first input record with timestamp T (ms since the epoch) or later",
     )
     where.add_argument(
         "--last", type=whole_number, metavar="N", help="begin N offsets before the end of each input partition"
@@ -113,15 +125,13 @@ def _options(arguments: Sequence[str]) -> Options:
     parser.add_argument(
         "--json", action="store_true", help="print JSON: one line at the end, with --follow one a second"
     )
-    parser.add_argument(
-        "--complete", action="store_true", help="what is still pending in the end is not right, either: exit code 1"
-    )
+    parser.add_argument("--complete", action="store_true", help="pending records are an error: exit code 1")
     given = parser.parse_args(arguments)
     return Options(Begin(given.from_timestamp, given.last), given.follow, given.json, given.complete)
 
 
 def whole_number(text: str) -> int:
-    """Read a number from the command line; ValueError where it is negative or none."""
+    """Parse a number of the command line; ValueError if it is negative or not a number."""
     number = int(text)
     if number < 0:
         raise ValueError
@@ -129,7 +139,7 @@ def whole_number(text: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run as the command line and the settings say; give the exit code."""
+    """Run with the command line's options and the settings; return the exit code."""
     options = _options(arguments)
     gc.freeze()
     gc.set_threshold(_SELDOM)

@@ -1,33 +1,33 @@
-"""Holds one output partition against its input partition, record by record, whatever happened to them; pure.
+"""Compares one output partition with its input partition, record by record, whatever happened to them; pure.
 
-Records come in batches, in the order of their topic, from both sides; what is equal goes at once. Where they differ,
-the nearest place is looked for at which both go on alike (gap.py), within WINDOW records; the stretch
-before it is judged (cases.py). Offsets are names only: markers and aborted transactions take some, too.
+Both sides arrive in batches, in the order of their topic; equal records are dropped at once. After a difference, the
+nearest place where both sides match again is searched within WINDOW records (gap.py), and the records before it are
+counted (cases.py). Offsets only name records: transaction markers and aborted records have offsets as well.
 """
 
 from collections.abc import Sequence
 from functools import partial
 from itertools import takewhile
 
-from tools.verify.begin import Given, find_begin
+from tools.verify.begin import Known, find_begin
 from tools.verify.cases import HISTORY, Ledger
 from tools.verify.findings import Findings
 from tools.verify.gap import WINDOW, Record, alike, find_anchor, first_due, pair_alike, resembles
 from tools.verify.retiming import Retiming, retime
 from tools.verify.side import Side
 
-_NEAR = 40  # an output is looked for that much further on among the inputs than outputs are left
+_NEAR = 40  # how much further an output is searched among the inputs
 
 
 class Comparison:
-    """Compares what is expected of one input partition with what is found in the output partition.
+    """Compares the expected records of one partition with those found.
 
     Args:
-        history: how many records of this partition to look among for a duplicate.
-        cut: whether the input begins later than the output may, so that all of it may be gone.
-        skips_inputs: whether the first inputs may lack their outputs: those of before the pipeline began, or expired.
-        compacted: whether outputs may lack their inputs wherever input offsets are missing.
-        retiming: what to expect of an input whose timestamp the output topic refuses.
+        history: how many records of this partition are searched for a duplicate.
+        cut: whether the first inputs may be missing, perhaps all.
+        skips_inputs: whether the outputs of the first inputs may be missing: never written, or expired.
+        compacted: whether an output's input may be missing wherever input offsets are missing.
+        retiming: what to expect for an input whose timestamp the output topic refuses.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Comparison:
         retiming: Retiming | None = None,
     ) -> None:
         self.covered = False
-        """Whether every input that the outputs given so far can have been made of has been given, too."""
+        """Whether all inputs of the outputs so far have been added."""
         self.ending = False
-        """Whether every output has been given or soon will be: what is left need not wait for more of them."""
+        """Whether all outputs have been added or soon will be, so that waiting for more is useless."""
         self.aligned = False
-        """Whether the output is known to belong to this input: from here on, none without an input is skipped."""
+        """Whether the output is known to belong to this input; from then on, no output without an input is skipped."""
         self._inputs, self._outputs = Side(), Side()
         self._ledger = Ledger(history)
         self._cut, self._skips_inputs, self._compacted = cut, skips_inputs, compacted
@@ -59,15 +59,15 @@ class Comparison:
 
     @property
     def waiting(self) -> tuple[int, int]:
-        """How many inputs and outputs wait for their other side."""
+        """How many inputs and outputs wait to be compared."""
         return len(self._inputs), len(self._outputs)
 
     def add_inputs(
         self, offsets: Sequence[int], records: Sequence[Record], values: Sequence[bytes | None] = ()
     ) -> None:
-        """Take the next inputs as what is expected of them, and their values if timestamps may be refused.
+        """Take the next expected records, and the inputs' values if timestamps may be refused.
 
-        A timestamp of 0 stands for any.
+        A timestamp of 0 matches any.
         """
         self._inputs.add(offsets, records, values)
         self._advance()
@@ -78,12 +78,12 @@ class Comparison:
         self._advance()
 
     def end(self) -> None:
-        """Judge what is left: nothing follows. Inputs behind the last output stay pending."""
+        """Count the rest, as no record follows. Inputs after the last output stay pending."""
         self.covered = self._complete = True
         self._advance()
 
     def findings(self) -> Findings:
-        """What was found so far."""
+        """The result so far."""
         found = self._ledger.findings()
         found.counts["pending"] += len(self._inputs)
         if self._complete and not self.aligned and self._outputs.taken:
@@ -101,12 +101,12 @@ class Comparison:
             goes_on = bool(has_both) and self._resolve() and self._look_for_begin()
 
     def _look_for_begin(self) -> bool:
-        """Leave aside what comes before both sides go on alike; False where more records must tell where that is."""
-        given = Given(self._cut, self._skips_inputs, self.covered, self._complete)
+        """Skip the records before both sides match; False if more records are needed to find that place."""
+        known = Known(self._cut, self._skips_inputs, self.covered, self._complete)
         while not self.aligned and (self._cut or self._skips_inputs) and self._inputs and self._outputs:
             if not self._complete and len(self._inputs) + len(self._outputs) < self._try_again_at:
                 return False
-            skip = find_begin(self._inputs.records, self._outputs.records, given)
+            skip = find_begin(self._inputs.records, self._outputs.records, known)
             if skip is None:
                 self._wait()
                 return False
@@ -122,7 +122,7 @@ class Comparison:
         return True
 
     def _take_equal(self) -> None:
-        """Let go of what is equal on both sides: here nearly every record passes."""
+        """Drop what is equal on both sides: nearly every record ends here."""
         inputs, outputs = self._inputs.records, self._outputs.records
         count = min(len(inputs), len(outputs))
         if inputs[:count] != outputs[:count]:
@@ -135,7 +135,7 @@ class Comparison:
             self.aligned = True
 
     def _resolve(self) -> bool:
-        """Get over a difference; False where more records are needed to judge it."""
+        """Handle a difference; False if more records are needed."""
         count = len(self._inputs) + len(self._outputs)
         if not self._complete and count < self._try_again_at:
             return False
@@ -147,25 +147,25 @@ class Comparison:
             self._wait()
             return False
         if not self._retime(max(anchor) if anchor else WINDOW):
-            self._close_gap(*(anchor or self._give_up()))
+            self._close_gap(*(anchor or self._unmatched_sizes()))
         return True
 
     def _must_judge(self) -> bool:
-        """Whether to judge what there is though nothing in it is alike."""
+        """Whether to count the records though nothing matches."""
         has_outputs = self.ending or len(self._outputs) >= WINDOW
         is_full = (has_outputs and len(self._inputs) >= WINDOW) or (self.covered and len(self._outputs) >= WINDOW)
         return self._complete or is_full
 
     def _wait(self) -> None:
-        """Don't look again before there is an eighth more."""
+        """Do not search again before there are an eighth more records."""
         count = len(self._inputs) + len(self._outputs)
         self._try_again_at = count + count // 8 + 1
 
-    def _give_up(self) -> tuple[int, int]:
-        """How many of each side to judge where nothing within the window is alike."""
+    def _unmatched_sizes(self) -> tuple[int, int]:
+        """How many records of each side to count if nothing in the window matches."""
         inputs, outputs = self._inputs.records, self._outputs.records
         if self.covered and (len(inputs) < WINDOW or (len(outputs) < WINDOW and len(inputs) < 2 * WINDOW)):
-            return self._last_made(), len(outputs)
+            return self._inputs_of_the_rest(), len(outputs)
         half = WINDOW // 2
         pairs = zip(inputs[:half], outputs[:half], strict=False)
         if self._may_pair() and (changed := sum(1 for _ in takewhile(lambda pair: alike(*pair), pairs))):
@@ -174,8 +174,8 @@ class Comparison:
         inputs_are_older = begin_in is None or begin_out is None or begin_in <= begin_out
         return (half, 0) if inputs_are_older and (self.aligned or self._skips_inputs) else (0, half)
 
-    def _last_made(self) -> int:
-        """How many inputs, at least, the outputs left at the end were made of."""
+    def _inputs_of_the_rest(self) -> int:
+        """The least number of inputs of the remaining outputs."""
         found = set(self._outputs.records)
         inputs = self._inputs.records[: 2 * WINDOW]
         equal = [at for at, record in enumerate(inputs) if record in found]
@@ -183,7 +183,7 @@ class Comparison:
         return 1 + max([-1, *equal, *(before for before, _ in near)])
 
     def _take_repeats(self) -> bool:
-        """Let go of the first outputs that repeat earlier ones and are none of those expected next."""
+        """Drop the first outputs that repeat earlier ones and are not expected next."""
         repeats = takewhile(lambda one: self._ledger.repeats(one) and not self._is_ahead(one), self._outputs.records)
         count = sum(1 for _ in repeats)
         self._ledger.duplicated(self._outputs.offsets[:count])
@@ -191,7 +191,7 @@ class Comparison:
         return count > 0
 
     def _is_ahead(self, record: Record) -> bool:
-        """Whether an input like this waits."""
+        """Whether an equal input waits."""
         if len(self._last_at) > 10 * WINDOW:
             self._last_at, self._indexed = {}, 0
         begin, end = self._inputs.taken, self._inputs.taken + len(self._inputs)
@@ -201,8 +201,8 @@ class Comparison:
         return self._last_at.get(hash(record), -1) >= begin
 
     def _close_gap(self, inputs: int, outputs: int) -> None:
-        """Judge these first records of each side."""
-        unmatched, begun = self._gone(inputs), self.aligned
+        """Count these first records of each side."""
+        unmatched, begun = self._missing_offsets(inputs), self.aligned
         due = self._inputs.records[: inputs + 1]
         expected, found = self._inputs.take(inputs), self._outputs.take(outputs)
         if not self.aligned:
@@ -218,11 +218,11 @@ class Comparison:
             self._last_offset = expected[-1][0]
 
     def _may_pair(self) -> bool:
-        """Whether an output may be wrong: the first ones may belong to inputs that are gone."""
+        """Whether an output may be wrong: the first ones may belong to missing inputs."""
         return self.aligned or not self._cut
 
-    def _gone(self, inputs: int) -> int:
-        """How many offsets are missing before and among the first inputs, and before the one that follows them."""
+    def _missing_offsets(self, inputs: int) -> int:
+        """How many offsets are missing before and among the first inputs, and before the next one."""
         if not self._compacted or not self._inputs:
             return 0
         if self._last_offset is None:

@@ -1,4 +1,4 @@
-"""What an audit has found: counts, and the first offsets of each fault."""
+"""The result of a comparison: counts, and the first offsets of each fault."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ FAULTS = ("lost", "duplicated", "reordered", "wrong")
 COUNTS = ("checked", "pending", *FAULTS, "skipped")
 
 EXAMPLES = 5
-"""Offsets that are named of each fault."""
+"""How many offsets of each fault are listed."""
 
 
 @dataclass
@@ -20,18 +20,18 @@ class Findings:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong; what is not processed yet is not wrong."""
+        """Whether there is no fault; pending records are none."""
         return not self.cannot_align and not any(self.counts[fault] for fault in FAULTS)
 
     def add(self, kind: str, offset: int) -> None:
-        """Count a record; the offset is the input's for what is lost or reordered, otherwise the output's."""
+        """Count a record; the offset is the input's if it is lost or reordered, otherwise the output's."""
         self.counts[kind] += 1
         offsets = self.examples.get(kind)
         if offsets is not None and len(offsets) < EXAMPLES:
             offsets.append(offset)
 
     def copy(self) -> "Findings":
-        """A copy that later counts don't change."""
+        """Return a copy."""
         examples = {fault: list(offsets) for fault, offsets in self.examples.items()}
         return Findings(dict(self.counts), examples, self.cannot_align)
 

@@ -1,4 +1,4 @@
-"""Where two sequences of records meet again after a difference, and what is out of order in the gap before; pure."""
+"""Finds where two sequences of records match again after a difference, and sorts the records of the gap; pure."""
 
 from bisect import bisect_left
 from collections import defaultdict, deque
@@ -10,7 +10,7 @@ Headers = tuple[tuple[str, bytes | None], ...] | None
 
 
 class Record(NamedTuple):
-    """What must be right of a record in the output; timestamp in milliseconds, None where it is not compared."""
+    """What is compared of a record; timestamp in milliseconds, None if it is not compared."""
 
     key: bytes | None
     value: bytes | None
@@ -19,14 +19,14 @@ class Record(NamedTuple):
 
 
 class Anchor(NamedTuple):
-    """How many records of each side come before the place at which they meet again."""
+    """How many records of each side come before the place where they match again."""
 
     inputs: int
     outputs: int
 
 
 class Sorted(NamedTuple):
-    """The records of a gap by their indices: those on both sides as pairs of indices, and those on one only."""
+    """The records of a gap by their indices: pairs for those on both sides, single ones for the others."""
 
     in_place: list[tuple[int, int]]
     moved: list[tuple[int, int]]
@@ -35,21 +35,22 @@ class Sorted(NamedTuple):
 
 
 WINDOW = 10_240
-"""Records of each side that are looked through for the place at which both meet again."""
+"""How many records of each side are searched for the place where both match again."""
 
 _FIRST_WINDOW, _GROWTH = 40, 4
-_RUN = 8  # both sides have met again where so many records in a row are equal
-_COPIES = 8  # of records that are all equal, so many are tried
+_RUN = 8  # both sides match again if this many records in a row are equal
+_COPIES = 8  # how many of several equal records are tried
 
 
 def find_anchor(inputs: Sequence[Record], outputs: Sequence[Record]) -> Anchor | None:
-    """Find the nearest place at which both sides go on alike; small windows first.
+    """Find the nearest place where both sides match again; small windows first.
 
-    Where no stretch is alike, as when every other record is lost, one record that is there once on both sides will do.
+    If no run of records matches, for example if every other record is lost, one record that is unique on both sides
+    is enough.
 
     Args:
-        inputs: what is expected next.
-        outputs: what was found next; the first differs from the first expected.
+        inputs: the next expected records.
+        outputs: the next records found; the first one differs from the first expected.
     """
     window = _FIRST_WINDOW
     while True:
@@ -89,7 +90,7 @@ def _nearest_run(
 
 
 def _nearest_unique(places: dict[Hashable, list[int]], found: Sequence[Record]) -> Anchor | None:
-    """The nearest record that is there once on both sides, and that none of the others of this kind has passed."""
+    """The nearest record that is unique on both sides, and that no other unique record has passed."""
     copies = _places(found)
     once = [
         Anchor(places[record][0], after[0])
@@ -103,7 +104,7 @@ def _nearest_unique(places: dict[Hashable, list[int]], found: Sequence[Record]) 
 
 
 def sort_gap(inputs: Sequence[Record], outputs: Sequence[Record]) -> Sorted:
-    """Tell which records of a gap are there, in order or not, and which are on one side only."""
+    """Sort the records of a gap: on both sides, in order or not, or on one side only."""
     waiting = {record: deque(places) for record, places in _places(inputs).items()}
     pairs, extra = [], []
     for after, record in enumerate(outputs):
@@ -121,9 +122,9 @@ def sort_gap(inputs: Sequence[Record], outputs: Sequence[Record]) -> Sorted:
 
 
 def out_of_order(places: Sequence[int]) -> set[int]:
-    """Say which elements of a permutation have left their place.
+    """Return the elements of a permutation that are out of order.
 
-    Two that have changed places are both meant; of the others, the fewest that would have to move.
+    Two that changed places both are; of the others, the fewest that would have to move.
     """
     rank = {place: number for number, place in enumerate(sorted(places))}
     order = [rank[place] for place in places]
@@ -135,7 +136,7 @@ def out_of_order(places: Sequence[int]) -> set[int]:
 
 def _longest_rise(numbers: Sequence[int]) -> set[int]:
     """The indices of a longest rising subsequence."""
-    tails: list[int] = []  # by length, the smallest number that ends a rise so long, and its index
+    tails: list[int] = []  # by length, the smallest last number of a rise of that length, and its index
     ends: list[int] = []
     before: list[int] = []
     for index, number in enumerate(numbers):
@@ -152,17 +153,17 @@ def _longest_rise(numbers: Sequence[int]) -> set[int]:
 
 
 def alike(first: Record, second: Record) -> bool:
-    """Whether two of key, value and timestamp are equal: one is likely to be what became of the other."""
+    """Whether two of key, value and timestamp are equal: the records probably belong together."""
     return sum(one == other for one, other in zip(first[:3], second[:3], strict=True)) >= 2  # noqa: PLR2004
 
 
 def resembles(first: Record, second: Record) -> bool:
-    """Whether one is surely what became of the other: they are alike, not equal, and of the same time."""
+    """Whether the records certainly belong together: alike, not equal, and with the same timestamp."""
     return first != second and first.timestamp == second.timestamp is not None and alike(first, second)
 
 
 def pair_alike(inputs: Sequence[Record], outputs: Sequence[Record]) -> list[tuple[int, int]]:
-    """Pair outputs with the inputs that they are likely to have been made of, the most alike first; by indices."""
+    """Pair outputs with their probable inputs, the most alike first; by indices."""
     pairs: list[tuple[int, int]] = []
     left_in, left_out = dict(enumerate(inputs)), dict(enumerate(outputs))
     for traits in ((0, 1, 2), (0, 2), (1, 2), (0, 1)):
@@ -178,12 +179,12 @@ def pair_alike(inputs: Sequence[Record], outputs: Sequence[Record]) -> list[tupl
 
 
 def first_due(inputs: Sequence[Record], outputs: Sequence[Record]) -> int:
-    """Count the inputs before the first one that an output was made of: it equals it, or is like it at its time."""
+    """Count the inputs before the first one that has an output: an equal one, or one alike with its timestamp."""
     marks = {mark for record in outputs for mark in _marks(record)}
     return next((at for at, record in enumerate(inputs) if not marks.isdisjoint(_marks(record))), len(inputs))
 
 
 def _marks(record: Record) -> list[object]:
-    """What two records have in common if they are equal, or of one time and of one key or value."""
+    """What two records share if they are equal, or have the same timestamp and the same key or value."""
     time = record.timestamp
     return [record] if time is None else [(time, "key", record.key), (time, "value", record.value)]

@@ -1,4 +1,4 @@
-"""What is compared of a record: what the pipeline's own functions make of an input, and what the output topic holds."""
+"""Makes the records to compare: what the pipeline's functions make of an input, and what the output topic has."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,11 +16,11 @@ from tools.verify.gap import Record
 from transforms import Malformed, chain, refused_timestamp
 
 _WIDENED = 2
-"""How often the pipeline may have widened its margin to the topic's limits on timestamps: to four minutes."""
+"""How often the pipeline may have widened its margin to the topic's timestamp limits: to four minutes."""
 
 
 class _Input(NamedTuple):
-    """An input record, as Output takes it."""
+    """An input record, in the form that Output takes."""
 
     source: str
     number: int
@@ -41,7 +41,7 @@ class _Input(NamedTuple):
 
 
 class Expectation:
-    """Says what is to be in an output topic, by its present limits.
+    """Returns the expected and the actual records of an output topic, by its present limits.
 
     If the topic replaces timestamps (LogAppendTime), they are not compared, and none is refused.
     """
@@ -61,7 +61,7 @@ class Expectation:
         """Map input records, as the pipeline's sink does.
 
         Raises:
-            Failed: not even the stub of a record fits into the output topic; the pipeline stops there, too.
+            Failed: not even the stub of a record fits into the output topic; the pipeline fails there, too.
         """
         transform, build, max_plain_bytes = self._transform, self._output.build, self._output.max_plain_bytes
         records, has_times = [], self.has_times
@@ -76,7 +76,7 @@ class Expectation:
         return records
 
     def retimed(self, partition: int, offset: int, value: bytes | None, expected: Record) -> Record | None:
-        """What is produced, with another timestamp, if the topic refuses the input's; None if no stub of it fits."""
+        """Return what is produced if the topic refuses the input's timestamp; None if not even its stub fits."""
         result = refused_timestamp(self._transform(value), value, expected.timestamp or 0)
         record = _Input(self._source, partition, offset, value)
         try:
@@ -93,7 +93,7 @@ class Expectation:
         return self._limits.refuses(timestamp)
 
     def found(self, messages: Sequence[Message]) -> list[Record]:
-        """Take output records as they are."""
+        """Return output records as they are."""
         return [
             Record(
                 message.key(),

@@ -1,4 +1,4 @@
-"""What an audit tells: a table and a verdict for a person, or one JSON object."""
+"""The report of a comparison: a table and a verdict, or one JSON object."""
 
 import json
 import time
@@ -7,29 +7,29 @@ from dataclasses import dataclass, field, replace
 
 from tools.verify.findings import COUNTS, FAULTS, Findings, total
 
-_OF_INPUT = {"lost", "reordered"}  # these are named by the input's offsets, the others by the output's
+_OF_INPUT = {"lost", "reordered"}  # listed by input offset, the others by output offset
 
 
 @dataclass(frozen=True)
 class Report:
-    """The findings of one audit at one moment."""
+    """The result at one moment."""
 
     source: str
     target: str
     complete: bool = False
-    """Whether what is not processed in the end is wrong, too."""
+    """Whether records that are pending at the end are an error."""
     partitions: Mapping[int, Findings] = field(default_factory=dict)
     is_final: bool = False
     seconds: float = 0.0
     _started: float = field(default_factory=time.monotonic)
 
     def of(self, partitions: Mapping[int, Findings], *, final: bool = False) -> "Report":
-        """The same audit's report now, with these findings."""
+        """Return the report with these findings, at this moment."""
         return replace(self, partitions=partitions, is_final=final, seconds=time.monotonic() - self._started)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong; what is not processed yet is not wrong, unless it was to be complete by now."""
+        """Whether there is no fault, and nothing is pending if it had to be complete."""
         return self._is_right and not (self.complete and self.is_final and self._pending)
 
     @property
@@ -78,12 +78,10 @@ class Report:
         return "\n".join([*lines, self._verdict()])
 
     def _verdict(self) -> str:
-        rate = f"{sum(total(self.partitions).values()):,} records in {self.seconds:.1f} s"
-        if not self._is_right:
-            return f"{self.target} is NOT right ({rate})"
-        limit = "" if self.ok else ", but NOT complete"
-        later = f", {self._pending:,} still to be processed" if self._pending else ""
-        return f"{self.target} is right as far as it goes{limit}{later} ({rate})"
+        counts = total(self.partitions)
+        pending = f", {counts['pending']:,} pending" if counts["pending"] else ""
+        verdict = "OK" if self.ok else "NOT COMPLETE" if self._is_right else "NOT OK"
+        return f"{verdict}: {counts['checked']:,} records match{pending} ({self.seconds:.1f} s)"
 
 
 def _faults(number: int, found: Findings) -> list[str]:
@@ -96,5 +94,5 @@ def _faults(number: int, found: Findings) -> list[str]:
             topic = "input" if fault in _OF_INPUT else "output"
             lines.append(f"partition {number}: {fault} at {topic} offset {offsets}")
     if found.cannot_align:
-        lines.append(f"partition {number}: cannot align: none of its outputs belongs to an input that is still there")
+        lines.append(f"partition {number}: cannot align: no output belongs to any remaining input")
     return lines

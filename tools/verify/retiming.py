@@ -1,6 +1,6 @@
-"""Finds outputs whose timestamp is the time of producing: the input's is 0, or the output topic refuses it; pure.
+"""Finds outputs with the time of producing as timestamp: the input's is 0, or the output topic refuses it; pure.
 
-The client replaces a timestamp of 0. A record whose timestamp the topic refuses is tagged, and produced with a new one.
+The client replaces a timestamp of 0. A record whose timestamp the topic refuses is tagged and gets a new one.
 """
 
 from collections import defaultdict, deque
@@ -13,11 +13,11 @@ from tools.verify.side import Side
 
 
 class Retiming(NamedTuple):
-    """What becomes of the inputs of a partition whose timestamp the output topic refuses.
+    """What the pipeline makes of inputs whose timestamp the output topic refuses.
 
     Attributes:
-        retimed: gives the record to produce, with a timestamp of 0, for an input's offset, its value and what is
-            expected of it otherwise; None if there can be none.
+        retimed: from an input's offset, its value and the record expected otherwise, returns the record to produce,
+            with a timestamp of 0; None if there is none.
         may_refuse: whether the topic may have refused a timestamp at a time of producing; both in milliseconds.
     """
 
@@ -26,7 +26,7 @@ class Retiming(NamedTuple):
 
 
 def retime(inputs: Side, outputs: Side, retiming: Retiming | None, count: int) -> bool:
-    """Expect what was produced with another timestamp of these first inputs; False if there is no such output."""
+    """Expect the outputs with another timestamp for these first inputs; False if there are none."""
     found = list(_find_retimed(inputs, outputs.records[:count], retiming, count))
     for at, record in found:
         inputs.records[at] = record
@@ -36,7 +36,7 @@ def retime(inputs: Side, outputs: Side, retiming: Retiming | None, count: int) -
 def _find_retimed(
     inputs: Side, found: Sequence[Record], retiming: Retiming | None, count: int
 ) -> Iterator[tuple[int, Record]]:
-    """The indices of inputs and the outputs that were made of them."""
+    """Yield the indices of inputs with their outputs."""
     expected = inputs.records[:count]
     if not inputs.values and not any(record.timestamp == 0 for record in expected):
         return

@@ -1,4 +1,4 @@
-"""Reads the two topics of an audit, a partition at a time and no further than asked, as read_committed readers do."""
+"""Reads the two topics (read_committed), one partition at a time, up to a given offset."""
 
 import logging
 import time
@@ -32,14 +32,14 @@ _READER = {
     "enable.partition.eof": True,
     "isolation.level": "read_committed",
     "auto.offset.reset": "error",
-    "fetch.wait.max.ms": 10,  # a partition that has nothing must not hold up the next one
+    "fetch.wait.max.ms": 10,  # an empty partition must not delay the next one
     "fetch.queue.backoff.ms": 5,
     "queued.min.messages": 100_000,
     "queued.max.messages.kbytes": 16_384,  # bounds the memory
 }
 _IDLE_WAIT = 0.05  # seconds
-_ASSIGN_AGAIN_AFTER = 10.0  # seconds without a record: librdkafka was seen to stand still after leaders had moved
-# A partition is changing its leader; librdkafka calls none of these retriable.
+_ASSIGN_AGAIN_AFTER = 10.0  # seconds without a record: librdkafka sometimes stops reading after leaders have moved
+# Errors while a partition changes its leader; librdkafka does not mark them as retriable.
 _BETWEEN_LEADERS = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
@@ -52,8 +52,8 @@ _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 _Answer = TypeVar("_Answer")
 
 
-class Topics:
-    """The input and the output topic, and how to reach them; `patience` is how long a broker may be away, in seconds.
+class TopicPair:
+    """The input and the output topic; `patience` is how long a broker may not answer, in seconds.
 
     Raises:
         PipelineError: no broker answers, or a topic is missing.
@@ -83,24 +83,24 @@ class Topics:
         self._client = connection.as_librdkafka_dict()
         self._admin = AdminClient({**self._client, "log_level": 0})
 
-    def reader(self, facts: TopicFacts) -> "Reader":
-        """Make a reader of one of the topics."""
-        return Reader({**self._client, **_READER, "group.id": "verify"}, facts.name, self)
+    def reader(self, facts: TopicFacts) -> "PartitionReader":
+        """Return a reader of one of the topics."""
+        return PartitionReader({**self._client, **_READER, "group.id": "verify"}, facts.name, self)
 
     def partitions(self, facts: TopicFacts) -> int:
-        """How many partitions the topic has by now."""
+        """The topic's present number of partitions."""
         return self.ask(lambda: len(self._admin.list_topics(facts.name, ANSWER_WITHIN).topics[facts.name].partitions))
 
     def begins(self, facts: TopicFacts, partitions: Iterable[int]) -> dict[int, int]:
-        """The first offset that each partition still has."""
+        """Return the first offset of each partition."""
         return self._offsets(facts, dict.fromkeys(partitions, _EARLIEST))
 
     def ends(self, facts: TopicFacts, partitions: Iterable[int]) -> dict[int, int]:
-        """Where each partition ends for a read_committed reader."""
+        """Return the end offset of each partition for a read_committed reader."""
         return self._offsets(facts, dict.fromkeys(partitions, _LATEST))
 
     def from_time(self, facts: TopicFacts, partition: int, timestamp: int) -> int | None:
-        """The offset of the first record whose timestamp, in milliseconds, is not below this one; None for no such."""
+        """Return the offset of the first record at or after this timestamp, in milliseconds; None if there is none."""
         found = self._offsets(facts, {partition: OffsetSpec.for_timestamp(timestamp)})[partition]
         return found if found >= 0 else None
 
@@ -117,10 +117,10 @@ class Topics:
         )
 
     def ask(self, question: Callable[[], _Answer]) -> _Answer:
-        """Ask until the broker answers.
+        """Repeat a request until the broker answers.
 
         Raises:
-            Unavailable: it has been away for too long.
+            Unavailable: it did not answer for too long.
             KafkaException: it refused.
         """
         deadline = time.monotonic() + self.patience
@@ -128,47 +128,47 @@ class Topics:
             try:
                 return question()
             except KafkaException as error:
-                self.raise_unless_away(error.args[0])
+                self.raise_unless_temporary(error.args[0])
                 if time.monotonic() > deadline:
-                    raise self.away() from error
+                    raise self.unavailable() from error
                 time.sleep(_IDLE_WAIT)
 
-    def raise_unless_away(self, error: KafkaError) -> None:
-        """Raise what waiting does not mend."""
+    def raise_unless_temporary(self, error: KafkaError) -> None:
+        """Raise the error, unless it is temporary."""
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  (a public code)
             raise Failed(f"records were deleted (retention) before they could be read: start again; {error.str()}")
-        if not passes(error, self._address):
+        if not is_temporary(error, self._address):
             raise KafkaException(error)
 
-    def away(self) -> Unavailable:
-        """The error to stop with where a broker has been away for too long."""
-        return Unavailable(f"the broker at {self._address} has been away for too long (Quix__Broker__Address)")
+    def unavailable(self) -> Unavailable:
+        """The error if a broker did not answer for too long."""
+        return Unavailable(f"the broker at {self._address} did not answer for too long (Quix__Broker__Address)")
 
 
-def passes(error: KafkaError, address: str) -> bool:
-    """Whether waiting mends it."""
+def is_temporary(error: KafkaError, address: str) -> bool:
+    """Whether the error is temporary."""
     known = error.retriable() or error.code() in _BETWEEN_LEADERS
     return known or isinstance(explain_kafka(error, address), Unavailable)
 
 
-class Reader:
-    """Reads one topic, a stretch of one partition at a time."""
+class PartitionReader:
+    """Reads one topic, a range of one partition at a time."""
 
-    def __init__(self, config: dict[str, Any], topic: str, topics: Topics) -> None:
+    def __init__(self, config: dict[str, Any], topic: str, topics: TopicPair) -> None:
         self.done = True
-        """Whether the stretch has been read to its end."""
+        """Whether the range has been read to its end."""
         self.at = 0
-        """The offset to go on from."""
+        """The next offset."""
         self._topic = topic
         self._topics = topics
         self._place = TopicPartition(topic, -1)
         self._end = 0
         self._heard = self._assigned = 0.0
         self._consumer = Consumer(config, logger=logging.getLogger("librdkafka"))
-        self._consumer.list_topics(topic, timeout=ANSWER_WITHIN)  # knowing the leaders spares half a second
+        self._consumer.list_topics(topic, timeout=ANSWER_WITHIN)  # knowing the leaders saves half a second
 
     def begin(self, partition: int, begin: int, end: int) -> None:
-        """Read this stretch next."""
+        """Start to read this range."""
         self.at, self._end, self.done = begin, end, begin >= end
         self._heard = time.monotonic()
         if not self.done:
@@ -180,17 +180,17 @@ class Reader:
         self._consumer.assign([self._place])
 
     def read(self) -> list[Message]:
-        """Take what has arrived, at most BATCH records; nothing where nothing does for a moment.
+        """Return what has arrived, at most BATCH records; nothing if nothing arrives for a moment.
 
         Raises:
-            PipelineError: the broker has been away for too long, or records are gone.
+            PipelineError: the broker did not answer for too long, or records were deleted.
             KafkaException: it refuses.
         """
         arrived = self._consumer.consume(BATCH, 0) or self._consumer.consume(1, _IDLE_WAIT)
         if arrived:
             self._heard = time.monotonic()
         elif time.monotonic() > self._heard + self._topics.patience:
-            raise self._topics.away()
+            raise self._topics.unavailable()
         elif time.monotonic() > max(self._heard, self._assigned) + _ASSIGN_AGAIN_AFTER:
             self._assign(self._place.partition)
         if arrived and arrived[-1].error() is None and arrived[-1].offset() < self._end - 1:
@@ -200,15 +200,15 @@ class Reader:
         return [message for message in arrived if self._is_wanted(message)]
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Disconnect."""
         self._consumer.close()
 
     def _is_wanted(self, message: Message) -> bool:
-        """Whether it is a record of the stretch; an error or the end is heeded."""
+        """Whether it is a record of the range; errors and the end are handled."""
         error = message.error()
         if error is not None:
             if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  (a public code)
-                self._topics.raise_unless_away(error)
+                self._topics.raise_unless_temporary(error)
             elif message.partition() == self._place.partition and message.offset() >= self._end:
                 self.at, self.done = self._end, True
             return False

@@ -1,4 +1,4 @@
-"""Walks the partitions of both topics in step, again and again while the pipeline runs."""
+"""Reads both topics partition by partition and compares them, repeatedly while the pipeline runs."""
 
 import time
 from collections.abc import Callable
@@ -8,22 +8,20 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from runtime.errors import Failed
 from runtime.settings import Settings
-from runtime.stop.signals import stop_request
 from tools.verify.cases import HISTORY
 from tools.verify.comparison import Comparison
 from tools.verify.findings import Findings
 from tools.verify.gap import WINDOW
 from tools.verify.records import Expectation
 from tools.verify.retiming import Retiming
-from tools.verify.topics import Topics
+from tools.verify.topics import TopicPair
 
 _LEAST_HISTORY = 10_000  # records of each partition, however many there are
 
 
 class Begin(NamedTuple):
-    """Where in the input to begin: at a timestamp in milliseconds, or so many offsets before the end."""
+    """Where to begin in the input: at a timestamp in milliseconds, or a number of offsets before the end."""
 
     timestamp: int | None = None
     last: int | None = None
@@ -34,7 +32,7 @@ EVERYTHING = Begin()
 
 @dataclass
 class _Partition:
-    """How far one partition was read in the input and, once it is known where to begin, in the output."""
+    """How far one partition was read in the input and, once its begin is known, in the output."""
 
     comparison: Comparison
     begin: int
@@ -47,46 +45,54 @@ class _Partition:
 
     @property
     def has_news(self) -> bool:
-        """Whether it is worth a visit."""
+        """Whether there are new records to read."""
         has_output = (self.output_at or 0) < self.output_end
         return has_output or (self.input_at < self.input_end and self.comparison.waiting[0] < WINDOW)
 
 
 class Walk:
-    """An audit of two topics, of which each output partition belongs to the input partition of its number.
+    """The comparison of two topics; each output partition belongs to the input partition of the same number.
 
     Args:
-        topics: both.
+        topics: the two.
         settings: the pipeline's.
-        begin: where in the input.
-        follow: whether a request to stop ends a step early; otherwise it ends the audit without a verdict.
+        begin: where to begin in the input.
+        must_stop: whether to end a step early; it may raise an error instead.
+        expectation: what the output must contain; by default what the pipeline's transforms return.
     """
 
-    def __init__(self, topics: Topics, settings: Settings, begin: Begin, *, follow: bool) -> None:
-        self._topics, self._begin, self._follow = topics, begin, follow
-        self._expectation = Expectation(topics.source.name, topics.target)
+    def __init__(
+        self,
+        topics: TopicPair,
+        settings: Settings,
+        begin: Begin,
+        must_stop: Callable[[], bool],
+        expectation: Expectation | None = None,
+    ) -> None:
+        self._topics, self._begin, self._must_stop = topics, begin, must_stop
+        self._expectation = expectation or Expectation(topics.source.name, topics.target)
         self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)
         self._compacted = "compact" in topics.source.config.get("cleanup.policy", "")
         self._began_later = settings.auto_offset_reset == "latest"
         self._partitions: dict[int, _Partition] = {}
-        self._look()
+        self._update_ends()
 
     def size(self) -> int:
-        """How many offsets are to be read by now."""
+        """The present number of offsets to read."""
         found = self._partitions.values()
         return sum(one.input_end - one.begin + one.output_end - (one.output_at or 0) for one in found)
 
     def step(self, advance: Callable[[int], None], *, final: bool) -> bool:
-        """Read both topics to where they end now; tell whether there was anything new.
+        """Read both topics to their present ends; return whether there were new records.
 
         Args:
-            advance: told how many records were read.
-            final: whether to judge what is left, too.
+            advance: called with numbers of records that were read.
+            final: whether to count the rest as well, as no record follows.
 
         Raises:
             PipelineError: no broker, or interrupted.
         """
-        self._look()
+        self._update_ends()
         news = {number: one for number, one in self._partitions.items() if final or one.has_news}
         for number, partition in news.items():
             self._visit(number, partition, advance, final=final)
@@ -95,11 +101,11 @@ class Walk:
         return bool(news)
 
     def findings(self) -> dict[int, Findings]:
-        """What was found, by partition."""
+        """The result, by partition."""
         return {number: self._found(partition) for number, partition in self._partitions.items()}
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Disconnect."""
         self._inputs.close()
         self._outputs.close()
 
@@ -110,10 +116,10 @@ class Walk:
         found.cannot_align |= all_expired and partition.output_end > partition.output_begin
         return found
 
-    def _look(self) -> None:
-        """See where the partitions end: first the output's, so that each output's input lies before the input's end.
+    def _update_ends(self) -> None:
+        """Update the partitions' ends: the output's first, so that each output's input is before the input's end.
 
-        A partition that the output alone has counts once it has records: they are of no input.
+        A partition that only the output has is included once it has records: they have no input.
         """
         source, target = self._topics.source, self._topics.target
         output_ends = self._topics.ends(target, range(self._topics.partitions(target)))
@@ -125,14 +131,14 @@ class Walk:
         history = max(_LEAST_HISTORY, HISTORY // len(numbers))
         for number in sorted(new):
             begin = self._first_input(number, begins[number], input_ends[number]) if number in begins else 0
-            partition = self._begun(number, history, begin, output_begins.get(number, 0))
+            partition = self._new_partition(number, history, begin, output_begins.get(number, 0))
             partition.comparison.aligned = number not in input_ends
             self._partitions[number] = partition
         for number, partition in self._partitions.items():
             partition.input_end, partition.output_end = input_ends.get(number, 0), output_ends.get(number, 0)
 
-    def _begun(self, number: int, history: int, begin: int, output_begin: int) -> _Partition:
-        """A partition of which nothing has been read, from this offset of the input."""
+    def _new_partition(self, number: int, history: int, begin: int, output_begin: int) -> _Partition:
+        """A new partition, from this offset of the input."""
         comparison = Comparison(
             history=history,
             cut=begin > 0,
@@ -143,7 +149,7 @@ class Walk:
         return _Partition(comparison, begin, begin, None if begin > 0 else output_begin, output_begin)
 
     def _first_input(self, number: int, first: int, end: int) -> int:
-        """The offset to begin at in a partition of the input that reaches from `first` to `end`."""
+        """The offset to begin at in an input partition from `first` to `end`."""
         if self._begin.last is not None:
             return max(first, end - self._begin.last)
         if self._begin.timestamp is not None:
@@ -152,7 +158,7 @@ class Walk:
         return first
 
     def _visit(self, number: int, partition: _Partition, advance: Callable[[int], None], *, final: bool) -> None:
-        """Read one partition of both topics to their ends, always the side that is behind."""
+        """Read one partition of both topics to its ends, each time the side with fewer waiting records."""
         inputs, outputs, comparison = self._inputs, self._outputs, partition.comparison
         inputs.begin(number, partition.input_at, partition.input_end)
         if partition.output_at is None:
@@ -160,7 +166,7 @@ class Walk:
         outputs.begin(number, partition.output_at or 0, partition.output_end if partition.output_at is not None else 0)
         comparison.covered, comparison.ending = inputs.done, final
         while not outputs.done or (not inputs.done and _wants_input(comparison)):
-            if check_stop(follow=self._follow) and not final:
+            if self._must_stop() and not final:
                 break
             waiting_in, waiting_out = comparison.waiting
             if not inputs.done and (outputs.done or waiting_in <= waiting_out):
@@ -176,12 +182,12 @@ class Walk:
     def _first_output(
         self, number: int, partition: _Partition, advance: Callable[[int], None], *, final: bool
     ) -> int | None:
-        """Where the output begins to belong to what is left of the input: timestamps are kept.
+        """The output offset that belongs to the first remaining input; found by timestamp, as the pipeline keeps it.
 
-        None where no input is left yet, or a signal asked to stop and this is not the final step.
+        None if there is no input yet, or it must stop and this is not the final step.
         """
         messages: list[Message] = []
-        while not messages and not self._inputs.done and (not check_stop(follow=self._follow) or final):
+        while not messages and not self._inputs.done and (not self._must_stop() or final):
             messages = self._inputs.read()
         if not messages:
             return None
@@ -196,35 +202,24 @@ class Walk:
         return partition.output_end if found is None else found
 
     def _expect(self, comparison: Comparison, messages: list[Message]) -> int:
-        """Hand on inputs; give their number."""
+        """Pass inputs to the comparison; return their number."""
         values = () if self._expectation.takes_all_times else [one.value() for one in messages]
         comparison.add_inputs([one.offset() for one in messages], self._expectation.expected(messages), values)
         return len(messages)
 
     def _end(self, number: int, partition: _Partition, advance: Callable[[int], None]) -> None:
-        """Judge what is left, and count what is not processed yet."""
+        """Count the rest, and the inputs that are not read yet."""
         partition.comparison.end()
         self._inputs.begin(number, partition.input_at, partition.input_end)
         while not self._inputs.done:
-            check_stop(follow=self._follow)
+            self._must_stop()
             count = len(self._inputs.read())
             partition.unread += count
             advance(count)
         partition.input_at = self._inputs.at
 
 
-def check_stop(*, follow: bool) -> bool:
-    """Whether a signal asked to stop.
-
-    Raises:
-        Failed: it did, and there can be no verdict.
-    """
-    if stop_request.requested and not follow:
-        raise Failed("interrupted before the end: there is no verdict")
-    return stop_request.requested
-
-
 def _wants_input(comparison: Comparison) -> bool:
-    """Whether to read on in the input though all of the output has been read."""
+    """Whether to read more input though all output has been read."""
     inputs, outputs = comparison.waiting
     return inputs < WINDOW or (outputs > 0 and (comparison.ending or inputs < 2 * WINDOW))

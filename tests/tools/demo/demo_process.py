@@ -38,7 +38,7 @@ class Figures(NamedTuple):
     is_counted: bool
 
 
-class Demo:
+class DemoProcess:
     """One run of the demo.
 
     Args:

@@ -1,20 +1,26 @@
-"""The demo as its users start it, however it ends; and the comparison that it vouches with."""
+"""The demo as its users start it, however it ends; and the figures that it shows."""
 
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
+from confluent_kafka import Message
 
-from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, Demo
+from runtime.loop.output_record import TAG
+from runtime.settings import Settings
+from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, DemoProcess
+from tests.tools.verify.test_walk import Held, InMemory, Partition
 from tools.demo.child import Child
+from tools.demo.figures import Figures, missing
 from tools.demo.run import main
-from tools.demo.topics import Comparison, Record
+from tools.verify.gap import Record
+from tools.verify.walk import EVERYTHING, Walk
 from tools.waiting import wait_until
-from transforms import upper_device_type
 
 ELSEWHERE = {
     "Quix__Broker__Address": "no.such.host:1",
@@ -27,16 +33,16 @@ ELSEWHERE = {
     "COUNT": "1",
     "AUTO_OFFSET_RESET": "latest",
 }
-"""Settings of somebody who works with another broker."""
+"""The settings for another broker."""
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
-    """Starts demos, and ends what is left of them after the test."""
-    started: list[Demo] = []
+def demo(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
+    """Starts demos, and ends what remains of them after the test."""
+    started: list[DemoProcess] = []
 
-    def start(*, on_terminal: bool = False, **settings: str) -> Demo:
-        started.append(Demo(tmp_path / f"demo-{len(started)}", on_terminal=on_terminal, **settings))
+    def start(*, on_terminal: bool = False, **settings: str) -> DemoProcess:
+        started.append(DemoProcess(tmp_path / f"demo-{len(started)}", on_terminal=on_terminal, **settings))
         return started[-1]
 
     yield start
@@ -45,8 +51,8 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
 
 
 @pytest.mark.long
-def test_ends_by_itself(demo: Callable[..., Demo]) -> None:
-    """It stops after DEMO_SECONDS with nothing lost and nothing left, whatever broker the surroundings name."""
+def test_ends_by_itself(demo: Callable[..., DemoProcess]) -> None:
+    """It stops after DEMO_SECONDS, loses and leaves nothing, and ignores the settings of another broker."""
     run = demo(DEMO_SECONDS="25", RATE="100", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
     run.wait_for_output()
     assert run.wait() == 0, run.report
@@ -61,7 +67,7 @@ def test_ends_by_itself(demo: Callable[..., Demo]) -> None:
 
 
 def _are_plain(lines: list[str]) -> None:
-    """Where there is no terminal, there is one plain line a second, with figures that only grow and no escapes."""
+    """Without a terminal it prints one plain line a second, with figures that only grow and no escapes."""
     first, second, *each_second, last = lines
     assert first.startswith("demo: starting Apache Kafka ")
     assert second.startswith("demo: starting pipeline.py and the generator")
@@ -77,8 +83,8 @@ def _are_plain(lines: list[str]) -> None:
 
 
 @pytest.mark.long
-def test_signal(demo: Callable[..., Demo]) -> None:
-    """When its terminal is closed, it has the pipeline finish what was sent; nothing is lost and nothing left."""
+def test_signal(demo: Callable[..., DemoProcess]) -> None:
+    """When its terminal is closed, the pipeline processes all that was sent; nothing is lost or left behind."""
     run = demo()
     run.wait_for_output()
     run.send(signal.SIGHUP)
@@ -91,8 +97,8 @@ def test_signal(demo: Callable[..., Demo]) -> None:
 
 
 @pytest.mark.long
-def test_signal_while_starting(demo: Callable[..., Demo]) -> None:
-    """A signal while the broker starts ends it before anything is sent, with nothing left."""
+def test_signal_while_starting(demo: Callable[..., DemoProcess]) -> None:
+    """A signal while the broker starts ends it at once, and leaves nothing behind."""
     run = demo()
     run.child("kafka.Kafka")
     run.send(signal.SIGINT)
@@ -103,8 +109,8 @@ def test_signal_while_starting(demo: Callable[..., Demo]) -> None:
 
 
 @pytest.mark.long
-def test_second_ctrl_c(demo: Callable[..., Demo]) -> None:
-    """A second Ctrl-C does not wait for the pipeline any more, but still leaves nothing, and calls nothing lost."""
+def test_second_ctrl_c(demo: Callable[..., DemoProcess]) -> None:
+    """A second Ctrl-C ends it without waiting for the pipeline; it leaves nothing behind, and calls nothing lost."""
     run = demo()
     run.wait_for_output()
     os.kill(run.child("pipeline.py"), signal.SIGSTOP)
@@ -124,13 +130,13 @@ def test_second_ctrl_c(demo: Callable[..., Demo]) -> None:
     ("word", "message", "is_counted"),
     [
         ("pipeline.py", "demo: the pipeline was killed by SIGKILL; its log ends:", True),
-        ("kafka.Kafka", "demo: Apache Kafka has died; its log ends:", False),
+        ("kafka.Kafka", "demo: Apache Kafka has exited; its log ends:", False),
     ],
 )
-def test_death(demo: Callable[..., Demo], word: str, message: str, *, is_counted: bool) -> None:
-    """The death of any part ends it: it says which, with the end of its log, fails, and leaves nothing.
+def test_death(demo: Callable[..., DemoProcess], word: str, message: str, *, is_counted: bool) -> None:
+    """If a process exits, the demo names it with the end of its log, fails, and leaves nothing behind.
 
-    Without a broker it can't count, and calls nothing lost.
+    Without a broker it cannot count, and calls nothing lost.
     """
     run = demo()
     run.wait_for_output()
@@ -144,7 +150,7 @@ def test_death(demo: Callable[..., Demo], word: str, message: str, *, is_counted
 
 
 @pytest.mark.long
-def test_terminal(demo: Callable[..., Demo]) -> None:
+def test_terminal(demo: Callable[..., DemoProcess]) -> None:
     """On a terminal it shows the live view, and a typed Ctrl-C ends it as well as a signal does."""
     run = demo(on_terminal=True, TERM="xterm", COLUMNS="80", LINES="24")
     run.wait_for(lambda line: re.search(r"android → ANDROID +[1-9]", line), "a processed record")
@@ -162,15 +168,15 @@ def test_terminal(demo: Callable[..., Demo]) -> None:
 
 @pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan"])
 def test_wrong_seconds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: str) -> None:
-    """A DEMO_SECONDS that is no number of seconds is named in one line, before anything starts."""
+    """A wrong DEMO_SECONDS is named in one line, before anything starts."""
     monkeypatch.setenv("DEMO_SECONDS", seconds)
     assert main() == 78
-    line = f"demo: DEMO_SECONDS is '{seconds}', but may be: a number of seconds above 0\n"
+    line = f"demo: DEMO_SECONDS must be a number of seconds above 0 (got '{seconds}')\n"
     assert capsys.readouterr() == ("", line)
 
 
-def test_no_network(demo: Callable[..., Demo], tmp_path: Path) -> None:
-    """Where Kafka is neither in the cache nor to be had, one line says so."""
+def test_no_network(demo: Callable[..., DemoProcess], tmp_path: Path) -> None:
+    """If Kafka is not in the cache and cannot be downloaded, one line says so."""
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
     run = demo(XDG_CACHE_HOME=str(tmp_path / "cache"), NO_PROXY="", no_proxy="", **nowhere)
     assert run.wait() == 1, run.report
@@ -190,7 +196,7 @@ def test_no_network(demo: Callable[..., Demo], tmp_path: Path) -> None:
 def test_child_that_ends(tmp_path: Path, code: str, problem: str) -> None:
     """A child that ends unasked is a problem, told with its log's end in a form that is safe for a terminal."""
     child = Child("child", ["-c", code], os.environ, tmp_path)
-    wait_until(lambda: not child.running, "its end")
+    wait_until(lambda: child.poll() is not None, "its end")
     assert child.problem() == problem
     child.stop()
     assert child.problem() == problem
@@ -216,67 +222,58 @@ def test_child_that_is_stopped(tmp_path: Path, code: str, *, is_problem: bool) -
     wait_until(lambda: "print" not in code or (tmp_path / "child.log").stat().st_size, "its first line")
     assert child.problem() is None
     child.stop()
-    assert not child.running
+    assert child.poll() is not None
     assert bool(child.problem()) == is_problem
 
 
-INPUT = [Record(b"key", b'{"n": %d, "device_type": "iOS"}' % number, number, None) for number in range(5)]
-INPUT.append(Record(None, None, 5, None))
+INPUT = [Record(b"key", b'{"n": %d, "device_type": "iOS"}' % number, number + 1, None) for number in range(5)]
+INPUT.append(Record(None, None, 6, None))
 OUTPUT = [record._replace(value=record.value and record.value.replace(b"iOS", b"IOS")) for record in INPUT]
-OUTPUT[5] = OUTPUT[5]._replace(reason="null_value")
-A, B, C, D, E, F = OUTPUT
+OUTPUT[5] = OUTPUT[5]._replace(headers=((TAG, b"null_value"),))
 
 
-@pytest.mark.parametrize("output_first", [False, True])
+def held(records: Sequence[Record]) -> Partition:
+    """A partition that has these records."""
+    return Partition(0, [InMemory(*item) for item in enumerate(records)])
+
+
 @pytest.mark.parametrize(
     ("output", "lost"),
     [
-        pytest.param([A, B, C, D, E, F], 0, id="all there"),
-        pytest.param([A, B, D, E, F], 1, id="one missing"),
-        pytest.param([A, B, C, D], 2, id="two missing at the end"),
+        pytest.param(OUTPUT, 0, id="all there"),
+        pytest.param([*OUTPUT[:2], *OUTPUT[3:]], 1, id="one missing"),
+        pytest.param(OUTPUT[:4], 2, id="two missing at the end"),
         pytest.param([], 6, id="nothing"),
-        pytest.param([A, B, B, C, D, E, F], 1, id="one twice"),
-        pytest.param([*OUTPUT, A, B], 2, id="two twice, at the end"),
-        pytest.param([A, B, D, C, E, F], 1, id="another order"),
-        pytest.param([A, B, INPUT[2], D, E, F], 1, id="one unchanged"),
-        pytest.param([A, B, C._replace(key=None), D, E, F], 1, id="another key"),
-        pytest.param([A, B, C._replace(timestamp=9), D, E, F], 1, id="another time"),
-        pytest.param([A, B, C, D, E._replace(reason="invalid_json"), F], 1, id="a tag too many"),
-        pytest.param([A, B, C, D, E, F._replace(reason=None)], 1, id="a tag missing"),
+        pytest.param([*OUTPUT, OUTPUT[0], OUTPUT[1]], 2, id="two twice, at the end"),
+        pytest.param([*OUTPUT[:2], INPUT[2], *OUTPUT[3:]], 1, id="one unchanged"),
     ],
 )
-def test_lost(output: list[Record], lost: int, *, output_first: bool) -> None:
-    """What is missing, too many, wrong or out of order in a partition counts as lost, whichever topic is read first."""
-    comparison = Comparison(upper_device_type)
-    inputs = [partial(comparison.add_input, 2, *item) for item in enumerate(INPUT)]
-    outputs = [partial(comparison.add_output, 2, record) for record in output]
-    for step in outputs + inputs if output_first else inputs + outputs:
-        step()
-    assert comparison.lost() == lost
-    assert (comparison.records_in, comparison.records_out) == (len(INPUT), len(output))
+def test_missing(output: list[Record], lost: int) -> None:
+    """All that tools.verify finds wrong or not processed is missing at the end."""
+    topics = Held([held(INPUT)], [held(output)])
+    figures = Figures("in", topics.target)
+    walk = Walk(topics, Settings(), EVERYTHING, lambda: False, figures)
+    walk.step(lambda _: None, final=True)
+    assert missing(walk.findings()) == lost
+    assert (figures.records_in, figures.records_out) == (len(INPUT), len(output))
 
 
-def test_another_partition_is_wrong() -> None:
-    """A record that comes out in another partition is lost in its own and too many in the other."""
-    comparison = Comparison(upper_device_type)
-    comparison.add_input(0, 0, INPUT[0])
-    comparison.add_output(1, OUTPUT[0])
-    assert comparison.lost() == 2
-
-
-def test_snapshot() -> None:
+@pytest.mark.parametrize("output_first", [False, True])
+def test_snapshot(*, output_first: bool) -> None:
     """The figures: totals, rates over the last two seconds, reasons, device types and the latest records."""
-    comparison = Comparison(upper_device_type)
-    comparison.snapshot("running", 1.0)
-    for offset, (record, output) in enumerate(zip(INPUT, OUTPUT, strict=True)):
-        comparison.add_input(0, offset, record)
-        comparison.add_output(0, output)
-        comparison.snapshot("running", 2.0 + offset)
-    snapshot = comparison.snapshot("running", 7.1)
+    figures = Figures("in", Held([], []).target)
+    figures.snapshot("running", 1.0)
+    for offset, (before, after) in enumerate(zip(INPUT, OUTPUT, strict=True)):
+        inputs, outputs = ([cast("Message", InMemory(offset, record))] for record in (before, after))
+        takes = [partial(figures.expected, inputs), partial(figures.found, outputs)]
+        for take in reversed(takes) if output_first else takes:
+            take()
+        figures.snapshot("running", 2.0 + offset)
+    snapshot = figures.snapshot("running", 7.1)
     assert (snapshot.records_in, snapshot.records_out, snapshot.lag) == (6, 6, 0)
     assert (snapshot.rate_in, snapshot.rate_out) == pytest.approx((2 / 2.1, 2 / 2.1))
     assert snapshot.malformed == {"null_value": 1}
     assert snapshot.device_types == {("iOS", "IOS"): 5}
     assert [(pair.offset, pair.after, pair.reason) for pair in snapshot.pairs] == [
-        (offset, record.value, record.reason) for offset, record in enumerate(OUTPUT)
+        (offset, record.value, "null_value" if record.headers else None) for offset, record in enumerate(OUTPUT)
     ]

@@ -2,7 +2,6 @@
 
 import re
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -11,7 +10,6 @@ from rich.console import Console
 from tools.demo.view import Pair, Snapshot, picture, plain, printable, screen
 from transforms import Reason
 
-PICTURE = Path(__file__).parents[3] / "docs" / "demo.svg"
 LOGIN = b'{"user_id": "1", "locale": "RI", "timestamp": 1720614565%b}'
 ANDROID = Pair(0, 41, b"key-1", LOGIN % b', "device_type": "android"', LOGIN % b', "device_type": "ANDROID"', None)
 TAGGED = LOGIN % b',"malformed":{"reason":"missing_device_type","detail":"none"}'
@@ -145,13 +143,8 @@ def test_markup_is_shown_as_text() -> None:
     assert any(re.search(r"\[red\] .*\[bold\]a .*\[blink\] .*d\]A", line) for line in shown(Snapshot(pairs=[pair])))
 
 
-def test_picture_is_up_to_date() -> None:
-    """The README's picture is what `python -m tools.demo.view --picture docs/demo.svg` draws."""
-    assert PICTURE.read_text(encoding="utf-8") == picture()
-
-
 def test_picture_loads_nothing() -> None:
-    """The picture names no address but that of the SVG standard: whoever looks at it tells nobody."""
-    assert set(re.findall(r"\w+://[^\"\s)]+", picture())) == {"http://www.w3.org/2000/svg"}
-    assert "@font-face" not in picture()
-    assert "url(" not in picture().replace("url(#", "")
+    """The picture has no address except that of the SVG standard, so it loads nothing."""
+    assert set(re.findall(r"\w+://[^\"\s)]+", picture(ATTACK))) == {"http://www.w3.org/2000/svg"}
+    assert "@font-face" not in picture(ATTACK)
+    assert "url(" not in picture(ATTACK).replace("url(#", "")

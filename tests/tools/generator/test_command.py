@@ -98,7 +98,7 @@ def test_address(environment: pytest.MonkeyPatch, variables: dict[str, str], add
 
 
 def test_dotenv(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A `.env` file is the pipeline's and is not read, here or where the command is given."""
+    """A `.env` file is the pipeline's and is not read, neither in the repository nor in the working folder."""
     assert "\noutput=processed-user-login\n" in (ROOT / ".env").read_text()
     (tmp_path / ".env").write_text("output=wrong\nRATE=wrong\n")
     for folder in (ROOT, tmp_path):
@@ -183,7 +183,7 @@ def test_no_limit() -> None:
 
 
 class TroubledProducer:
-    """A producer that is full, or whose records are refused, when it is told so."""
+    """A stand-in for a producer that can be full, or refuse records."""
 
     def __init__(self, full: int = 0, refused: KafkaError | None = None) -> None:
         self.keys: list[bytes] = []
@@ -207,7 +207,7 @@ class TroubledProducer:
 
 
 def sender(producer: TroubledProducer, **settings: str) -> Sender:
-    """Give a sender that sends as fast as it goes, with these settings."""
+    """Return a sender with these settings that sends as fast as possible."""
     return Sender(cast("Producer", producer), "some-topic", GeneratorSettings.model_validate({"RATE": "0", **settings}))
 
 
@@ -250,7 +250,7 @@ def test_asked_to_stop_while_full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def running(*command: str, cwd: Path = ROOT, **settings: object) -> Iterator[ChildProcess]:
-    """Start the generator with these settings and no others, and kill it if it outlives the block."""
+    """Start the generator with only these settings, and kill it at the end of the block."""
     environment = NOT_OURS | {name: str(value) for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
     with ChildProcess(
         command or START, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -262,7 +262,7 @@ def running(*command: str, cwd: Path = ROOT, **settings: object) -> Iterator[Chi
 
 
 def run(*command: str, cwd: Path = ROOT, **settings: object) -> tuple[int, str, str]:
-    """Let the generator run to its end; give its exit code and what it wrote."""
+    """Run the generator to its end; return its exit code and its output."""
     with running(*command, cwd=cwd, **settings) as process:
         return end_of(process)
 
@@ -274,7 +274,7 @@ def end_of(process: ChildProcess) -> tuple[int, str, str]:
 
 
 def sent(last_line: str) -> tuple[int, str, dict[str, int], int]:
-    """Read the generator's last line: how many, where to, by reason, and how many of them were not delivered."""
+    """Read the generator's last line: the number sent, the topic, the reasons, and how many were not delivered."""
     found = LAST_LINE.fullmatch(last_line)
     assert found, last_line
     pairs = [part.split() for part in (found[3] or "").split(", ") if part]
@@ -282,7 +282,7 @@ def sent(last_line: str) -> tuple[int, str, dict[str, int], int]:
 
 
 def without_time(found: list[Record]) -> list[tuple[bytes | None, bytes | None]]:
-    """Give keys and values, the values but for their `timestamp`."""
+    """Return keys and values, without the `timestamp`."""
     time_field = re.compile(rb'"timestamp": \d{10}')
     return [(one.key, one.value and time_field.sub(b'"timestamp": 0', one.value)) for one in found]
 
@@ -294,7 +294,7 @@ def topic() -> str:
 
 
 def test_count(kafka: Kafka, topic: str) -> None:
-    """It sends COUNT records to a topic that it makes with one partition, says what it sent, and exits with 0."""
+    """It sends COUNT records to a topic that it creates with one partition, prints what it sent, and exits with 0."""
     code, out, err = run(Quix__Broker__Address=kafka.address, output=topic, COUNT=700, RATE=0, MALFORMED=0.4)
     assert code == 0, err
     found = kafka.read(topic, 700)
@@ -307,7 +307,7 @@ def test_count(kafka: Kafka, topic: str) -> None:
 
 
 def test_same_seed(kafka: Kafka, topics: Callable[..., str]) -> None:
-    """Two runs with one seed send the same records in the same order but for the time."""
+    """Two runs with one seed send the same records in the same order, except for the time."""
     runs = []
     for _ in range(2):
         topic = topics("logins")
@@ -332,7 +332,7 @@ def test_rate(kafka: Kafka, topic: str) -> None:
 
 @pytest.mark.parametrize(("number", "rate"), [(signal.SIGTERM, 0), (signal.SIGINT, 50)])
 def test_stop(kafka: Kafka, topics: Callable[..., str], number: signal.Signals, rate: int) -> None:
-    """SIGTERM and SIGINT stop it: what it says it sent is there, all of it, and it exits with 0."""
+    """SIGTERM and SIGINT stop it: all records that it reports are in the topic, and it exits with 0."""
     topic = topics("logins")
     with running(Quix__Broker__Address=kafka.address, output=topic, RATE=rate) as process:
         wait_until(lambda: kafka.end_offsets(topic)[0] >= 20, "the first records")
@@ -344,7 +344,7 @@ def test_stop(kafka: Kafka, topics: Callable[..., str], number: signal.Signals, 
 
 
 def test_topic_made_with_partitions(kafka: Kafka, topic: str) -> None:
-    """A missing topic is made with TOPIC_PARTITIONS, which a line says; one that is there stays as it is."""
+    """A missing topic is created with TOPIC_PARTITIONS, and a line says so; an existing one does not change."""
     where: dict[str, Any] = {"Quix__Broker__Address": kafka.address, "output": topic, "COUNT": 1}
     code, _, err = run(TOPIC_PARTITIONS=4, **where)
     assert code == 0, err
@@ -356,7 +356,7 @@ def test_topic_made_with_partitions(kafka: Kafka, topic: str) -> None:
 
 
 def test_dotenv_as_a_process(kafka: Kafka, topic: str, tmp_path: Path) -> None:
-    """What a `.env` says counts for nothing, where the process's environment says something and where it does not."""
+    """A `.env` file is ignored, whether or not the environment has the same setting."""
     (tmp_path / ".env").write_text(f"Quix__Broker__Address={NOWHERE}\noutput=wrong\nMALFORMED=wrong\nSEED=wrong\n")
     code, out, err = run(cwd=tmp_path, BOOTSTRAP_SERVERS=kafka.address, KAFKA_TOPIC=topic, COUNT=2, RATE=0)
     assert code == 0, err
@@ -375,7 +375,7 @@ def test_refused_record(kafka: Kafka, topics: Callable[..., str]) -> None:
 
 @pytest.mark.long
 def test_broker_lost(topic: str) -> None:
-    """Asked to stop while the broker is away, it stops in time, says what was not delivered, and exits with 69."""
+    """Asked to stop while the broker is away, it stops in time, prints what was not delivered, and exits with 69."""
     with Broker() as own:
         own_kafka = Kafka(own.address)
         own_kafka.create_topic(topic)
@@ -393,7 +393,7 @@ def test_broker_lost(topic: str) -> None:
 
 
 def test_no_broker() -> None:
-    """Without a broker it gives up with one line that says where it looked, prints nothing, and exits with 69."""
+    """Without a broker it logs one line with the address, prints nothing, and exits with 69."""
     code, out, err = run(sys.executable, "-c", IMPATIENT, BOOTSTRAP_SERVERS=NOWHERE)
     assert (code, out) == (69, "")
     starting, problem = err.splitlines()

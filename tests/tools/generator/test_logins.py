@@ -15,7 +15,7 @@ from tools.generator.logins import (
     MALFORMED_KINDS,
     SHARE_WITHOUT_DEVICE_TYPE,
     WELL_FORMED,
-    Record,
+    GeneratedRecord,
     records,
 )
 from transforms import Malformed, Reason, upper_device_type
@@ -24,8 +24,8 @@ NOW = 1_720_614_565.9
 FIELDS = ["user_id", "app_version", "ip", "locale", "device_id", "timestamp", "device_type"]
 
 
-def take(count: int, *, seed: int | None = 1, malformed: float = 0.0, now: float = NOW) -> list[Record]:
-    """Give the first records of a seed."""
+def take(count: int, *, seed: int | None = 1, malformed: float = 0.0, now: float = NOW) -> list[GeneratedRecord]:
+    """Return the first records of a seed."""
     return list(islice(records(seed, malformed, lambda: now), count))
 
 
@@ -73,7 +73,7 @@ def test_values() -> None:
 
 
 def test_variety() -> None:
-    """Every state and octet comes up, no id comes twice, and both device types are about as frequent."""
+    """Every state and octet occurs, no id occurs twice, and both device types are about equally frequent."""
     found = take(20_000)
     logins = [json.loads(record.value or b"") for record in found]
     ids = [login[field] for login in logins for field in ("user_id", "device_id")]
@@ -88,7 +88,7 @@ def test_variety() -> None:
 
 @pytest.mark.parametrize("malformed", [0.0, 0.05, 0.5, 1.0])
 def test_shares(malformed: float) -> None:
-    """About 5 % of the logins lack device_type, and the share asked for is malformed, evenly over the reasons."""
+    """About 5 % of the logins have no device_type, and the given share is malformed, evenly over the reasons."""
     total = 20_000
     counts = Counter(record.reason for record in take(total, malformed=malformed))
     for reason in MALFORMED_KINDS:
@@ -136,7 +136,7 @@ def test_malformed_replaces() -> None:
     [(reason, kind) for reason, kinds in MALFORMED_KINDS.items() for kind in kinds],
 )
 def test_kind(reason: Reason, kind: bytes | None) -> None:
-    """Each kind of malformed value is malformed for the reason that it stands under."""
+    """Each kind of malformed value is malformed for its reason."""
     login = (take(1)[0].value or b"").partition(b', "device_type"')[0]
     assert verdict(kind and kind.replace(LOGIN, login)) == reason
 
@@ -148,7 +148,7 @@ def test_reasons_are_the_verdicts() -> None:
 
 
 def test_all_kinds() -> None:
-    """Every reason of the contract but too_large is among the malformed records, and every kind of each comes up."""
+    """Every reason except too_large occurs among the malformed records, and every kind of each."""
     assert set(MALFORMED_KINDS) == set(Reason) - {Reason.TRANSFORM_FAILED, Reason.REFUSED_TIMESTAMP, Reason.TOO_LARGE}
     login = re.compile(rb'\{"user_id": .*?"timestamp": \d+')
     drawn = {(record.reason, record.value and login.sub(LOGIN, record.value)) for record in take(5000, malformed=1.0)}

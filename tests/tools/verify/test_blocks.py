@@ -53,13 +53,13 @@ BLOCKS = {
 @pytest.mark.parametrize("step", [1_000, 10_000])
 @pytest.mark.parametrize("name", BLOCKS)
 def test_block(name: str, step: int) -> None:
-    """A block at fault is counted record by record, also where it is longer than what is looked ahead."""
+    """A block of faults is counted record by record, even if it is longer than the window."""
     block = BLOCKS[name]
     assert compare(block.outputs, block.inputs, step=step).counts == counts(**block.found)
 
 
 def test_time_of_producing() -> None:
-    """An input's timestamp of 0 stands for any other; nothing else of such a record may differ."""
+    """An input's timestamp of 0 matches any other; nothing else of the record may differ."""
     inputs = [one._replace(timestamp=0) if at % 3 == 0 else one for at, one in enumerate(MANY[:100])]
     outputs = [one._replace(timestamp=5_000_000) if at % 3 == 0 else one for at, one in enumerate(MANY[:100])]
     assert compare(outputs, inputs).counts == counts(checked=100)
@@ -69,27 +69,27 @@ def test_time_of_producing() -> None:
 
 
 def test_input_gone() -> None:
-    """Where the input's first records are gone, their outputs are left aside, and what follows is judged."""
+    """If the input's first records are missing, their outputs are skipped, and the rest is compared."""
     assert compare(MANY, MANY[24_000:], cut=True).counts == counts(checked=12_000, skipped=24_000)
     outputs = [*MANY[:30_000], *MANY[30_001:]]
     assert compare(outputs, MANY[24_000:], cut=True).counts == counts(checked=11_999, skipped=24_000, lost=1)
 
 
 def test_output_gone() -> None:
-    """Where the output's first records are gone, or were never made, their inputs are left aside."""
+    """If the output's first records are missing, or were never written, their inputs are skipped."""
     found = compare(MANY[24_000:], MANY, skips_inputs=True)
     assert found.counts == counts(checked=12_000, skipped=24_000)
 
 
 def test_last_wrong() -> None:
-    """Where the output's first records are gone, the last one, if wrong, is; it is not taken for one of the first."""
+    """If the output's first records are missing, a wrong last one is wrong, and not skipped."""
     found = compare([*MANY[100:105], FOREIGN[0]], MANY[:106], skips_inputs=True)
     assert found.counts["wrong"] == 1
     assert found.counts["checked"] == 5
 
 
 def test_cannot_align() -> None:
-    """Where no output belongs to what is left of the input, it cannot align, unless all of them are older."""
+    """If no output belongs to a remaining input, it cannot align, unless all of them are older."""
     late = [one._replace(timestamp=(one.timestamp or 0) + 1_000_000) for one in MANY[:100]]
     assert compare([one._replace(value=b"?") for one in late], late, cut=True).cannot_align
     for earlier in MANY[:100], [*MANY[:99], MANY[99]._replace(timestamp=late[0].timestamp)]:
@@ -99,7 +99,7 @@ def test_cannot_align() -> None:
 
 
 def test_compacted() -> None:
-    """Of a compacted input, an output may lack its input only where an input's offset is missing."""
+    """With a compacted input, an output may have no input only where an input's offset is missing."""
     kept = [number for number in range(3_000) if number % 10 in {0, 1, 5}]
     comparison = Comparison(compacted=True)
     comparison.add_inputs(kept, [MANY[number] for number in kept])
@@ -113,7 +113,7 @@ def test_compacted() -> None:
 
 
 def test_compacted_begin() -> None:
-    """Of a compacted input, the first output may lack its input though the next one is like it."""
+    """With a compacted input, the first output may have no input though the next one is alike."""
     comparison = Comparison(compacted=True)
     comparison.add_inputs(range(1, 10), [SAME] * 9)
     comparison.add_outputs(range(10), [SAME._replace(value=b"earlier"), *[SAME] * 9])

@@ -1,4 +1,4 @@
-"""`python pipeline.py verify` on a real Kafka: what it says of outputs that are right, and of doctored ones."""
+"""`python pipeline.py verify` on a real Kafka: its verdict on right and on faulty outputs."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ PLANTED = {
 
 
 def audited(kafka: Kafka, source: str, target: str, begin: Begin = EVERYTHING, **settings: object) -> dict[str, Any]:
-    """What an audit in this process reports."""
+    """The report of a comparison in this process."""
     own = {"Quix__Broker__Address": kafka.address, "input": source, "output": target, **settings}
     report: dict[str, Any] = json.loads(audit(Settings.model_validate(own), Options(begin)).as_json())
     assert report["final"]
@@ -108,7 +108,7 @@ BEGINS = {
 
 @pytest.mark.parametrize("name", BEGINS)
 def test_begin(kafka: Kafka, topic: Callable[..., str], name: str) -> None:
-    """It begins where it is told to, or where the input still has records, and leaves aside what belongs to neither."""
+    """It begins at the given place, or at the first remaining input, and skips what comes before."""
     gone, earlier, begin, counts = BEGINS[name]
     source, target = topic("in"), topic("out")
     kafka.produce(source, SENT)
@@ -121,7 +121,7 @@ def test_begin(kafka: Kafka, topic: Callable[..., str], name: str) -> None:
 
 
 def test_fault_after_retention(kafka: Kafka, topic: Callable[..., str]) -> None:
-    """A fault behind the place where what is left of the input begins is found; one before it can't be."""
+    """A fault after the first remaining input is found; one before it cannot be."""
     source, target = topic("in"), topic("out")
     kafka.produce(source, SENT)
     kafka.produce(target, [*RIGHT[:5], *RIGHT[6:20], *RIGHT[21:]])
@@ -131,7 +131,7 @@ def test_fault_after_retention(kafka: Kafka, topic: Callable[..., str]) -> None:
 
 
 def test_cannot_align(kafka: Kafka, topic: Callable[..., str]) -> None:
-    """Where the input's first records are gone and no output belongs to what is left, it says so."""
+    """If the input's first records are missing and no output belongs to the rest, it cannot align."""
     source, target = topic("in"), topic("out")
     kafka.produce(source, SENT)
     kafka.produce(target, [replace(record, value=b"?") for record in RIGHT])
@@ -178,7 +178,7 @@ def _compacted_to(kafka: Kafka, source: str, count: int) -> list[Record]:
 
 
 def test_output_behind(kafka: Kafka, topic: Callable[..., str]) -> None:
-    """What is not processed yet is pending, also where it is all that was asked for; and that is right."""
+    """Records that are not processed yet are pending, even if they are all, and that is no error."""
     source, target = topic("in"), topic("out")
     kafka.produce(source, SENT)
     kafka.produce(target, RIGHT[:25])

@@ -93,7 +93,7 @@ PLANTED = {f"{name}, {place}": fault for place, at in PLACES.items() for name, f
 @pytest.mark.parametrize("step", [1, 7, 10_000])
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted(name: str, step: int) -> None:
-    """Each fault, wherever it is and in whatever batches records come, counts as what it is, once, and is named."""
+    """Each fault, at any place and with any batches, is counted once, as its kind, and its offset is listed."""
     fault = PLANTED[name]
     if name == "lost, end":
         fault = Fault(fault.outputs, {"pending": 1}, {})
@@ -106,7 +106,7 @@ def test_planted(name: str, step: int) -> None:
 
 
 def doctored(random: Random, inputs: Sequence[Record], faults: int) -> tuple[list[Record], dict[str, int]]:
-    """Outputs with so many faults of any kind, in records apart enough to be told from each other, and their counts."""
+    """Outputs with several faults of any kind, in records far enough apart to be distinguished, and their counts."""
     outputs: list[Record] = list(inputs)
     found = dict.fromkeys(FAULTS, 0)
     places = sorted(random.sample(range(2, len(inputs) // 5 - 2), faults), reverse=True)

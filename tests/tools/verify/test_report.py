@@ -1,4 +1,4 @@
-"""What the audit makes of its counts: a verdict and an exit code; without Kafka."""
+"""The verdict and the exit code of a result; without Kafka."""
 
 import json
 
@@ -18,15 +18,14 @@ FOUND = {
 }
 """Each of five records."""
 
-AS_FAR = "out is right as far as it goes"
 VERDICTS = [
-    ("right", [], 0, f"{AS_FAR} (5 records"),
-    ("right", ["--complete"], 0, f"{AS_FAR} (5 records"),
-    ("behind", [], 0, f"{AS_FAR}, 2 still to be processed (5 records"),
-    ("behind", ["--complete"], 1, f"{AS_FAR}, but NOT complete, 2 still to be processed (5 records"),
-    ("lost", [], 1, "out is NOT right (5 records"),
-    ("lost and behind", ["--complete"], 1, "out is NOT right (5 records"),
-    ("cannot align", [], 1, "out is NOT right (5 records"),
+    ("right", [], 0, "OK: 5 records match ("),
+    ("right", ["--complete"], 0, "OK: 5 records match ("),
+    ("behind", [], 0, "OK: 3 records match, 2 pending ("),
+    ("behind", ["--complete"], 1, "NOT COMPLETE: 3 records match, 2 pending ("),
+    ("lost", [], 1, "NOT OK: 4 records match ("),
+    ("lost and behind", ["--complete"], 1, "NOT OK: 2 records match, 2 pending ("),
+    ("cannot align", [], 1, "NOT OK: 0 records match ("),
 ]
 
 
@@ -34,7 +33,7 @@ VERDICTS = [
 def test_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], row: tuple[str, list[str], int, str]
 ) -> None:
-    """The exit code, the last line and the JSON agree; with --complete, what is pending in the end is not right."""
+    """The exit code, the last line and the JSON agree; with --complete, pending records are an error."""
     found, options, code, verdict = row
     monkeypatch.setattr(command, "run_command", lambda _load, run: run(None) or 0)
     monkeypatch.setattr(
@@ -48,7 +47,7 @@ def test_verdict(
 
 
 def test_complete_in_the_end() -> None:
-    """While it follows, what is pending is right, for more may come."""
+    """Pending records are an error at the end only, as more may come before."""
     report = Report("in", "out", complete=True)
     assert report.of({0: FOUND["behind"]}).ok
     assert not report.of({0: FOUND["behind"]}, final=True).ok

@@ -1,4 +1,4 @@
-"""The verdict on histories with many equal records, in whatever batches and visits they come; without Kafka."""
+"""The verdict on histories with many equal records, with any batches and visits; without Kafka."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -22,7 +22,7 @@ KINDS = [
 SAME = KINDS[0]._replace(timestamp=1)
 
 Steps = list[tuple[str, int]]
-"""Which side comes next, and how many records of it at most."""
+"""The next side, and the most records of it."""
 
 
 class Visit(NamedTuple):
@@ -48,7 +48,7 @@ def histories(draw: st.DrawFn) -> list[Record]:
 
 @st.composite
 def followed(draw: st.DrawFn) -> tuple[list[Record], list[Visit]]:
-    """Inputs, and visits at each of which the output may be behind."""
+    """Inputs, and visits, at each of which the output may be incomplete."""
     inputs = draw(histories())
     visits = [Visit(0, 0, [])]
     for end in [*sorted(draw(st.lists(st.integers(0, len(inputs)), max_size=3))), len(inputs)]:
@@ -58,7 +58,7 @@ def followed(draw: st.DrawFn) -> tuple[list[Record], list[Visit]]:
 
 @st.composite
 def faulty(draw: st.DrawFn) -> tuple[list[Record], list[Record]]:
-    """Inputs and outputs that were right but for one fault, which may make no difference among equal ones."""
+    """Inputs and outputs with one fault, which may make no difference among equal records."""
     inputs = draw(histories())
     outputs = inputs[: draw(st.integers(1, len(inputs)))]
     at, other = draw(st.tuples(*[st.integers(0, len(outputs) - 1)] * 2))
@@ -84,7 +84,7 @@ def feed(
     cut: bool = False,
     skips_inputs: bool = False,
 ) -> Findings:
-    """Hand both sides to a comparison, as the walk does: it says when all inputs of a visit have been read."""
+    """Pass both sides to a comparison, as the walk does: it marks when all inputs of a visit have been read."""
     comparison = Comparison(cut=cut, skips_inputs=skips_inputs)
     input_at = output_at = 0
     for visit in visits:
@@ -115,7 +115,7 @@ def test_right(history: tuple[list[Record], list[Visit]]) -> None:
 @given(faulty(), st.tuples(some_steps, some_steps))
 @example(([SAME] * 9, [SAME._replace(value=b"c"), *[SAME] * 8]), ([], []))
 def test_fault(history: tuple[list[Record], list[Record]], steps: tuple[Steps, Steps]) -> None:
-    """A lost, repeated, moved, swapped or changed record is not called right, unless all goes on as if it were not."""
+    """A lost, repeated, moved, swapped or changed record is a fault, unless the rest matches without it."""
     inputs, outputs = history
     right = outputs == inputs[: len(outputs)]
     verdicts = [feed(inputs, outputs, [Visit(len(inputs), len(outputs), each)]).ok for each in steps]
@@ -125,7 +125,7 @@ def test_fault(history: tuple[list[Record], list[Record]], steps: tuple[Steps, S
 @given(histories(), st.integers(0, 99), some_steps)
 @example([SAME] * 30 + [SAME._replace(timestamp=2)] * 3, 33, [])
 def test_cut(history: list[Record], percent: int, steps: Steps) -> None:
-    """Where the first inputs are gone, their outputs are left aside, also those equal to the first that is left."""
+    """If the first inputs are missing, their outputs are skipped, also those equal to the first remaining input."""
     begin = len(history) * percent // 100
     inputs = history[begin:]
     outputs = [one for one in history if (one.timestamp or 0) >= (inputs[0].timestamp or 0)]
@@ -136,7 +136,7 @@ def test_cut(history: list[Record], percent: int, steps: Steps) -> None:
 @given(histories(), st.integers(0, 99), some_steps)
 @example([SAME] * 30 + [SAME._replace(timestamp=2)] * 3, 33, [])
 def test_late(history: list[Record], percent: int, steps: Steps) -> None:
-    """Where the first outputs are gone, their inputs are left aside, also those equal to the first that is left."""
+    """If the first outputs are missing, their inputs are skipped, also those equal to the first remaining output."""
     outputs = history[len(history) * percent // 100 :]
     found = feed(history, outputs, [Visit(len(history), len(outputs), steps)], skips_inputs=True)
     assert found.ok
@@ -145,7 +145,7 @@ def test_late(history: list[Record], percent: int, steps: Steps) -> None:
 
 @given(faulty(), st.integers(0, 99), st.tuples(some_steps, some_steps))
 def test_late_fault(history: tuple[list[Record], list[Record]], percent: int, steps: tuple[Steps, Steps]) -> None:
-    """A fault behind the first outputs that are there is found, unless other inputs account for what is there."""
+    """A fault after the first remaining outputs is found, unless other inputs explain the outputs."""
     inputs, every = history
     outputs = every[len(every) * percent // 100 :]
     right = any(outputs == inputs[at : at + len(outputs)] for at in range(len(inputs)))

@@ -1,4 +1,4 @@
-"""Records whose timestamp the output topic refuses: what the audit takes for right; without Kafka."""
+"""Records whose timestamp the output topic refuses: which outputs are right; without Kafka."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -83,9 +83,9 @@ WRONG = {
 def audited(
     inputs: Sequence[Record], outputs: Sequence[Record], limits: dict[str, int], begin: Begin = EVERYTHING
 ) -> tuple[dict[str, int], bool]:
-    """What the audit counts, and whether that is right."""
+    """The counts, and whether they are right."""
     source, target = (Partition(0, [InMemory(at, one) for at, one in enumerate(side)]) for side in (inputs, outputs))
-    return found(Walk(Held([source], [target], **limits), Settings(), begin, follow=True))
+    return found(Walk(Held([source], [target], **limits), Settings(), begin, lambda: False))
 
 
 def around(record: Record) -> list[Record]:
@@ -117,7 +117,7 @@ def test_no_limits(limits: dict[str, int]) -> None:
 @pytest.mark.parametrize("timestamp", [OLD, EARLY])
 @pytest.mark.parametrize("value", [LONG, LONG + b"?", b"%s " % LONG * 2])
 def test_too_large(value: bytes, timestamp: int) -> None:
-    """A stub stands for a record that is too large with the tag, or anyway; its timestamp may differ, too."""
+    """A stub replaces a record that is too large, with or without the tag; its timestamp may differ as well."""
     limits = {"max_message_bytes": 850, **LIMITS}
     record = login(timestamp, value)
     output = tagged(record, "too_large", stub(refused(record), value))
@@ -128,7 +128,7 @@ def test_too_large(value: bytes, timestamp: int) -> None:
 
 
 def mixed(count: int, share: int) -> tuple[list[Record], list[Record]]:
-    """Inputs, of which so many of six are refused, and every other is malformed anyway; and their outputs."""
+    """Inputs, some of six refused and every other one malformed, and their outputs."""
     values = [b'{"n":%d,"device_type":"IOS"}' % at if at % 2 else b"[%d]" % at for at in range(count)]
     inputs = [login(OLD + at if at % 6 < share else NOW - at, values[at], b"%d" % (at % 5)) for at in range(count)]
     kept = [one if at % 2 else refused(one, one.timestamp or 0) for at, one in enumerate(inputs)]

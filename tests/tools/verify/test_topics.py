@@ -1,9 +1,9 @@
-"""Which of the broker's errors the audit waits for to pass; without Kafka."""
+"""Which of the broker's errors are temporary; without Kafka."""
 
 import pytest
 from confluent_kafka import KafkaError
 
-from tools.verify.topics import passes
+from tools.verify.topics import is_temporary
 
 PASSES = {
     KafkaError.FENCED_LEADER_EPOCH: True,
@@ -19,6 +19,6 @@ PASSES = {
 
 
 @pytest.mark.parametrize("code", PASSES)
-def test_passes(code: int) -> None:
-    """A new leader or a broker that is away is waited for; a refusal and a topic that is gone are not."""
-    assert passes(KafkaError(code), "127.0.0.1:9092") is PASSES[code]
+def test_is_temporary(code: int) -> None:
+    """A new leader or a broker that is away is temporary; a refusal or a deleted topic is not."""
+    assert is_temporary(KafkaError(code), "127.0.0.1:9092") is PASSES[code]

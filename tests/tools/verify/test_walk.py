@@ -1,4 +1,4 @@
-"""Which records the walk reads and where it begins, on two topics that a stand-in holds in memory; without Kafka."""
+"""Which records the walk reads and where it begins, on two topics in memory; without Kafka."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, cast
@@ -8,10 +8,9 @@ from confluent_kafka import Message
 
 from runtime.connect.broker import TopicFacts
 from runtime.settings import Settings
-from runtime.stop.signals import stop_request
 from tools.verify.findings import total
 from tools.verify.gap import Record
-from tools.verify.topics import Reader, Topics
+from tools.verify.topics import PartitionReader, TopicPair
 from tools.verify.walk import EVERYTHING, Begin, Walk
 
 BATCH = 7
@@ -56,7 +55,7 @@ class Partition(NamedTuple):
         return self.begin + len(self.records)
 
 
-class Held(Topics):
+class Held(TopicPair):
     """Two topics and how to read them, without a broker."""
 
     def __init__(self, source: list[Partition], target: list[Partition], **limits: int) -> None:
@@ -64,7 +63,7 @@ class Held(Topics):
         self.source, self.target = TopicFacts("in", len(source), config), TopicFacts("out", len(target), config)
         self.held = {"in": source, "out": target}
 
-    def reader(self, facts: TopicFacts) -> Reader:
+    def reader(self, facts: TopicFacts) -> PartitionReader:
         return HeldReader(self, facts.name)
 
     def partitions(self, facts: TopicFacts) -> int:
@@ -81,7 +80,7 @@ class Held(Topics):
         return next((one.offset() for one in records if one.timestamp()[1] >= timestamp), None)
 
 
-class HeldReader(Reader):
+class HeldReader(PartitionReader):
     """Reads one of them, some records at a time."""
 
     def __init__(self, topics: Held, topic: str) -> None:
@@ -113,7 +112,7 @@ def login(number: int) -> Record:
 
 
 def topic(gone: tuple[int, ...]) -> list[Partition]:
-    """Records in turn in these partitions, of each of which so many are gone."""
+    """Records in turn in these partitions, whose first ones are missing."""
     partitions = [[login(number) for number in range(at, COUNT, len(gone))] for at in range(len(gone))]
     return _cut(partitions, gone)
 
@@ -133,13 +132,15 @@ def doctor(target: list[Partition], number: int, *, wrong: bool) -> None:
                 records[at : at + 1] = [InMemory(place, record._replace(value=b"?"))] if wrong else []
 
 
-def walk(source: list[Partition], target: list[Partition], begin: Begin = EVERYTHING) -> Walk:
-    """The audit of these, that follows."""
-    return Walk(Held(source, target), Settings(), begin, follow=True)
+def walk(
+    source: list[Partition], target: list[Partition], begin: Begin = EVERYTHING, *, must_stop: bool = False
+) -> Walk:
+    """A walk over these."""
+    return Walk(Held(source, target), Settings(), begin, lambda: must_stop)
 
 
 def found(one: Walk) -> tuple[dict[str, int], bool]:
-    """What an audit comes to in the end, and whether it is right."""
+    """The final counts, and whether they are right."""
     one.step(lambda _: None, final=True)
     findings = one.findings()
     return {name: count for name, count in total(findings).items() if count}, all(each.ok for each in findings.values())
@@ -153,14 +154,13 @@ BEGINS: dict[str, tuple[tuple[int, ...], Begin]] = {
 
 
 @pytest.mark.parametrize("name", BEGINS)
-def test_stopped_at_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Asked to stop before it has read anything, one that follows judges what is there all the same."""
+def test_stopped_at_once(name: str) -> None:
+    """A final step judges all records, even if it must stop before it has read anything."""
     gone, begin = BEGINS[name]
-    monkeypatch.setattr(stop_request, "requested", True)
     right = topic((0, 0))
-    assert found(walk(topic(gone), right, begin)) == ({"checked": 100}, True)
+    assert found(walk(topic(gone), right, begin, must_stop=True)) == ({"checked": 100}, True)
     doctor(right, 350, wrong=True)
-    assert found(walk(topic(gone), right, begin)) == ({"checked": 99, "wrong": 1}, False)
+    assert found(walk(topic(gone), right, begin, must_stop=True)) == ({"checked": 99, "wrong": 1}, False)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ EMPTY = Partition(0, [])
     ("more", "wrong"), [([EMPTY], 0), ([Partition(5, []), EMPTY], 0), ([EMPTY, *topic((0,) * 4)[2:]], 200)]
 )
 def test_output_has_more_partitions(more: list[Partition], wrong: int, begin: Begin) -> None:
-    """More output partitions are right if they are empty; records in one that the input lacks are wrong."""
+    """Additional output partitions are right if they are empty; records in one without an input are wrong."""
     counts = {"checked": 400, "wrong": wrong} if wrong else {"checked": 400}
     assert found(walk(topic((0, 0)), [*topic((0, 0)), *more], begin)) == (counts, not wrong)
 
@@ -195,10 +195,10 @@ def test_output_has_more_partitions(more: list[Partition], wrong: int, begin: Be
     ],
 )
 def test_output_lacks_partitions(gone: tuple[int, ...], begin: Begin, left: int) -> None:
-    """Inputs of two partitions that the output lacks are pending, and are checked once it has gained them."""
+    """Inputs of two partitions that the output does not have are pending; they are checked once it has them."""
     right = topic((0,) * 4)
     held = Held(topic(gone), right[:2])
-    one = Walk(held, Settings(), begin, follow=True)
+    one = Walk(held, Settings(), begin, lambda: False)
     one.step(lambda _: None, final=False)
     assert total(one.findings())["pending"] == 2 * left
     held.held["out"] = right
@@ -210,7 +210,7 @@ def test_both_gain_partitions() -> None:
     """Partitions that both topics gain meanwhile are checked, those that the output gains first, too."""
     every = topic((0,) * 4)
     held = Held(every[:2], every[:2])
-    one = Walk(held, Settings(), EVERYTHING, follow=True)
+    one = Walk(held, Settings(), EVERYTHING, lambda: False)
     for sources, targets, checked in ((2, 3, 200), (4, 4, 400)):
         held.held = {"in": every[:sources], "out": [*every[:sources], *[EMPTY] * (targets - sources)]}
         one.step(lambda _: None, final=False)

@@ -59,7 +59,7 @@ class Verify:
         self._process.send_signal(number)
 
     def end(self) -> tuple[int, str, str]:
-        """Its exit code, what is left of its output, and its log, once it has ended."""
+        """Its exit code, the rest of its output, and its log, once it has ended."""
         out, err = self._process.communicate(timeout=2 * TIMEOUT)
         return self._process.returncode, out.decode(), err.decode()
 

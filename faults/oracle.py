@@ -1,4 +1,4 @@
-"""The contract of one record, read a second time with Python's own `json`: what every result is held against."""
+"""The contract of one record, implemented a second time with Python's `json`: the reference for tests and faults."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, NoReturn
 from transforms import NESTING_LIMIT, Malformed
 
 OK = "ok"
-_TAKES_THE_TAG_INSIDE = {"missing_device_type", "duplicate_device_type", "invalid_device_type"}
+_TAGGED_INSIDE = {"missing_device_type", "duplicate_device_type", "invalid_device_type"}
 
 
 class Reading(NamedTuple):
-    """What the contract says of one value: `ok` and the output, or a reason."""
+    """The result for one value: `ok` and the output, or a reason."""
 
     verdict: str
     output: bytes | None = None
@@ -34,7 +34,7 @@ _spaces = re.compile(r"[ \t\n\r]*")
 
 
 def read(value: bytes | None) -> Reading:
-    """Say what the contract says of `value`."""
+    """Return the contract's result for a value."""
     if value is None:
         return Reading("null_value")
     if set(value) <= set(b" \t\n\r"):
@@ -58,7 +58,7 @@ def _read_text(text: str) -> Reading:
 
 
 def deepest_level(text: str) -> int:
-    """How deep the brackets outside of strings are nested."""
+    """The deepest nesting of brackets outside strings."""
     level = deepest = 0
     for found in _string_or_bracket.finditer(text):
         if found[0] in "[{":
@@ -70,7 +70,7 @@ def deepest_level(text: str) -> int:
 
 
 def assert_kept(value: bytes | None, result: bytes | Malformed) -> None:
-    """Fail unless `result` is what the contract says of `value`, in verdict, output, tag and detail."""
+    """Fail unless `result` is right for `value`: verdict, output, tag and detail."""
     reading = read(value)
     if isinstance(result, Malformed):
         assert result.reason == reading.verdict
@@ -90,7 +90,7 @@ def assert_tagged(value: bytes | None, result: Malformed, *, has_malformed: bool
     reason, detail = str(result.reason), json.dumps(result.detail)
     start = b'"malformed":{"reason":"%b","detail":%b' % (reason.encode(), detail.encode())
     tag: dict[str, str] = {"reason": reason, "detail": result.detail}
-    if reason in _TAKES_THE_TAG_INSIDE and not has_malformed:
+    if reason in _TAGGED_INSIDE and not has_malformed:
         head, brace, tail = value.rpartition(b"}")
         comma = b"" if head.strip(b" \t\n\r") == b"{" else b","
         assert result.value == head + comma + start + b"}" + brace + tail
@@ -104,11 +104,11 @@ def assert_tagged(value: bytes | None, result: Malformed, *, has_malformed: bool
     assert _members(result.value) == [("malformed", _Pairs(tag.items()))]
 
 
-def _members(value: bytes) -> Any:
+def _members(value: bytes) -> Any:  # noqa: ANN401  (JSON)
     return _decoder.decode(value.decode())
 
 
-def _read_object(text: str, document: Any) -> Reading:
+def _read_object(text: str, document: Any) -> Reading:  # noqa: ANN401  (JSON)
     if not isinstance(document, _Pairs):
         return Reading("not_an_object")
     device_types = [value for key, value in document if key == "device_type"]
@@ -128,7 +128,7 @@ def _read_object(text: str, document: Any) -> Reading:
 
 
 def _literal_of_device_type(text: str) -> tuple[int, int]:
-    """Where the value of the top-level `device_type` begins and ends in the text of a JSON object that has one."""
+    """The begin and end of the top-level `device_type`'s value in the text of a JSON object that has one."""
     at = text.index("{")
     while True:
         key, at = _decoder.raw_decode(text, _past_spaces(text, at + 1))

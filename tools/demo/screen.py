@@ -1,0 +1,50 @@
+"""Shows the demo's figures: live on a terminal, otherwise one plain line per second."""
+
+import math
+import os
+import sys
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from tools.demo.view import Snapshot, plain, screen
+
+TICK = 0.2
+"""Seconds between two views on a terminal."""
+
+
+class Screen:
+    """The live view on a terminal, otherwise one plain line per second."""
+
+    def __init__(self) -> None:
+        self._console = Console(force_terminal=True)
+        is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._live = Live(console=self._console, screen=True, auto_refresh=False) if is_terminal else None
+        self._due = 0.0 if is_terminal else 1.0
+        self._shown = Snapshot()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show these figures, unless the last ones are very recent."""
+        self._shown = snapshot
+        if snapshot.seconds < self._due:
+            return
+        if self._live:
+            self._due = snapshot.seconds + TICK
+            self._live.update(self._view(), refresh=True)
+        else:
+            self._due = math.floor(snapshot.seconds) + 1.0
+            print(plain(snapshot), flush=True)
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+            self._console.print(self._view())  # the live screen is cleared at its end
+
+    def _view(self) -> RenderableType:
+        return screen(self._shown, *self._console.size)

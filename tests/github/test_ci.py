@@ -18,51 +18,14 @@ def commands(job: str) -> list[str]:
     return [step["run"] for step in JOBS[job]["steps"] if "run" in step]
 
 
-<<<<<<< HEAD
-=======
-def actionlint(text: str) -> str:
-    """What actionlint finds wrong; shellcheck and pyflakes, which may be there or not, have no say."""
-    command = [str(go_tool("actionlint")), "-shellcheck=", "-pyflakes=", "-no-color", "-"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False).stdout
-
-
-MISTAKES = [
-    ("timeout-minutes:", "timeout-minute:", 'unexpected key "timeout-minute"'),
-    ("contents: read", "content: read", 'unknown permission scope "content"'),
-    ("matrix.python ", "matrix.pythons ", 'property "pythons" is not defined'),
-    ("ubuntu-24.04", "ubuntu-1.04", 'label "ubuntu-1.04" is unknown'),
-]
-
-
-def test_valid() -> None:
-    """Actionlint finds nothing wrong."""
-    assert not actionlint(TEXT)
-
-
-@pytest.mark.parametrize(("right", "wrong", "why"), MISTAKES)
-def test_mistakes_are_found(right: str, wrong: str, why: str) -> None:
-    """Actionlint finds a misspelt key, permission or matrix variable, and a machine that is not there."""
-    assert right in TEXT
-    assert why in actionlint(TEXT.replace(right, wrong))
-
-
->>>>>>> a335c5b (make test leaves the slow tests to make test-long; CI runs both)
 def test_what_runs() -> None:
     """Linux runs all checks on each Python that is allowed, macOS the tests; what takes long runs once a day."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-<<<<<<< HEAD
     assert project["requires-python"] == ">=3.11,<3.15"
     assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
-    assert commands("linux") == ["make check", "make test", "make audit", "make test-compose"]
-    assert commands("macos") == ["make test"]
-    assert commands("daily") == ["make test-planted", "make bench-quick", 'make faults ROW=10 FAULTS="--minutes 10"']
-=======
-    assert project["requires-python"] == ">=3.11,<3.14"
-    assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
     assert commands("linux") == ["make check", "make test", "make test-long", "make audit", "make test-compose"]
     assert commands("macos") == ["make test", "make test-long"]
-    assert commands("daily") == ["make test-planted", 'make faults ROW=10 FAULTS="--minutes 10"']
->>>>>>> a335c5b (make test leaves the slow tests to make test-long; CI runs both)
+    assert commands("daily") == ["make test-planted", "make bench-quick", 'make faults ROW=10 FAULTS="--minutes 10"']
     (daily,) = WORKFLOW[True]["schedule"]  # YAML takes the key `on` for a truth value
     assert re.fullmatch(r"\d+ \d+ \* \* \*", daily["cron"])
     at_that_time = {job for job in JOBS if "!= 'schedule'" not in JOBS[job]["if"]}

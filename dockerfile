@@ -18,6 +18,7 @@ COPY transforms /app/transforms
 COPY runtime /app/runtime
 COPY tools/__init__.py /app/tools/
 COPY tools/generator /app/tools/generator
+COPY tools/verify /app/tools/verify
 RUN python -m compileall -q /app
 WORKDIR /app
 USER 10001:10001

@@ -6,9 +6,11 @@ import quixstreams
 from quixstreams.context import message_context
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
+from quixstreams.sources import BaseSource
 
 from runtime.loop.application import Application
 from runtime.settings import Settings
+from runtime.stop.signals import stop_request
 
 
 class SingleRecords(Application):
@@ -17,13 +19,16 @@ class SingleRecords(Application):
     def __init__(self, settings: Settings) -> None:
         """Let Quix count the records of a checkpoint: it is here one for each."""
         super().__init__(settings)
-        self._processing_context.commit_every = settings.commit_every
+        self.context.commit_every = settings.commit_every
 
-    def dataframe(self, topic: Topic | None = None, source: object = None) -> StreamingDataFrame:
+    def dataframe(self, topic: Topic | None = None, source: BaseSource | None = None) -> StreamingDataFrame:
         """Quix's own, which first tells the sink the record."""
         return super().dataframe(topic, source).update(self._remember)
 
     def _process_message(self, dataframe_composed: dict[str, Callable[..., None]]) -> None:
+        if stop_request.requested:
+            self.stop()
+            return
         quixstreams.Application._process_message(self, dataframe_composed)  # type: ignore[no-untyped-call]  # noqa: SLF001
 
     def _remember(self, value: bytes | None) -> None:

@@ -1,4 +1,4 @@
-"""`python -m tools.verify` beside the check by id: along with the faults, and once more when all is done."""
+"""`pipeline.py verify` beside the check by id: along with the faults, and once more when all is done."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ class Audit:
         self._lines = self._errors.with_suffix(".json")
         with self._errors.open("wb") as errors, self._lines.open("wb") as lines:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tools.verify", "--json", *options],
+                [sys.executable, "pipeline.py", "verify", "--json", *options],
                 env=environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

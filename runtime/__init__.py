@@ -1,8 +1,8 @@
-"""What runs the transforms: settings, logs, errors, topics, and the Quix Streams application."""
+"""Runs the transforms: settings, errors, broker connection, processing loop, shutdown, logs and health."""
 
 import logging
 
 __version__ = "0.2.0"
 
-# Warnings go to the log: those on importing quixstreams, about packages that it brings, are nothing to a user.
+# Importing quixstreams raises warnings about its own dependencies. The log takes them, not the terminal.
 logging.captureWarnings(capture=True)

@@ -1,10 +1,12 @@
-"""Runs a command of this repository: its settings, its logs, and an exit code for whatever stops it."""
+"""The command line: selects a command, and runs it with settings, logs and an exit code."""
 
-from collections.abc import Callable
-from typing import TypeVar
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from loguru import logger
 
+from runtime import __version__
 from runtime.errors import Stopped, Unexpected
 from runtime.explain import explain
 from runtime.observe import logs
@@ -14,10 +16,39 @@ from runtime.stop.signals import stop_request
 AnySettings = TypeVar("AnySettings", bound=BrokerSettings)
 
 
-def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], None]) -> int:
-    """Load the settings, run with them, and give the exit code that runtime/errors.py lists.
+class Command(NamedTuple):
+    """A command of the command line."""
 
-    What stops it becomes one line; a stack trace is shown only for what nobody foresaw, or with LOG_LEVEL=DEBUG.
+    main: Callable[[Sequence[str]], int]
+    """Takes the arguments after the command's name; returns the exit code."""
+    summary: str
+    """One line for --help."""
+
+
+def dispatch(description: str | None, commands: Mapping[str, Command], default: str, arguments: Sequence[str]) -> int:
+    """Run the command that the first argument names, without arguments the default one; return its exit code.
+
+    Raises:
+        SystemExit: the arguments are wrong (2), or they are --help or --version (0).
+    """
+    if arguments and arguments[0] in commands:
+        return commands[arguments[0]].main(arguments[1:])
+    formatter = argparse.RawDescriptionHelpFormatter
+    epilog = "Its settings are environment variables: README.md lists them, and the exit codes."
+    usage = "%(prog)s [COMMAND [OPTIONS]]"
+    parser = argparse.ArgumentParser(usage=usage, description=description, epilog=epilog, formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"user-login-pipeline {__version__}")
+    listed = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, command in commands.items():
+        listed.add_parser(name, help=command.summary)
+    parser.parse_args(arguments)
+    return commands[default].main([])
+
+
+def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], None]) -> int:
+    """Load the settings, run, and return an exit code of runtime/errors.py.
+
+    An error is logged as one line. Unexpected errors include a stack trace; with LOG_LEVEL=DEBUG all do.
     """
     logs.configure("INFO", "text")
     stop_request.begin()
@@ -27,11 +58,12 @@ def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], No
         cloud = settings.address is None
         broker = settings.broker
         logs.configure(settings.log_level, settings.log_format)
-        logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in settings.effective().items()))
+        shown = {"version": __version__, **settings.effective()}
+        logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in shown.items()))
         run(settings)
     except Stopped as stop:
         logger.info("stopped: {}", stop)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (whatever it is becomes one line and a code)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (each error becomes one line and an exit code)
         known = explain(error, broker, cloud=cloud)
         logger.opt(exception=error if isinstance(known, Unexpected) else None).error("{}", known)
         logger.opt(exception=error).debug("this is where it came from")

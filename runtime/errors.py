@@ -1,28 +1,28 @@
-"""What can stop the pipeline, and the exit code that each ends in.
+"""The errors that stop the pipeline, and their exit codes.
 
     PipelineError
-    ├── Misconfigured   78   a setting is wrong; a topic is missing or unfit
+    ├── Misconfigured   78   a setting is wrong; a topic is missing or unsuitable
     ├── Refused         77   credentials or permissions
-    ├── Unavailable     69   no broker, or lost for too long
-    │   └── OutputTooSlow    the broker takes records too slowly
-    ├── Failed          70   anything else that was foreseen
-    │   └── Unexpected       what was not, shown with its stack trace
-    └── Stopped          0   asked to stop before the work began
+    ├── Unavailable     69   no broker answers, or none for too long
+    │   └── OutputTooSlow    the broker accepts records too slowly
+    ├── Failed          70   any other expected error
+    │   └── Unexpected       an unexpected error, logged with its stack trace
+    └── Stopped          0   asked to stop before processing began
 
-A wrong command line ends in 2, as argparse has it.
+A wrong command line exits with 2 (argparse).
 """
 
 from typing import ClassVar
 
 
 class PipelineError(Exception):
-    """A reason to stop; its text is one line for the person who reads it at 3 a.m."""
+    """A reason to stop; its text is one line: what happened, why, and what to do."""
 
     exit_code: ClassVar[int]
 
 
 class Misconfigured(PipelineError):
-    """A setting is wrong, or a topic is missing or unfit."""
+    """A setting is wrong, or a topic is missing or unsuitable."""
 
     exit_code = 78
 
@@ -40,20 +40,20 @@ class Unavailable(PipelineError):
 
 
 class OutputTooSlow(Unavailable):
-    """The broker does not take the records of a transaction in time."""
+    """The broker does not accept the records of a transaction in time."""
 
 
 class Failed(PipelineError):
-    """Anything else."""
+    """Any other expected error."""
 
     exit_code = 70
 
 
 class Unexpected(Failed):
-    """What nobody foresaw."""
+    """An unexpected error, probably a bug."""
 
 
 class Stopped(PipelineError):
-    """A signal asked to stop before there was anything to finish."""
+    """A signal asked to stop before processing began."""
 
     exit_code = 0

@@ -1,4 +1,4 @@
-"""Turns what a library raised into one of our errors: what happened, the cause, what to do."""
+"""Turns a library's error into one of runtime/errors.py: what happened, the cause, what to do."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,10 @@ from quixstreams.models.topics.exceptions import (
 )
 from quixstreams.platforms.quix import exceptions as quix
 
+from runtime import limits
 from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Unavailable, Unexpected
 
-START_ONE = "to start one here: `make demo` or `docker compose up`"
+START_ONE = "to start one on this machine: `make demo` or `docker compose up`"
 
 COORDINATOR_AWAY = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -26,7 +27,7 @@ COORDINATOR_AWAY = {
     KafkaError.REQUEST_TIMED_OUT,
     KafkaError._WAIT_COORD,
 }
-"""What a broker or librdkafka answers while there is none. Transactions need no such list: librdkafka has its own."""
+"""The error codes of a request while the group has no coordinator. In transactions, librdkafka retries these itself."""
 
 _REFUSALS = {
     KafkaError._AUTHENTICATION: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
@@ -46,7 +47,7 @@ _UNAVAILABLE = {
 }
 _TOO_SLOW = {
     **dict.fromkeys(COORDINATOR_AWAY, "have no coordinator for the consumer group, or are too slow"),
-    KafkaError._MSG_TIMED_OUT: "are away or too slow, or this process stood still for too long",
+    KafkaError._MSG_TIMED_OUT: "do not answer or are too slow, or this process was paused for too long",
 }
 _FENCED = {
     KafkaError._FENCED,
@@ -57,30 +58,31 @@ _FENCED = {
     KafkaError.INVALID_TXN_STATE,
 }
 _EVICTED_CODES = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError._MAX_POLL_EXCEEDED}
-EVICTED_TEXT = "the group gave this worker's partitions away, as it was not heard of for too long: start it again"
+EVICTED_TEXT = "removed from the consumer group (no heartbeat in time); restart"
 _MISCONFIGURED_TEXTS = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
-    KafkaError.ILLEGAL_SASL_STATE: "the broker asks for no SASL there: check BROKER_SECURITY_PROTOCOL",
-    KafkaError._UNKNOWN_TOPIC: "a topic is gone: check `input` and `output`",
-    KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition is gone: check `input` and `output`",
-    KafkaError._UNKNOWN_PARTITION: "the output topic lacks a partition: give it as many as the input has",
-    KafkaError.INVALID_GROUP_ID: "the broker does not take the group's name: check Quix__Consumer_Group",
-    KafkaError.INVALID_SESSION_TIMEOUT: "the broker allows no session of COMMIT_INTERVAL and 16 s: check its "
-    "group.min.session.timeout.ms, group.max.session.timeout.ms",
-    KafkaError.INVALID_TRANSACTION_TIMEOUT: "the broker allows no transaction of COMMIT_INTERVAL and 14 s (30 s with "
-    "an INSTANCE_ID): check its transaction.max.timeout.ms",
+    KafkaError.ILLEGAL_SASL_STATE: "the broker does not use SASL on this port: check BROKER_SECURITY_PROTOCOL",
+    KafkaError._UNKNOWN_TOPIC: "a topic does not exist any more: check `input` and `output`",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition does not exist any more: check `input` and `output`",
+    KafkaError._UNKNOWN_PARTITION: "the output topic has too few partitions: it needs as many as the input topic",
+    KafkaError.INVALID_GROUP_ID: "the broker does not accept the group's name: check Quix__Consumer_Group",
+    KafkaError.INVALID_SESSION_TIMEOUT: f"session.timeout.ms (COMMIT_INTERVAL + {limits.SESSION_TIMEOUT:.0f} s) is "
+    "outside the broker's range: check its group.min.session.timeout.ms, group.max.session.timeout.ms",
+    KafkaError.INVALID_TRANSACTION_TIMEOUT: "transaction.timeout.ms (COMMIT_INTERVAL + "
+    f"{limits.COMMIT_TIMEOUT:.0f} s, with an INSTANCE_ID + {limits.COMMIT_TIMEOUT_WITH_INSTANCE_ID:.0f} s) is above "
+    "the broker's limit: check its transaction.max.timeout.ms",
     KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
     "message.timestamp.after.max.ms",
-    KafkaError.INVALID_RECORD: "the output topic refuses a record: is it compacted (cleanup.policy)?",
-    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "others in the consumer group share partitions in another way: give "
-    "the pipeline a group of its own (Quix__Consumer_Group)",
+    KafkaError.INVALID_RECORD: "the output topic refuses a record: check that it is not compacted (cleanup.policy)",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "other members of the consumer group use another assignment strategy: use "
+    "a separate group (Quix__Consumer_Group)",
     KafkaError.GROUP_MAX_SIZE_REACHED: "the consumer group is full: check the broker's group.max.size",
 }
 _ALERT = re.compile(r"SSL alert number (\d+)")
 _CERTIFICATE_REQUIRED = "116"
 _ALERTS = {*map(str, range(42, 50)), _CERTIFICATE_REQUIRED}
-"""What a broker sends that refuses the client's certificate (RFC 8446, 6.2)."""
-_CLOUD = (
+"""The TLS alerts by which a broker refuses the client's certificate (RFC 8446, 6.2)."""
+_QUIX_CLOUD_ERRORS = (
     quix.NoWorkspaceFound,
     quix.MultipleWorkspaces,
     quix.UndefinedQuixWorkspaceId,
@@ -90,37 +92,37 @@ _CLOUD = (
 
 
 def explain(error: BaseException, broker: str, *, cloud: bool = False) -> PipelineError:
-    """Turn whatever stopped the pipeline into one line and an exit code.
+    """Turn any error into one line and an exit code.
 
     Args:
-        error: what was raised.
-        broker: the address tried, for the line.
-        cloud: whether that came from Quix Cloud, so that no setting of ours can mend it.
+        error: the error, with its causes.
+        broker: the broker's address, for the line.
+        cloud: whether Quix Cloud supplied the address and credentials; then no BROKER_* setting can correct them.
     """
-    for link in _chain(error):
+    for link in _causes(error):
         if isinstance(link, PipelineError):
             return link
-        if found := _known(link, broker, cloud=cloud):
-            return found
+        if explained := _explain_one(link, broker, cloud=cloud):
+            return explained
     return Unexpected(f"{type(error).__name__}: {error}")
 
 
 def bad_batch(place: str, error: KafkaError) -> Failed:
-    """Give the error to stop with for a batch that librdkafka can't unpack; `place` is its first record's."""
+    """Give the error for a batch that librdkafka cannot decompress; `place` is topic[partition]@offset."""
     return Failed(
-        f"the batch at {place} can't be unpacked: {error.str()}; move the group past it with "
-        "kafka-consumer-groups --reset-offsets, and see SECURITY.md for what keeps such batches out"
+        f"cannot decompress the batch at {place}: {error.str()}; move the group's offset past it with "
+        "kafka-consumer-groups --reset-offsets; SECURITY.md says how to keep such batches out"
     )
 
 
 def kafka_error(error: BaseException) -> KafkaError | None:
-    """Give what Kafka or librdkafka reports inside an exception of confluent-kafka or Quix; None if it is another."""
-    found = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
-    return found if isinstance(found, KafkaError) else None
+    """Give the KafkaError inside an exception of confluent-kafka or Quix; None if there is none."""
+    inner = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
+    return inner if isinstance(inner, KafkaError) else None
 
 
 def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> PipelineError | None:
-    """The error to stop with for one of Kafka's; None where it is none of the known."""
+    """Turn a Kafka error code into one of our errors; None if the code is not in the tables."""
     code = _code(error)
     if alert := _ALERT.search(error.str()):
         return _tls_refused(alert[1], error.str())
@@ -130,11 +132,11 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
     if code in _MISCONFIGURED_TEXTS:
         return Misconfigured(f"{_MISCONFIGURED_TEXTS[code]}: {error.str()}")
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
-        return Failed(f"the output topic's max.message.bytes was larger at start ({error.str()}): start again")
+        return Failed(f"max.message.bytes of the output topic was lowered since the start; restart ({error.str()})")
     if code in _FENCED:
         return Failed(
-            f"another worker has taken this one's place, or its commit took too long, so the broker refused it "
-            f"({error.str()}): start it again; give each worker an INSTANCE_ID of its own, or none"
+            "replaced by another worker with the same INSTANCE_ID, or a commit took too long; restart, with a unique "
+            f"INSTANCE_ID or none ({error.str()})"
         )
     if code in _EVICTED_CODES:
         return Failed(f"{EVICTED_TEXT} ({error.str()})")
@@ -147,7 +149,7 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
 
 
 def _code(error: KafkaError) -> int:
-    """What it is; librdkafka calls all that goes wrong with SASL alike, and all that is fatal; its text says more."""
+    """The error's code. librdkafka uses one code for all SASL errors and one for all fatal ones."""
     if error.code() not in {KafkaError._AUTHENTICATION, KafkaError._FATAL}:
         return int(error.code())
     inside = (KafkaError.UNSUPPORTED_SASL_MECHANISM, KafkaError.ILLEGAL_SASL_STATE, KafkaError.FENCED_INSTANCE_ID)
@@ -157,60 +159,60 @@ def _code(error: KafkaError) -> int:
 def _tls_refused(alert: str, text: str) -> Misconfigured:
     if alert == _CERTIFICATE_REQUIRED:
         return Misconfigured(
-            "the broker asks for a client's certificate from an authority that it trusts: check "
+            "the broker requires a client certificate that is signed by a CA that it trusts: check "
             f"BROKER_SSL_CERTIFICATE_LOCATION, BROKER_SSL_KEY_LOCATION: {text}"
         )
     if alert in _ALERTS:
-        return Misconfigured(f"the broker refused the client's certificate (BROKER_SSL_CERTIFICATE_LOCATION): {text}")
+        return Misconfigured(f"the broker refused the client certificate (BROKER_SSL_CERTIFICATE_LOCATION): {text}")
     return Misconfigured(f"{_MISCONFIGURED_TEXTS[KafkaError._SSL]}: {text}")
 
 
-def _known(error: BaseException, broker: str, *, cloud: bool) -> PipelineError | None:
+def _explain_one(error: BaseException, broker: str, *, cloud: bool) -> PipelineError | None:
     if isinstance(error, KeyboardInterrupt):
-        return Failed("interrupted for a second time: what is not committed yet will be done again at the next start")
+        return Failed("interrupted twice; uncommitted records will be processed again after a restart")
     if isinstance(error, KafkaBrokerUnavailableError):
         hint = "" if cloud else f" (Quix__Broker__Address); {START_ONE}"
-        return Unavailable(f"the broker at {broker} has been away for too long{hint}")
+        return Unavailable(f"the broker at {broker} has not answered for too long{hint}")
     if isinstance(error, CheckpointProducerTimeout):
-        return Unavailable(f"the broker at {broker} did not take all records in time: {error}")
+        return Unavailable(f"the broker at {broker} did not accept all records in time: {error}")
     if isinstance(error, TopicNotFoundError):
         return Misconfigured(f"{error}; create it, correct `input` or `output`, or set AUTO_CREATE_TOPICS=true")
     if isinstance(error, TopicPermissionError):
         return Refused(f"the broker at {broker} refused {_REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]}: {error}")
     if isinstance(error, (CreateTopicFailure, CreateTopicTimeout)):
-        return _topic_not_made(error)
-    if isinstance(error, (quix.QuixApiRequestFailure, httpx.TransportError, *_CLOUD)):
-        return _from_cloud(error)
+        return _explain_topic_creation(error)
+    if isinstance(error, (quix.QuixApiRequestFailure, httpx.TransportError, *_QUIX_CLOUD_ERRORS)):
+        return _explain_quix_cloud(error)
     reason = kafka_error(error)
     return explain_kafka(reason, broker, cloud=cloud) if reason else None
 
 
-def _topic_not_made(error: Exception) -> PipelineError:
-    """The error to stop with where AUTO_CREATE_TOPICS failed; Quix keeps only the text of what the broker answered."""
+def _explain_topic_creation(error: Exception) -> PipelineError:
+    """The error for a failed topic creation; Quix keeps only the text of the broker's answer."""
     text = str(error)
     if isinstance(error, CreateTopicTimeout) or any(word in text.lower() for word in ("timed out", "controller")):
-        return Unavailable(f"the broker did not get a topic ready, start again: {text} (AUTO_CREATE_TOPICS)")
+        return Unavailable(f"the broker did not create a topic in time; restart: {text} (AUTO_CREATE_TOPICS)")
     return (Refused if "credentials" in text else Misconfigured)(f"{text} (AUTO_CREATE_TOPICS)")
 
 
-def _from_cloud(error: Exception) -> PipelineError:
-    """The error to stop with for what Quix Cloud's API said, or for its silence."""
+def _explain_quix_cloud(error: Exception) -> PipelineError:
+    """The error for an answer of Quix Cloud's API, or for no answer."""
     if isinstance(error, httpx.TransportError):
         return Unavailable(f"Quix Cloud's API does not answer (Quix__Portal__Api): {error}")
     if isinstance(error, (quix.NoWorkspaceFound, quix.MultipleWorkspaces, quix.UndefinedQuixWorkspaceId)):
-        return Misconfigured(f"Quix Cloud can't tell which environment is meant, set Quix__Workspace__Id: {error}")
+        return Misconfigured(f"Quix Cloud cannot determine the environment; set Quix__Workspace__Id: {error}")
     if not isinstance(error, quix.QuixApiRequestFailure):
-        return Failed(f"Quix Cloud did not get a topic ready: {error}")
+        return Failed(f"Quix Cloud did not create a topic in time: {error}")
     if error.status_code in {401, 403}:
-        rotated = "rotated or of another environment? Take the current one, or start the deployment again"
-        return Refused(f"Quix Cloud refused Quix__Sdk__Token ({rotated}): {error}")
+        hint = "expired or of another environment; use the current one, or restart the deployment"
+        return Refused(f"Quix Cloud refused Quix__Sdk__Token ({hint}): {error}")
     if error.status_code == httpx.codes.NOT_FOUND:
         return Misconfigured(f"Quix Cloud does not know the environment (Quix__Workspace__Id): {error}")
     kind = Unavailable if error.status_code >= httpx.codes.INTERNAL_SERVER_ERROR else Failed
     return kind(f"Quix Cloud's API answered {error.status_code}: {error}")
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _causes(error: BaseException) -> Iterator[BaseException]:
     link: BaseException | None = error
     while link is not None:
         yield link

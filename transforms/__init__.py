@@ -1,4 +1,4 @@
-"""The maps from an input value to an output value: pure functions of bytes, importable without Kafka."""
+"""Transforms of a record's value: pure functions of bytes, which need no Kafka."""
 
 from transforms.chain import FirstTransform, Transform, chain
 from transforms.login import upper_device_type

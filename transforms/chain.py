@@ -1,4 +1,4 @@
-"""Several transforms as one map: each gets what the one before gave, and what is malformed goes no further."""
+"""Combines transforms into one: each gets the previous one's output; a malformed record skips the rest."""
 
 from collections.abc import Callable
 from typing import cast
@@ -12,18 +12,18 @@ OnError = Callable[[str, Exception], None]
 
 
 def chain(first: FirstTransform, *others: Transform, on_error: OnError | None = None) -> FirstTransform:
-    """Make one map of these transforms, applied from left to right; only the first ever sees a tombstone.
+    """Combine these transforms, applied from left to right; only the first can get None (a tombstone).
 
-    A record that a transform finds malformed, or on which it raises an exception, is tagged as it came in, so that
-    `original` gives the input back. MemoryError is not caught.
+    If a transform returns Malformed or raises an exception, the input value is tagged, so `original` gives it back.
+    MemoryError is not caught.
 
     Args:
         first: the first transform.
-        others: the transforms after it, in order.
-        on_error: is called with the transform's name and the exception that it raised.
+        others: the next transforms, in order.
+        on_error: called with a transform's name and the exception that it raised.
     """
     if first is upper_device_type and not others:
-        return first  # it raises nothing, so it needs no wrapper
+        return first  # it never raises, so it needs no wrapper
 
     transforms = cast("tuple[FirstTransform, ...]", (first, *others))
 
@@ -47,7 +47,7 @@ def chain(first: FirstTransform, *others: Transform, on_error: OnError | None = 
 
 
 def _malformed(transform: FirstTransform, result: object, value: bytes | None) -> Malformed:
-    """What becomes of a record of which a transform gave this, and not bytes."""
+    """The outcome if a transform returned something other than bytes."""
     if not isinstance(result, Malformed):
-        raise TypeError(f"a transform gives bytes or Malformed, not {type(result).__name__}")
+        raise TypeError(f"a transform must return bytes or Malformed, not {type(result).__name__}")
     return result if transform is upper_device_type else tag_input(result.reason, result.detail, value)

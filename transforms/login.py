@@ -1,4 +1,4 @@
-"""The map of a login: `device_type` upper-cased in place, or the reason why that can't be done."""
+"""The transform of a login: `device_type` in upper case, or the reason why the record is malformed."""
 
 import json
 import re
@@ -7,48 +7,48 @@ from itertools import islice
 import msgspec
 from msgspec import UNSET
 
-from transforms.malformed import Malformed, Reason, spliced, tag
+from transforms.malformed import Malformed, Reason, tag, tag_object
 from transforms.members import string_literal, top_level
-from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, check_syntax, count_brackets, plain, too_deep_at
+from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, check_syntax, count_brackets, simplify, too_deep_at
 
 
 def upper_device_type(value: bytes | None) -> bytes | Malformed:
-    """Upper-case the text of the top-level `device_type` and leave every other byte as it is.
+    """Upper-case the top-level `device_type`; every other byte stays as it is.
 
     Args:
-        value: a record's value as it came; None for a tombstone.
+        value: the record's input value; None for a tombstone.
 
     Returns:
-        The output value (`value` itself where nothing changes), or Malformed with a reason and the tagged value.
+        The output value (`value` itself if nothing changes), or Malformed with a reason and the tagged value.
     """
-    # msgspec checks the JSON but not the UTF-8 of the text that it skips, takes the last of duplicate keys, and knows
-    # no fixed nesting limit: hence the checks around it. Only an escape of a letter can spell a key differently.
+    # The fast path. msgspec checks the JSON, but not the UTF-8 of skipped text; it takes the last of duplicate keys and
+    # has no fixed nesting limit. So these are checked here. Only an escaped letter can spell a key in another way.
     if (
         value is None
-        or (_BACKSLASH in value and _spells_letters(value))
-        or (len(value) > _SURELY_SHALLOW and not _is_shallow(value))
+        or (_BACKSLASH in value and _has_escaped_letters(value))
+        or (len(value) > _MAX_SHALLOW_LENGTH and not _is_shallow(value))
     ):
-        return exact(value)
+        return slow_path(value)
     try:
         if not value.isascii():
             value.decode()
         text = _decode(value).device_type
     except (ValueError, RecursionError):
-        return exact(value)
+        return slow_path(value)
     if text is UNSET:
-        return exact(value) if b"malformed" in value else spliced(Reason.MISSING_DEVICE_TYPE, _MISSING, value)
+        return slow_path(value) if b"malformed" in value else tag_object(Reason.MISSING_DEVICE_TYPE, _MISSING, value)
     if value.count(b"device_type") != 1:
-        return exact(value)
+        return slow_path(value)
     try:
         spaced, spaced_upper, compact, compact_upper = _changes[text]
     except KeyError:
-        spaced, spaced_upper, compact, compact_upper = _learn(text)
+        spaced, spaced_upper, compact, compact_upper = _cache_change(text)
     if spaced is spaced_upper:
-        return value if text.strip() else exact(value)
+        return value if text.strip() else slow_path(value)
     output = value.replace(spaced, spaced_upper, 1)
     if output is value:
         output = value.replace(compact, compact_upper, 1)
-    return exact(value) if output is value else output
+    return slow_path(value) if output is value else output
 
 
 class _Login(msgspec.Struct, gc=False):
@@ -58,34 +58,34 @@ class _Login(msgspec.Struct, gc=False):
 _MISSING = "there is no device_type at the top level"
 
 _decode = msgspec.json.Decoder(_Login).decode
-_SURELY_SHALLOW = 2 * NESTING_LIMIT  # bytes: deeper nesting takes as many brackets and more
-_BACKSLASH = ord("\\")  # looked for as a number, which is five times quicker than as a text
-_spells_letters = re.compile(rb"\\u00[567]").search
+_MAX_SHALLOW_LENGTH = 2 * NESTING_LIMIT  # bytes; deeper nesting needs more brackets than that
+_BACKSLASH = ord("\\")  # a search for a number is five times faster than one for bytes
+_has_escaped_letters = re.compile(rb"\\u00[567]").search
 _SPACINGS = (b'"device_type": "%b"', b'"device_type":"%b"')
-_CHANGES_KEPT, _LENGTH_KEPT = 1000, 100  # bounds the memory, whatever comes in
+_MAX_CACHED, _MAX_CACHED_LENGTH = 1000, 100  # limits the memory for any input
 _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
-_MANY_BRACKETS = 1000  # in so many the exact path looks once, rather than both paths
+_MANY_BRACKETS = 1000  # with more, only the slow path measures the depth
 
 
 def _is_shallow(value: bytes) -> bool:
-    """Whether this value, if it is JSON, is nested no deeper than the limit; False, too, if it has many brackets."""
+    """Whether this value, if it is JSON, is within the nesting limit; also False if it has too many brackets."""
     brackets = count_brackets(value, _MANY_BRACKETS)
-    return brackets <= NESTING_LIMIT or (brackets <= _MANY_BRACKETS and too_deep_at(plain(value)) is None)
+    return brackets <= NESTING_LIMIT or (brackets <= _MANY_BRACKETS and too_deep_at(simplify(value)) is None)
 
 
-def _learn(text: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """What to replace for this device type, and by what, as JSON is usually spaced; the same object for no change."""
+def _cache_change(text: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """The bytes to replace for this device type, and their replacements; the same object if unchanged."""
     spaced, compact = (pattern % text.encode() for pattern in _SPACINGS)
     upper = text.upper().encode()
     spaced_upper, compact_upper = (pattern % upper for pattern in _SPACINGS)
     change = (spaced, spaced if spaced_upper == spaced else spaced_upper, compact, compact_upper)
-    if len(_changes) < _CHANGES_KEPT and len(text) < _LENGTH_KEPT:
+    if len(_changes) < _MAX_CACHED and len(text) < _MAX_CACHED_LENGTH:
         _changes[text] = change
     return change
 
 
-def exact(value: bytes | None) -> bytes | Malformed:
-    """Do what `upper_device_type` does, for any value at all, without its short cut."""
+def slow_path(value: bytes | None) -> bytes | Malformed:
+    """Do the same as `upper_device_type`, without its fast path."""
     if value is None:
         return Malformed(Reason.NULL_VALUE, "the record has no value", None)
     if not value.strip(b" \t\n\r"):
@@ -103,7 +103,7 @@ def exact(value: bytes | None) -> bytes | Malformed:
 
 
 def _login(value: bytes, text: bytes) -> bytes | Malformed:
-    """The outcome for a JSON object; `text` is its plain form."""
+    """The outcome for a JSON object; `text` is its simplified form (`simplify`)."""
     device_types = list(islice(top_level(text, "device_type"), 2))
     if not device_types:
         return tag(Reason.MISSING_DEVICE_TYPE, _MISSING, value, text)
@@ -124,7 +124,7 @@ def _login(value: bytes, text: bytes) -> bytes | Malformed:
 
 
 def _problem(text: str) -> str | None:
-    """What keeps this text from being a device type."""
+    """Why this text is not a device type; None if it is one."""
     if not text.strip():
         return "is blank"
     try:

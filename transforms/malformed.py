@@ -1,4 +1,4 @@
-"""Why a record is malformed, the tag that says so, and the way back from a tagged value to its input."""
+"""Malformed records: the reasons, the tag, and how to get the input back from a tagged value."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from transforms.syntax import JSONSyntaxError, check_syntax
 
 
 class Reason(StrEnum):
-    """The reasons, in the order in which they are tried."""
+    """The reasons, in the order of the checks."""
 
     NULL_VALUE = "null_value"
     EMPTY_VALUE = "empty_value"
@@ -29,7 +29,7 @@ class Reason(StrEnum):
 
 
 class Malformed(NamedTuple):
-    """A malformed record: why, one sentence on it without any field's value, and the tagged value to produce."""
+    """A malformed record: the reason, one sentence without any field's value, and the tagged value to produce."""
 
     reason: Reason
     detail: str
@@ -40,30 +40,30 @@ def tag(reason: Reason, detail: str, value: bytes, text: bytes | None = None) ->
     """Tag a value.
 
     Args:
-        reason: the first of the reasons that holds.
-        detail: one short sentence for a person; it must not quote the value.
-        value: the input. If it is an object without a member `malformed`, the tag becomes its last member; any other
-            is put into an object that holds the tag.
-        text: if the value is a JSON object, its plain form, as `check_syntax` gives it.
+        reason: the first reason that applies.
+        detail: one short sentence; it must not quote the value.
+        value: the input. If `text` is an object without a member `malformed`, the tag becomes its last member. Any
+            other value is wrapped: the tag contains it.
+        text: the result of `check_syntax` if the value is a JSON object, otherwise None.
     """
     if text is not None and not _has_malformed(text):
-        return spliced(reason, detail, value)
+        return tag_object(reason, detail, value)
     try:
-        raw = '"raw":' + _quoted(value.decode())
+        raw = '"raw":' + _json_string(value.decode())
     except UnicodeDecodeError:
         raw = '"raw_base64":"' + base64.b64encode(value).decode() + '"'
     return Malformed(reason, detail, b"{" + _member(reason, detail, raw) + b"}")
 
 
-def spliced(reason: Reason, detail: str, value: bytes) -> Malformed:
-    """Tag a JSON object that has no top-level member `malformed`: the tag becomes its last member, all else stays."""
+def tag_object(reason: Reason, detail: str, value: bytes) -> Malformed:
+    """Tag a JSON object without a top-level member `malformed`: the tag becomes its last member."""
     brace = value.rindex(b"}")
     comma = b"," if b'"' in value else b""  # only an empty object has no quotes
     return Malformed(reason, detail, value[:brace] + comma + _member(reason, detail) + value[brace:])
 
 
 def tag_input(reason: Reason, detail: str, value: bytes | None) -> Malformed:
-    """Tag any input value, of which nothing is known; None stays None."""
+    """Tag any input value; None stays None."""
     if value is None:
         return Malformed(reason, detail, None)
     try:
@@ -75,12 +75,12 @@ def tag_input(reason: Reason, detail: str, value: bytes | None) -> Malformed:
 
 
 def refused_timestamp(result: bytes | Malformed, value: bytes | None, timestamp: int) -> Malformed:
-    """Tag a record whose timestamp the output topic refuses; a record that is malformed already stays as it is.
+    """Tag a record whose timestamp the output topic refuses, unless it is already malformed.
 
     Args:
-        result: what the transforms gave.
+        result: the transforms' result.
         value: the input value.
-        timestamp: the record's own, in milliseconds.
+        timestamp: the record's timestamp, in milliseconds.
     """
     if isinstance(result, Malformed):
         return result
@@ -88,7 +88,7 @@ def refused_timestamp(result: bytes | Malformed, value: bytes | None, timestamp:
 
 
 def too_large(value: bytes | None, detail: str, *, topic: str, partition: int, offset: int) -> Malformed:
-    """Tag a record that does not fit into the output topic: a stub that says where the whole record still is."""
+    """Replace a record that is too large for the output topic with a stub, which says where the input is."""
     content = value or b""
     place = json.dumps(
         {
@@ -104,32 +104,32 @@ def too_large(value: bytes | None, detail: str, *, topic: str, partition: int, o
 
 
 def original(tagged: bytes | None) -> bytes | None:
-    """Give back the input value, byte for byte, of which `tagged` was made.
+    """Give the input value of a tagged value, byte for byte.
 
     Raises:
-        ValueError: `tagged` bears no tag, or is the stub of a record that was too large.
+        ValueError: `tagged` has no tag, or is the stub of a record that was too large.
     """
     if tagged is None:
         return None
-    begin = tagged.rfind(_OPENING)
+    begin = tagged.rfind(_TAG_START)
     end = tagged.rfind(b"}", 0, max(tagged.rfind(b"}"), 0)) + 1
     try:
-        found = json.loads(tagged[begin + len(_NAME) : end]) if begin >= 0 else {}
-        reason, detail = Reason(found.pop("reason", "")), str(found.pop("detail"))
+        content = json.loads(tagged[begin + len(_KEY) : end]) if begin >= 0 else {}
+        reason, detail = Reason(content.pop("reason", "")), str(content.pop("detail"))
         if reason is Reason.TOO_LARGE:
-            raise ValueError("a record that was too large is only where its stub says")
-        value = _inside(found) if found else tagged[:begin].removesuffix(b",") + tagged[end:]
-        again = tag(reason, detail, value) if found else spliced(reason, detail, value)
+            raise ValueError("the record was too large: only its stub is here")
+        value = _wrapped(content) if content else tagged[:begin].removesuffix(b",") + tagged[end:]
+        tagged_again = tag(reason, detail, value) if content else tag_object(reason, detail, value)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("the value bears no tag") from error
-    if again.value != tagged:
-        raise ValueError("the value bears no tag")
+        raise ValueError("the value has no tag") from error
+    if tagged_again.value != tagged:
+        raise ValueError("the value has no tag")
     return value
 
 
-def _inside(found: dict[str, str]) -> bytes:
-    """The input inside a tag."""
-    return found["raw"].encode() if "raw" in found else base64.b64decode(found["raw_base64"], validate=True)
+def _wrapped(content: dict[str, str]) -> bytes:
+    """The input that a tag contains."""
+    return content["raw"].encode() if "raw" in content else base64.b64decode(content["raw_base64"], validate=True)
 
 
 class _Object(msgspec.Struct, gc=False):
@@ -137,22 +137,22 @@ class _Object(msgspec.Struct, gc=False):
 
 
 def _has_malformed(text: bytes) -> bool:
-    """Whether the JSON object of which this is the plain form has a top-level member `malformed`."""
+    """Whether a JSON object, in simplified form, has a top-level member `malformed`."""
     try:
         return _decode(text).malformed is not msgspec.UNSET
-    except RecursionError:  # the stack is nearly full
+    except RecursionError:  # the stack is almost full
         return any(top_level(text, "malformed"))
 
 
 _decode = msgspec.json.Decoder(_Object).decode
-_NAME = b'"malformed":'
-_OPENING = _NAME + b'{"reason":'
+_KEY = b'"malformed":'
+_TAG_START = _KEY + b'{"reason":'
 
 
-def _quoted(text: str) -> str:
+def _json_string(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
 def _member(reason: Reason, detail: str, more: str = "") -> bytes:
-    text = f'{{"reason":"{reason}","detail":{_quoted(detail)}{"," if more else ""}{more}}}'
-    return _NAME + text.encode()
+    text = f'{{"reason":"{reason}","detail":{_json_string(detail)}{"," if more else ""}{more}}}'
+    return _KEY + text.encode()

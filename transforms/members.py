@@ -1,4 +1,4 @@
-"""Where the members of a JSON object are in its bytes, and how to change one in place."""
+"""Finds members of a JSON object in its bytes, and changes them in place."""
 
 import json
 import re
@@ -10,15 +10,14 @@ from transforms.syntax import JSONSyntaxError, check_syntax, outside_strings
 
 
 def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> bytes:
-    """Change the text of a top-level member in place, and leave every other byte as it is.
+    """Change the text of a top-level member in place; every other byte stays as it is.
 
     Args:
-        value: a record's value. If it is not a JSON object, it is given back as it is.
-        name: the member's name, in ASCII letters, digits, "_", "-" and ".". Names are compared decoded: an escape may
-            spell any of their letters. If there are several members of that name, all are changed; if there is none,
-            nothing is.
-        change: gets a member's text, decoded, and gives the new one. It is not called for what is not a string. If it
-            gives the same text, the member stays as it was spelled.
+        value: a record's value. If it is not a JSON object, it is returned as it is.
+        name: the member's name, in ASCII letters, digits, "_", "-" and ".". Keys with escaped letters match, too. If
+            several members have the name, all are changed.
+        change: maps a member's decoded text to the new one. It is only called for strings. If the text stays the
+            same, so do its bytes.
     """
     try:
         value.decode()
@@ -37,10 +36,10 @@ def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> byt
 
 
 def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
-    """The offsets of the keys of this name and of their values, in the object that `text` holds, in order.
+    """The offsets of the keys of this name and of their values in the object `text`, in order.
 
     Args:
-        text: JSON, as `check_syntax` gives it.
+        text: the result of `check_syntax`.
         name: as for `replace_member`.
     """
     literal, escapes = _spellings(name)
@@ -59,7 +58,7 @@ def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
 
 
 def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
-    """Which of the places where this literal is, counted from 0, are keys at the top level."""
+    """The indexes of those occurrences of this literal that are keys at the top level."""
     if literal not in text:
         return
     marked = outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE).replace(b"\1:", b"\2")
@@ -75,13 +74,13 @@ def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
 
 
 def _letter_escapes(text: bytes, possible: Iterable[bytes]) -> set[bytes]:
-    """The escapes of letters that a text has; the possible ones if it has many, as listing those takes long."""
-    found = [match[0] for match in islice(_letter_escape(text), _MANY_ESCAPES)]
-    return set(found if len(found) < _MANY_ESCAPES else possible)
+    """The escapes of letters in a text; all possible ones if it has many, because listing those is slow."""
+    escapes = [match[0] for match in islice(_letter_escape(text), _MANY_ESCAPES)]
+    return set(escapes if len(escapes) < _MANY_ESCAPES else possible)
 
 
 class _Shift:
-    """Makes offsets in a text without its zero bytes those in the whole text; to be asked from left to right."""
+    """Converts offsets in a text without its zero bytes to offsets in the whole text; call it in ascending order."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text
@@ -96,19 +95,19 @@ class _Shift:
 
 
 def string_literal(value: bytes, text: bytes, start: int) -> bytes:
-    """The literal of the string that begins at `start`; `text` is what `check_syntax` gives of the value."""
+    """The string literal that begins at `start`; `text` is the result of `check_syntax`."""
     return value[start : text.index(b'"', start + 1) + 1]
 
 
 def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
-    """The literal of the changed text; the same one if the text stays."""
+    """The literal of the changed text; the same if the text stays."""
     before = json.loads(literal)
     after = change(before)
     if after == before:
         return literal
     try:
         return json.dumps(after, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # half a surrogate pair can only be spelled by an escape
+    except UnicodeEncodeError:  # a lone surrogate needs an escape
         return json.dumps(after).encode()
 
 
@@ -117,14 +116,14 @@ _MANY_ESCAPES = 1_000
 _colon = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
 _ROUND = bytes.maketrans(b"{[}]", b"(())")
-_FILLER = b"\0" * 5  # what an escape of a letter has more than the letter
+_FILLER = b"\0" * 5  # an escaped letter is this much longer than the letter
 
 
 @cache
 def _spellings(name: str) -> tuple[bytes, dict[bytes, bytes]]:
-    """A name's literal, and what may stand for its letters."""
+    """A name's literal, and the escapes of its letters."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
-        raise ValueError(f"a member's name must be of ASCII letters, digits, '_', '-' and '.' (got {name!r})")
+        raise ValueError(f"a member's name must consist of ASCII letters, digits, '_', '-' and '.' (got {name!r})")
     literal = b'"%b"' % name.encode()
     codes = {(code, letter.encode()) for letter in name for code in (f"{ord(letter):02x}", f"{ord(letter):02X}")}
     return literal, {rb"\u00%b" % code.encode(): letter for code, letter in codes}

@@ -1,4 +1,4 @@
-"""Whether a text is JSON (RFC 8259), and which byte is wrong if it is not."""
+"""Checks JSON syntax (RFC 8259), and finds the first wrong byte."""
 
 import re
 import threading
@@ -9,7 +9,7 @@ from typing import NoReturn
 import msgspec
 
 NESTING_LIMIT = 128
-"""The deepest nesting that is taken for JSON; the outermost value is level 1."""
+"""The deepest nesting that is accepted; the outermost value is level 1."""
 
 
 class JSONSyntaxError(ValueError):
@@ -17,15 +17,15 @@ class JSONSyntaxError(ValueError):
 
 
 def check_syntax(data: bytes) -> bytes:
-    """Check that this is one JSON text, and give its plain form, as `plain` does.
+    """Check that this is one JSON text, and give its simplified form (`simplify`).
 
     Args:
         data: valid UTF-8.
 
     Raises:
-        JSONSyntaxError: it is not, or it is nested deeper than NESTING_LIMIT.
+        JSONSyntaxError: it is not JSON, or nested deeper than NESTING_LIMIT.
     """
-    text = plain(data)
+    text = simplify(data)
     too_deep = too_deep_at(text)
     checked = text if too_deep is None else text[:too_deep]
     error = _msgspec_error(checked)
@@ -36,10 +36,10 @@ def check_syntax(data: bytes) -> bytes:
     return text
 
 
-def plain(data: bytes) -> bytes:
-    """Overwrite some escapes of a text by others, of the same length, so that it is easy to search.
+def simplify(data: bytes) -> bytes:
+    """Replace escapes that make a text hard to search with others of the same length.
 
-    Each quote that is left begins or ends a string, and no half surrogate pair is left, which msgspec would refuse.
+    Then each quote begins or ends a string, and there are no lone surrogates, which msgspec would refuse.
     """
     if b"\\" not in data:
         return data
@@ -48,20 +48,20 @@ def plain(data: bytes) -> bytes:
 
 
 def outside_strings(text: bytes, others: bytes, *, inside: bool = False) -> bytes:
-    """What is outside of strings.
+    """Give the bytes outside strings.
 
     Args:
-        text: a plain one.
-        others: bytes to leave out, too.
+        text: simplified JSON.
+        others: further bytes to omit.
         inside: whether the text begins inside a string.
     """
-    # Two quotes in a row change nothing about what is outside; without them there is little left to split.
+    # Two quotes in a row do not change what is outside. Removing them leaves few pieces to split.
     pieces = text.translate(None, others).replace(b'""', b"").split(b'"')
     return b"".join(pieces[inside::2])
 
 
 def too_deep_at(text: bytes) -> int | None:
-    """The offset of the first bracket past the limit on nesting in a plain text; None if there is none."""
+    """The offset of the first bracket beyond the nesting limit in a simplified text; None if there is none."""
     if count_brackets(text, NESTING_LIMIT) <= NESTING_LIMIT:
         return None
     level, inside = 0, False
@@ -78,14 +78,14 @@ def too_deep_at(text: bytes) -> int | None:
 
 
 def count_brackets(text: bytes, limit: int) -> int:
-    """How many opening brackets there are, those in strings included; more than `limit` are not counted exactly."""
-    # Removing few brackets is many times quicker than counting them: it jumps from one to the next.
+    """The number of opening brackets, including those in strings; not exact if above `limit`."""
+    # Removing a few brackets is many times faster than counting all: it jumps from one to the next.
     without = len(text.replace(b"{", b"", limit + 1)) + len(text.replace(b"[", b"", limit + 1))
     return 2 * len(text) - without
 
 
 _TRUNCATED = "Input data was truncated"
-_OVERWRITTEN = b"\x7f\x7f"  # allowed in strings, and in no name that is looked for
+_OVERWRITTEN = b"\x7f\x7f"  # allowed in strings, and in no name that is searched for
 _NO_BRACKETS = bytes(set(range(256)) - set(b'{[}]"'))
 _BITS = bytes.maketrans(b"{[}]", b"1100")
 _CHUNK = 16_384
@@ -96,7 +96,7 @@ _word = re.compile(rb"true|false|null|(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z")
 
 
 def _first_past(opening: int, count: int, limit: int) -> int | None:
-    """The number, from 0, of the first of so many brackets that is deeper than `limit`; a bit that is 1 opens."""
+    """The index of the first bracket deeper than `limit`, if any; each of `count` bits is 1 for an opening one."""
     size = -(-count // 8)
     eights = (opening << (8 * size - count)).to_bytes(size)
     levels = list(accumulate(memoryview(eights.translate(_RISES)).cast("b"), initial=0))
@@ -108,7 +108,7 @@ def _first_past(opening: int, count: int, limit: int) -> int | None:
 
 
 def _rise(eight: int, count: int) -> int:
-    """How many levels the first `count` of eight brackets, packed into a byte, lead down."""
+    """By how many levels the first `count` of eight brackets, packed into a byte, deepen the nesting."""
     return 2 * (eight >> (8 - count)).bit_count() - count
 
 
@@ -117,7 +117,7 @@ _PEAKS = bytes(max(_rise(eight, count) for count in range(9)) for eight in range
 
 
 def _offset_of_bracket(text: bytes, number: int, *, inside: bool) -> int:
-    """The offset of the bracket of this number, from 0, outside of strings."""
+    """The offset of the bracket of this index, among those outside strings."""
     start, end = 0, len(text)
     while end - start > 1:
         middle = (start + end) // 2
@@ -131,12 +131,12 @@ def _offset_of_bracket(text: bytes, number: int, *, inside: bool) -> int:
 
 
 def _msgspec_error(text: bytes) -> str | None:
-    """What msgspec says against a plain text; None if it is JSON."""
+    """The error of msgspec for a simplified text; None if it is JSON."""
     try:
         _decode(text)
     except msgspec.DecodeError as error:
         return str(error)
-    except RecursionError:  # Python 3.11 counts levels of nesting with the calls on the stack
+    except RecursionError:  # in Python 3.11, nesting counts toward the recursion limit
         return _on_new_stack(text)
     return None
 
@@ -150,9 +150,9 @@ def _on_new_stack(text: bytes) -> str | None:
 
 
 def _raise(text: bytes, error: str) -> NoReturn:
-    """Raise for the first byte that can't be where it is, by what msgspec says."""
-    found = re.search(r"\(byte (\d+)\)", error)
-    at = int(found[1]) if found else len(text)
+    """Raise the error for the first wrong byte, derived from msgspec's text."""
+    place = re.search(r"\(byte (\d+)\)", error)
+    at = int(place[1]) if place else len(text)
     if "trailing characters" in error:
         raise JSONSyntaxError(f"more text after the JSON value, at byte {at - 1}")
     at = _bad_token(text, at)
@@ -162,7 +162,7 @@ def _raise(text: bytes, error: str) -> NoReturn:
 
 
 def _bad_token(text: bytes, end: int) -> int:
-    """Where the escape or word begins that is wrong, in the few bytes before `end`; `end` if there is none."""
+    """The start of the wrong escape or word in the few bytes before `end`; `end` if there is none."""
     for at in range(max(0, end - len(rb"\u0000")), end):
         first = text[at : at + 1]
         if first == b"\\" and not _escape.match(text, at):

@@ -1,7 +1,6 @@
-"""What every transform has to keep, for its tests: three properties, each asserted in one line.
+"""Three properties that every transform must have, each asserted in one line of its tests.
 
-Each is tried on some hundred values that Hypothesis draws, the same ones at every run. `make install` has it, the
-pipeline itself does without.
+Hypothesis tries each on 200 values, the same in every run. `make install` installs it; the pipeline does not need it.
 """
 
 import json
@@ -20,26 +19,26 @@ Texts = st.SearchStrategy[str]
 
 
 def assert_never_raises(transform: Transform | FirstTransform, *members: str, values: Values | None = None) -> None:
-    """Fail if the transform raises an exception on any bytes, or gives anything but bytes or Malformed.
+    """Fail if the transform raises an exception for some bytes, or returns something other than bytes or Malformed.
 
     Args:
-        transform: what is tested.
-        members: the names of the members that it looks at; most of the values drawn have them, with texts and others.
-        values: what to draw instead of JSON objects, damaged ones, and random bytes.
+        transform: the transform to test.
+        members: the names of the members that it reads; most of the values drawn have them.
+        values: other values to draw; the default is JSON objects, damaged ones, and random bytes.
     """
 
     def holds(value: bytes) -> None:
         result: object = transform(value)
-        assert isinstance(result, bytes | Malformed), f"it gave {type(result).__name__}"
+        assert isinstance(result, bytes | Malformed), f"it returned {type(result).__name__}"
 
     _try(holds, _any_bytes(members) if values is None else values)
 
 
 def assert_keeps_other_bytes(transform: Transform | FirstTransform, *members: str) -> None:
-    """Fail if the transform changes any byte of a JSON object but the values of these top-level members.
+    """Fail if the transform changes any byte of a JSON object except the values of these top-level members.
 
     Args:
-        transform: what is tested.
+        transform: the transform to test.
         members: the names of the members that it may change.
     """
 
@@ -54,14 +53,14 @@ def assert_keeps_other_bytes(transform: Transform | FirstTransform, *members: st
 def assert_original_comes_back(
     transform: Transform | FirstTransform, *members: str, values: Values | None = None
 ) -> None:
-    """Fail if the input can't be had back, byte for byte, from a value that is tagged because of the transform.
+    """Fail if `original` does not give the input back for a value that was tagged because of the transform.
 
     Args:
-        transform: what is tested, inside of `chain`.
+        transform: the transform to test, inside `chain`.
         members: as for `assert_never_raises`.
         values: as for `assert_never_raises`.
     """
-    run = chain(transform)  # type: ignore[arg-type]  # no tombstones are drawn
+    run = chain(transform)  # type: ignore[arg-type]  # no None is drawn
 
     def holds(value: bytes) -> None:
         result = run(value)
@@ -75,7 +74,7 @@ T = TypeVar("T")
 
 
 def _try(holds: Callable[[T], None], values: st.SearchStrategy[T]) -> None:
-    """Fail with the simplest value for which it does not hold."""
+    """Fail with the simplest value for which the property does not hold."""
     bounded = settings(
         max_examples=200,
         derandomize=True,
@@ -97,7 +96,7 @@ _scalars = _strings | st.sampled_from(["null", "true", "0", "-1.0", "1E400", "7"
 
 @st.composite
 def _parts(draw: st.DrawFn, members: Sequence[str]) -> list[bytes]:
-    """A JSON object in parts: each second one is the value of one of these members."""
+    """A JSON object in parts: every second part is the value of one of these members."""
     text, parts = draw(_spaces) + "{", []
     names = draw(st.lists(st.sampled_from([*members, None]), max_size=5))
     for number, name in enumerate(names):
@@ -118,7 +117,7 @@ def _keys(name: str) -> Texts:
 
 
 def _nested(members: Sequence[str]) -> Texts:
-    """Values of other members; in some, there are members of the same names, which are not at the top level."""
+    """Values of other members; some contain members of the same names, below the top level."""
     keys = st.sampled_from([json.dumps(name) for name in (*members, "x")])
     pairs = st.builds("{}:{}".format, keys, _scalars)
     return _scalars | st.lists(_scalars | pairs.map("{{{}}}".format), max_size=3).map(
@@ -127,14 +126,14 @@ def _nested(members: Sequence[str]) -> Texts:
 
 
 def _pattern(parts: Sequence[bytes]) -> re.Pattern[bytes]:
-    """Finds the same object with any scalar in each second part."""
+    """Matches the same object with any scalar in every second part."""
     scalar = rb'(?:"(?:[^"\\]|\\.)*+"|[-+.\w]+)'
     escaped = [scalar if number % 2 else re.escape(part) for number, part in enumerate(parts)]
     return re.compile(b"".join(escaped), re.DOTALL)
 
 
 def _any_bytes(members: Sequence[str]) -> Values:
-    """JSON objects, the same ones with a byte or two that is wrong, and random bytes."""
+    """JSON objects, JSON objects with one or two wrong bytes, and random bytes."""
     objects = _parts(members).map(b"".join)
     places, wrong = st.integers(0, 99), st.binary(max_size=2)
     damaged = st.builds(lambda value, at, put: value[:at] + put + value[at + 1 :], objects, places, wrong)

@@ -1,4 +1,4 @@
-"""The broker as an administrator sees it: whether it answers, and what it says of topics."""
+"""Asks the broker, as an admin client: whether it answers, and what partitions, settings and ids its topics have."""
 
 import re
 import time
@@ -17,12 +17,12 @@ from runtime.explain import explain_kafka
 from runtime.stop.signals import stop_request
 
 _LIBRDKAFKA_NAME = re.compile(r"\b(?:sasl|ssl)\.[a-z.]+[a-z]")
-_SILENT = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}  # noqa: SLF001  (public codes)
+_NO_ANSWER = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}  # noqa: SLF001  (error codes)
 
 
 @dataclass(frozen=True)
 class TopicFacts:
-    """What the broker says of a topic: its number of partitions, its settings and its id."""
+    """A topic's number of partitions, settings and id."""
 
     name: str
     partitions: int
@@ -31,24 +31,32 @@ class TopicFacts:
 
     @property
     def max_message_bytes(self) -> int:
-        """The largest record batch that the topic takes."""
+        """The largest record batch that the topic accepts."""
         return int(self.config["max.message.bytes"])
 
 
 class BrokerAdmin:
-    """The broker as its administrator sees it, for the checks at start."""
+    """An admin client of the broker, for the checks at start.
+
+    Args:
+        connection: address and credentials.
+        cloud: whether Quix Cloud supplied them.
+
+    Raises:
+        Misconfigured: the settings contradict each other.
+    """
 
     def __init__(self, connection: ConnectionConfig, *, cloud: bool = False) -> None:
         self._connection = connection
         self._cloud = cloud
         self._address = f"{connection.bootstrap_servers}{' (supplied by Quix Cloud)' if cloud else ''}"
-        self._trouble: KafkaError | None = None
+        self._error: KafkaError | None = None
         config = connection.as_librdkafka_dict() | {"error_cb": self._on_error, "log_level": 0}
         try:
             self.admin = AdminClient(config)
         except KafkaException as error:
             raise Misconfigured(
-                f"the BROKER_* settings don't fit together: {_with_setting_names(error.args[0])}"
+                f"the BROKER_* settings contradict each other: {_with_setting_names(error.args[0])}"
             ) from error
 
     def wait(self) -> None:
@@ -57,12 +65,12 @@ class BrokerAdmin:
         Raises:
             Unavailable: it did not within limits.START_TIMEOUT.
             Refused: it refused the credentials.
-            Misconfigured: TLS failed, or the broker speaks another protocol than BROKER_SECURITY_PROTOCOL.
+            Misconfigured: TLS failed, or the broker uses another protocol than BROKER_SECURITY_PROTOCOL.
             Stopped: a signal asked to stop meanwhile.
         """
         deadline = time.monotonic() + limits.START_TIMEOUT
-        while not self._answers():
-            error = self._diagnosed(self._trouble) if self._trouble else None
+        while not self._is_answering():
+            error = self._diagnose(self._error) if self._error else None
             if error and not isinstance(error, Unavailable):
                 raise error
             if stop_request.requested:
@@ -71,10 +79,10 @@ class BrokerAdmin:
                 raise self._unavailable()
 
     def check_topics_visible(self, *names: str) -> None:
-        """See that these credentials may see the topics; to list them hides those that they may not.
+        """Check the permission Describe on the topics; without it, a list of topics omits them.
 
         Raises:
-            Refused: they may not see one, be it there or not.
+            Refused: the permission is missing, whether the topic exists or not.
             KafkaException: the broker does not answer any more.
         """
         answers = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=limits.START_TIMEOUT)
@@ -83,15 +91,15 @@ class BrokerAdmin:
             code = error.args[0].code() if isinstance(error, KafkaException) else None
             if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 raise Refused(f"the broker at {self._address} refused the permission Describe on the topic {name!r}")
-            if error is not None and code in _SILENT:
+            if error is not None and code in _NO_ANSWER:
                 raise error
 
     def topics(self) -> set[str]:
-        """The names of all topics that these credentials may see."""
+        """The names of all topics that these credentials may describe."""
         return set(self.admin.list_topics(timeout=limits.START_TIMEOUT).topics)
 
     def facts(self, *names: str) -> list[TopicFacts]:
-        """Ask for these topics' partitions and settings; they exist."""
+        """Get the facts of these topics, which exist."""
         listed = self.admin.list_topics(timeout=limits.START_TIMEOUT).topics
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         answers = self.admin.describe_configs(resources, request_timeout=limits.START_TIMEOUT)
@@ -102,33 +110,33 @@ class BrokerAdmin:
         return [TopicFacts(name, len(listed[name].partitions), configs[name], self.topic_id(name)) for name in names]
 
     def topic_id(self, name: str) -> str:
-        """Ask for a topic's id; it exists."""
+        """Get the id of a topic, which exists."""
         (answer,) = self.admin.describe_topics(TopicCollection([name]), request_timeout=limits.START_TIMEOUT).values()
         return str(answer.result().topic_id)
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         self.admin.poll(0)
         try:
             self.admin.list_topics(timeout=1.0)
         except KafkaException as error:
-            self._trouble = self._trouble or error.args[0]
+            self._error = self._error or error.args[0]
             return False
         return True
 
-    def _diagnosed(self, trouble: KafkaError) -> PipelineError | None:
-        """What is the trouble; asked of the broker itself where librdkafka does not say exactly."""
-        error = self._explain(trouble)
-        # What Quix Cloud supplies has its certificates inside, and is not the user's to mend.
-        if isinstance(error, Refused) or trouble.code() == KafkaError._RESOLVE or self._cloud:  # noqa: SLF001
-            return error
-        return diagnose(self._connection) or error
+    def _diagnose(self, error: KafkaError) -> PipelineError | None:
+        """The error to report. If librdkafka's error is unspecific, a connection of our own finds the cause."""
+        explained = self._explain(error)
+        # Quix Cloud's certificates are not files, so `diagnose` cannot use them.
+        if isinstance(explained, Refused) or error.code() == KafkaError._RESOLVE or self._cloud:  # noqa: SLF001
+            return explained
+        return diagnose(self._connection) or explained
 
     def _on_error(self, error: KafkaError) -> None:
-        if self._trouble is None or not isinstance(self._explain(error), Unavailable | None):
-            self._trouble = error
+        if self._error is None or not isinstance(self._explain(error), Unavailable | None):
+            self._error = error
 
     def _unavailable(self) -> Unavailable:
-        detail = KafkaError(KafkaError._TRANSPORT, f"waited {limits.START_TIMEOUT:.0f} s")  # noqa: SLF001  (a public code)
+        detail = KafkaError(KafkaError._TRANSPORT, f"waited {limits.START_TIMEOUT:.0f} s")  # noqa: SLF001  (an error code)
         error = self._explain(detail)
         assert isinstance(error, Unavailable)
         return error
@@ -138,6 +146,6 @@ class BrokerAdmin:
 
 
 def _with_setting_names(error: KafkaError) -> str:
-    """What librdkafka says of the settings, by the names that they have here."""
+    """The text of librdkafka, with our names for the settings."""
     text: str = _LIBRDKAFKA_NAME.sub(lambda name: f"BROKER_{name[0].replace('.', '_').upper()}", error.str())
-    return f"{text}; is BROKER_SSL_KEY_PASSWORD right?" if "PEM lib" in text else text
+    return f"{text}; check BROKER_SSL_KEY_PASSWORD" if "PEM lib" in text else text

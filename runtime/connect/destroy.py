@@ -1,11 +1,11 @@
-"""Destroys clients of librdkafka without waiting for it."""
+"""Destroys librdkafka clients in the background."""
 
 from threading import Thread
 
 
 def destroy(clients: list[object]) -> None:
-    """Let go of these clients, whose only references the list holds, in a thread of its own.
+    """Destroy these clients in a separate thread; the list must hold their only references, and becomes empty.
 
-    librdkafka joins its own threads there: 2.16.0 was seen to wait for one without end, once in many hundred times.
+    Destroying a client joins librdkafka's threads. librdkafka 2.16.0 occasionally hangs there (once in some hundred).
     """
     Thread(target=clients.clear, daemon=True).start()

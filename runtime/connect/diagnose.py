@@ -1,4 +1,4 @@
-"""Why no connection comes about, where librdkafka does not say: found out over connections of our own."""
+"""Finds out why no connection is established, with connections of our own, if librdkafka does not tell."""
 
 import socket
 import ssl
@@ -17,27 +17,29 @@ from quixstreams.kafka import ConnectionConfig
 from runtime import limits
 from runtime.errors import Misconfigured
 
-_PORT = 9092  # where an address has none
-_SASL_HANDSHAKE = 17  # the request's number in Kafka's protocol
-_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64  # of OpenSSL's x509_vfy.h
+_DEFAULT_PORT = 9092
+_SASL_HANDSHAKE = 17  # the request's API key
+_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64  # OpenSSL's x509_vfy.h
 
 
 def diagnose(connection: ConnectionConfig) -> Misconfigured | None:
-    """Find out what keeps client and broker apart; None where that does not show, as where nobody listens.
+    """Find out why client and broker do not connect; None if that is not visible, for example without a listener.
 
-    It begins as a client does, with the same certificates, up to Kafka's SaslHandshake. Every broker answers that one,
-    be it to say that it asks for no SASL. Credentials are not sent.
+    It connects as a client does, with the same certificates, and sends a SaslHandshake request. Every broker answers
+    it, also without SASL. Credentials are not sent.
     """
     deadline = time.monotonic() + limits.DIAGNOSE_TIMEOUT
     for address in connection.bootstrap_servers.split(","):
         with suppress(OSError, ValueError):
             parts = urlsplit(address if "://" in address else f"//{address.strip()}")
-            return _examine(_Place(parts.hostname or "", parts.port or _PORT, deadline), connection)
+            return _diagnose_listener(
+                _Listener(parts.hostname or "", parts.port or _DEFAULT_PORT, deadline), connection
+            )
     return None
 
 
-class _Place(NamedTuple):
-    """A broker's address, and until when there is time for it."""
+class _Listener(NamedTuple):
+    """A broker's address, and the deadline (time.monotonic) for its answers."""
 
     host: str
     port: int
@@ -55,29 +57,29 @@ class _Place(NamedTuple):
         return f"the broker at {self.host}:{self.port}"
 
 
-def _examine(place: _Place, connection: ConnectionConfig) -> Misconfigured | None:
-    """The same for one address; OSError where nothing shows."""
+def _diagnose_listener(listener: _Listener, connection: ConnectionConfig) -> Misconfigured | None:
+    """Diagnose one address; OSError if the cause is not visible."""
     protocol = connection.security_protocol or "plaintext"
     if protocol.endswith("ssl"):
         try:
-            place.connect(_ca_context(connection)).close()
+            listener.connect(_ca_context(connection)).close()
         except ssl.SSLCertVerificationError as error:
-            return _not_trusted(error, place, connection)
+            return _untrusted(error, listener, connection)
         except OSError:
-            pass  # whatever it is, the next steps show it
+            pass  # the next steps find the cause
     try:
-        tls, mechanisms = _probe_listener(place, connection)
+        tls, mechanisms = _probe_listener(listener, connection)
     except ssl.SSLError:
-        return _expired(connection)
-    right = f"{'sasl_' if mechanisms else ''}{'ssl' if tls else 'plaintext'}"
-    if right == protocol:
+        return _check_expiry(connection)
+    actual = f"{'sasl_' if mechanisms else ''}{'ssl' if tls else 'plaintext'}"
+    if actual == protocol:
         return None
-    how = f" and BROKER_SASL_MECHANISM={' or '.join(mechanisms)}" if mechanisms else ""
-    return Misconfigured(f"{place} speaks {right} there, not {protocol}: set BROKER_SECURITY_PROTOCOL={right}{how}")
+    mechanism = f" and BROKER_SASL_MECHANISM={' or '.join(mechanisms)}" if mechanisms else ""
+    return Misconfigured(f"{listener} uses {actual}, not {protocol}: set BROKER_SECURITY_PROTOCOL={actual}{mechanism}")
 
 
 def _ca_context(connection: ConnectionConfig) -> ssl.SSLContext:
-    """What decides on the broker's certificate."""
+    """The TLS context that verifies the broker's certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if connection.ssl_ca_location:
         context.load_verify_locations(connection.ssl_ca_location)
@@ -86,57 +88,62 @@ def _ca_context(connection: ConnectionConfig) -> ssl.SSLContext:
     return context
 
 
-def _not_trusted(error: ssl.SSLCertVerificationError, place: _Place, connection: ConnectionConfig) -> Misconfigured:
+def _untrusted(error: ssl.SSLCertVerificationError, listener: _Listener, connection: ConnectionConfig) -> Misconfigured:
     if error.verify_code in {_OTHER_HOST, _OTHER_ADDRESS}:
-        problem = "is made out to another host name: connect to that one (Quix__Broker__Address), or renew it"
+        problem = (
+            "does not match the host name; connect by the certificate's name (Quix__Broker__Address), or replace it"
+        )
     elif error.verify_code in {_NOT_YET_VALID, _EXPIRED}:
-        problem = "does not hold today: renew it, there"
+        problem = "has expired or is not yet valid; renew it on the broker"
     else:
-        trusted = connection.ssl_ca_location or "not set: this system's own are trusted"
-        problem = f"is from no authority in BROKER_SSL_CA_LOCATION ({trusted})"
-    return Misconfigured(f"the certificate of {place} {problem}: {error.verify_message.rstrip('.')}")
+        trusted = connection.ssl_ca_location or "not set: the system's CAs are trusted"
+        problem = f"is not signed by a CA in BROKER_SSL_CA_LOCATION ({trusted})"
+    return Misconfigured(f"the certificate of {listener} {problem}: {error.verify_message.rstrip('.')}")
 
 
-def _probe_listener(place: _Place, connection: ConnectionConfig) -> tuple[bool, list[str]]:
-    """Whether the listener speaks TLS, and which SASL mechanisms it asks for, if any.
+def _probe_listener(listener: _Listener, connection: ConnectionConfig) -> tuple[bool, list[str]]:
+    """Whether the listener uses TLS, and its SASL mechanisms; none without SASL.
 
     Raises:
-        SSLError: it speaks TLS, and does not want this client's certificate, or none.
-        OSError: nobody answers as Kafka does.
+        SSLError: it uses TLS and refuses the client's certificate, or requires one.
+        OSError: no Kafka broker answers.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing that matters is told to it
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # no secret is sent
     if connection.ssl_certificate_location:
         password = connection.ssl_key_password
-        secret = password.get_secret_value() if password else ""  # without one OpenSSL would ask the terminal
+        secret = password.get_secret_value() if password else ""  # without a password, OpenSSL would prompt for one
         context.load_cert_chain(connection.ssl_certificate_location, connection.ssl_key_location, secret)
     try:
-        secure = place.connect(context)
+        secure = listener.connect(context)
     except OSError:
-        with place.connect() as plain:
+        with listener.connect() as plain:
             return False, _mechanisms(plain)
     with secure:
         return True, _mechanisms(secure)
 
 
 def _mechanisms(connection: socket.socket) -> list[str]:
-    """The SASL mechanisms that the listener has; none where it asks for no SASL."""
-    number = 1
-    request = struct.pack(">hhihh", _SASL_HANDSHAKE, 1, number, -1, 0)  # no client's name, and a mechanism of no name
+    """The SASL mechanisms of the listener; none without SASL."""
+    correlation_id = 1
+    request = struct.pack(">hhihh", _SASL_HANDSHAKE, 1, correlation_id, -1, 0)  # client id null, mechanism empty
     connection.sendall(struct.pack(">i", len(request)) + request)
     with connection.makefile("rb") as answers:
         try:
-            _, answered, code, count = struct.unpack(">iihi", answers.read(14))
+            _, answered_id, code, count = struct.unpack(">iihi", answers.read(14))
             names = [answers.read(*struct.unpack(">h", answers.read(2))).decode() for _ in range(count)]
         except struct.error:
-            raise ConnectionError("it ends before Kafka would") from None
-    if answered != number or code not in {KafkaError.UNSUPPORTED_SASL_MECHANISM, KafkaError.ILLEGAL_SASL_STATE}:
-        raise ConnectionError("this is not Kafka")
+            raise ConnectionError("the answer is incomplete") from None
+    if answered_id != correlation_id or code not in {
+        KafkaError.UNSUPPORTED_SASL_MECHANISM,
+        KafkaError.ILLEGAL_SASL_STATE,
+    }:
+        raise ConnectionError("the answer is not Kafka's")
     return sorted(names)
 
 
-def _expired(connection: ConnectionConfig) -> Misconfigured | None:
-    """Say so where the client's own certificate is too old or too new."""
+def _check_expiry(connection: ConnectionConfig) -> Misconfigured | None:
+    """The error if the client's own certificate has expired or is not yet valid."""
     if connection.ssl_certificate_location is None:
         return None
     certificate = load_pem_x509_certificate(Path(connection.ssl_certificate_location).read_bytes())
@@ -144,6 +151,6 @@ def _expired(connection: ConnectionConfig) -> Misconfigured | None:
     if since <= datetime.now(UTC) <= until:
         return None
     return Misconfigured(
-        f"the client's certificate, {connection.ssl_certificate_location} (BROKER_SSL_CERTIFICATE_LOCATION), holds "
-        f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC: renew it"
+        f"the client certificate {connection.ssl_certificate_location} (BROKER_SSL_CERTIFICATE_LOCATION) is valid "
+        f"from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC only; renew it"
     )

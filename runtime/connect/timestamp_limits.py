@@ -1,45 +1,47 @@
-"""Which timestamps the output topic takes: Kafka compares a record's with the broker's clock when it is appended."""
+"""Which timestamps the output topic accepts: the broker compares a record's timestamp with its clock."""
 
 import time
 from collections.abc import Mapping
 
 UNLIMITED = 2**63 - 1
-"""Kafka's number for no limit, in milliseconds."""
+"""Kafka's value for no limit, in milliseconds."""
 
 BEFORE, AFTER = "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"
-"""The settings: how much older, and how much newer, than the broker's clock a timestamp may be."""
+"""The topic settings: by how many milliseconds a timestamp may be older or newer than the broker's clock."""
 
-_FIRST_MARGIN = 60_000
+_FIRST_MARGIN = 60_000  # milliseconds
 
 
 class TimestampLimits:
-    """The range of timestamps, in ms, that the topic takes now; `oldest` and `newest` are part of it.
+    """The range of timestamps that the topic accepts now, from `oldest` to `newest`, inclusive, in milliseconds.
 
-    Clocks differ, and a record is appended later than it is judged. So a margin is kept: a minute at first (a quarter
-    of the limit if that is shorter), and twice as much after each time that the broker refuses a record all the same.
+    Clocks differ, and a record is appended later than it is checked. So there is a margin: a minute at first, or a
+    quarter of the limit if that is shorter. It doubles each time that the broker refuses a record anyway.
 
     Args:
         config: the topic's settings.
     """
 
     def __init__(self, config: Mapping[str, str]) -> None:
-        is_free = config.get("message.timestamp.type") == "LogAppendTime"
-        self._before, self._after = (UNLIMITED if is_free else int(config.get(x, UNLIMITED)) for x in (BEFORE, AFTER))
+        is_unchecked = config.get("message.timestamp.type") == "LogAppendTime"
+        self._before, self._after = (
+            UNLIMITED if is_unchecked else int(config.get(x, UNLIMITED)) for x in (BEFORE, AFTER)
+        )
         self._widened = 0
         self.oldest, self.newest = 0, UNLIMITED
 
     def update(self, now: int | None = None) -> None:
-        """Judge by the present time from now on, or by the one given, in milliseconds."""
+        """Move the range to the current time, or to `now` (milliseconds since the epoch)."""
         now = int(time.time() * 1000) if now is None else now
         self.oldest = now - self._before + self._margin(self._before)
         self.newest = now + self._after - self._margin(self._after)
 
     def refuses(self, timestamp: int) -> bool:
-        """Whether the topic would refuse this timestamp; 0 stands for the time of producing."""
+        """Whether the topic would refuse this timestamp (milliseconds); 0 becomes the time of producing."""
         return timestamp > 0 and not self.oldest <= timestamp <= self.newest
 
     def widen_margin(self) -> bool:
-        """Keep twice the margin; False if nothing is left between the margin and a limit, or if there is no limit."""
+        """Double the margin; False if it already equals the limits, or if there is no limit."""
         limits = [limit for limit in (self._before, self._after) if limit != UNLIMITED]
         if all(self._margin(limit) == limit for limit in limits):
             return False

@@ -1,6 +1,6 @@
-"""Whether input and output are still the topics that they were at start: a topic is its id, not its name.
+"""Checks that input and output are the same topics as at start, by their ids.
 
-librdkafka reads on at its old offset in a topic that was deleted and created again, and so skips what lies before it.
+If a topic is deleted and created again, librdkafka continues at its old offset and skips the records before it.
 """
 
 import time
@@ -17,125 +17,130 @@ from runtime.errors import Misconfigured
 from runtime.explain import kafka_error
 
 NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
-"""Sixteen zero bytes: the broker does not know topic ids."""
+"""Sixteen zero bytes: the broker has no topic ids."""
 
-_MARK = "topic-id:"
-_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001
+_METADATA_PREFIX = "topic-id:"
+_DELETED = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001
 
 
 class TopicIds:
-    """The ids of both topics, as the broker told them at start.
+    """The ids of both topics at start.
 
     Args:
-        admin: asks for them.
-        ids: by the topics' names.
-        read_to: tells, for the error, which offsets of the input have been read.
+        admin: requests the current ids.
+        ids: the ids at start, by topic name.
+        read_to: gives the offsets up to which the input was read, for the error's text.
     """
 
     def __init__(self, admin: AdminClient, ids: Mapping[str, str], read_to: Callable[[], str]) -> None:
         self._admin = admin
         self._read_to = read_to
         self._ids = {name: topic_id for name, topic_id in ids.items() if topic_id != NO_ID}
-        self._answers: dict[str, Future[TopicDescription]] = {}
-        self._asked = 0.0
+        self._pending: dict[str, Future[TopicDescription]] = {}
+        self._requested_at = 0.0
         for name in ids.keys() - self._ids.keys():
-            logger.warning("the broker tells no id of {}: if it is deleted and created again, records are lost", name)
+            logger.warning(
+                "the broker gives no topic id for {}: records are lost if it is deleted and created again", name
+            )
 
-    def ask(self) -> None:
-        """Ask for the present ids; the answer comes while other work is done."""
-        self._asked = time.monotonic()
+    def request(self) -> None:
+        """Request the current ids, without waiting for the answer."""
+        self._requested_at = time.monotonic()
         self._send()
 
     def check_now(self) -> None:
-        """Ask, and wait for the answer: an error may have come of it that a topic is another one.
+        """Request the ids and wait for the answer, for example because a replaced topic may explain an error.
 
         Raises:
             Misconfigured: a topic was deleted, or deleted and created again.
             KafkaException: no broker answers.
         """
-        self.ask()
+        self.request()
         self.check()
 
     def check(self) -> None:
-        """Wait for the answer.
+        """Wait for the answer and compare the ids.
 
         Raises:
             Misconfigured: a topic was deleted, or deleted and created again.
             KafkaException: no broker answers.
         """
-        while not self._all_answered():
-            with suppress(KafkaException):  # librdkafka asks the controller, which may be another broker by now
+        while not self._is_confirmed():
+            with suppress(KafkaException):  # refreshes the metadata, as the controller may have moved
                 self._admin.list_topics(timeout=limits.TOPIC_IDS_REQUEST_TIMEOUT)
             self._send()
 
     def explain(self, error: Exception) -> Exception:
-        """Give the error to tell: that a topic was deleted, if `error` comes of that, and else `error` itself.
+        """Give the error to report: that a topic was deleted, if that caused `error`, otherwise `error` itself.
 
-        Brokers may refuse a request for a topic that is gone a little before their metadata say that it is.
+        A broker may refuse requests for a deleted topic a little before its metadata show the deletion.
         """
         reason = kafka_error(error)
-        if reason is None or reason.code() not in _GONE:
+        if reason is None or reason.code() not in _DELETED:
             return error
-        deadline = time.monotonic() + limits.TOPIC_GONE_TIMEOUT
+        deadline = time.monotonic() + limits.TOPIC_DELETED_TIMEOUT
         try:
             while time.monotonic() < deadline:
                 self.check_now()
                 time.sleep(limits.TOPIC_IDS_RETRY_PAUSE)
-        except Misconfigured as gone:
-            return gone
+        except Misconfigured as deleted:
+            return deleted
         except KafkaException:
             pass
         return error
 
-    def check_now_and_then(self) -> None:
-        """Look at the answer that has come meanwhile, if any, and ask again; it never waits."""
-        if time.monotonic() - self._asked < limits.TOPIC_IDS_INTERVAL or not all(
-            answer.done() for answer in self._answers.values()
+    def check_periodically(self) -> None:
+        """Compare the ids of the last answer, if it has arrived, and request them again; it never waits."""
+        if time.monotonic() - self._requested_at < limits.TOPIC_IDS_INTERVAL or not all(
+            answer.done() for answer in self._pending.values()
         ):
             return
-        if self._answers:
-            self._all_answered()
-        self.ask()
+        if self._pending:
+            self._is_confirmed()
+        self.request()
 
     def marked(self, offsets: Iterable[TopicPartition]) -> list[TopicPartition]:
-        """Offsets to commit, with the id of their topic as metadata: a later topic of that name has other offsets."""
+        """Add the topic id to offsets to commit, as metadata: a later topic of the same name has other offsets."""
         return [
-            TopicPartition(place.topic, place.partition, place.offset, metadata=f"{_MARK}{self._ids[place.topic]}")
+            TopicPartition(
+                place.topic, place.partition, place.offset, metadata=f"{_METADATA_PREFIX}{self._ids[place.topic]}"
+            )
             if place.topic in self._ids
             else place
             for place in offsets
         ]
 
     def is_of_another_topic(self, committed: TopicPartition) -> bool:
-        """Whether an offset was committed for a topic of the same name that is gone."""
-        mark, known = committed.metadata or "", self._ids.get(committed.topic)
-        return known is not None and mark.startswith(_MARK) and mark != f"{_MARK}{known}"
+        """Whether an offset was committed for a deleted topic of the same name."""
+        metadata, topic_id = committed.metadata or "", self._ids.get(committed.topic)
+        is_marked = topic_id is not None and metadata.startswith(_METADATA_PREFIX)
+        return is_marked and metadata != f"{_METADATA_PREFIX}{topic_id}"
 
     def _send(self) -> None:
         if self._ids:
-            wanted = TopicCollection(list(self._ids))
-            self._answers = self._admin.describe_topics(wanted, request_timeout=limits.TOPIC_IDS_REQUEST_TIMEOUT)
+            names = TopicCollection(list(self._ids))
+            self._pending = self._admin.describe_topics(names, request_timeout=limits.TOPIC_IDS_REQUEST_TIMEOUT)
 
-    def _all_answered(self) -> bool:
-        """Whether every answer is there and right; False to ask again, as a broker was away."""
-        answers, self._answers = self._answers, {}
+    def _is_confirmed(self) -> bool:
+        """Whether all ids are the same; False if a broker did not answer and the request must be repeated."""
+        answers, self._pending = self._pending, {}
         for name, answer in answers.items():
             try:
                 topic_id = str(answer.result().topic_id)
             except KafkaException as error:
-                if error.args[0].code() in _GONE:
+                if error.args[0].code() in _DELETED:
                     raise self._replaced(f"{name} was deleted") from error
-                if time.monotonic() - self._asked > limits.TOPIC_IDS_TIMEOUT:
+                if time.monotonic() - self._requested_at > limits.TOPIC_IDS_TIMEOUT:
                     raise
                 return False
             if topic_id != self._ids[name]:
-                was = f"{name} was deleted and created again, as its id {topic_id} (before: {self._ids[name]}) tells,"
-                raise self._replaced(was)
+                change = f"its id was {self._ids[name]} and is {topic_id}"
+                raise self._replaced(f"{name} was deleted and created again ({change})")
         return True
 
     def _replaced(self, what: str) -> Misconfigured:
         return Misconfigured(
-            f"{what} while the pipeline ran, which had read up to {self._read_to()}: nothing was committed since, and "
-            "records of a new input below these offsets were not read. Start the pipeline again: it reads a new input "
-            "from its beginning"
+            f"{what} while the pipeline was running. It had read up to {self._read_to()}; nothing was committed since, "
+            "and records of a new input topic before these offsets were not read. Restart: the pipeline reads a new "
+            "input topic from its beginning"
         )

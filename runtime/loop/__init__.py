@@ -1,1 +1,1 @@
-"""From record to commit: the Quix Streams application and what it does with each batch."""
+"""The processing loop, from record to commit: the Quix Streams application and how it handles each batch."""

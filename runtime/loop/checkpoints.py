@@ -1,4 +1,4 @@
-"""Ends each checkpoint: waits for delivery, checks that the topics are the same, commits, or does it again."""
+"""Ends each checkpoint: waits for delivery, checks the topics' ids, commits, or retries the batch."""
 
 import time
 from collections.abc import Callable
@@ -18,26 +18,26 @@ from runtime.loop.output_record import Output
 from runtime.loop.producer_renewal import ProducerRenewal
 
 _REFUSED_TIMESTAMP = {KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD, KafkaError._INVALID_DIFFERENT_RECORD}
-_OF_THIS_PRODUCER = {
-    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,  # a late Produce of an earlier transaction has come between
-    KafkaError._FATAL,  # the cause was reported before, with the first error
+_PRODUCER_FAILURES = {
+    KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,  # a late Produce request of an earlier transaction arrived in between
+    KafkaError._FATAL,  # the first error told the cause
     KafkaError.UNKNOWN_PRODUCER_ID,
     KafkaError.INVALID_PRODUCER_ID_MAPPING,
     KafkaError.INVALID_TXN_STATE,
 }
 DELIVERY_FAILURES = (KafkaProducerDeliveryError, KafkaException, OutputTooSlow, SystemError)
-"""What is raised if a record is not delivered. confluent-kafka may raise SystemError in place of a fatal error."""
+"""The errors of a failed delivery. confluent-kafka may raise SystemError instead of a fatal error."""
 
 
 class Checkpoints:
-    """What Quix's `commit_checkpoint` does, with the rules that it lacks.
+    """Replaces Quix's `commit_checkpoint`, with delivery timeouts, checks and retries.
 
     Args:
-        context: has the present checkpoint.
-        renewal: of its producer.
-        batches: the records.
-        topic_ids: of input and output.
-        output: knows which timestamps the output topic takes, and the totals.
+        context: holds the current checkpoint.
+        renewal: replaces its producer.
+        batches: the records of the current transaction.
+        topic_ids: the ids of input and output.
+        output: holds the output topic's timestamp limits, and the totals.
     """
 
     def __init__(
@@ -61,26 +61,26 @@ class Checkpoints:
         """End the checkpoint if it is due, and begin the next one.
 
         Args:
-            force: whether it is due in any case.
-            revoking: whether its partitions are about to go to another worker.
+            force: end it even if it is not due.
+            revoking: whether its partitions are being revoked.
 
         Raises:
             Misconfigured: a topic was deleted, or deleted and created again.
-            OutputTooSlow: the broker has taken no transaction for limits.NO_PROGRESS_TIMEOUT.
+            OutputTooSlow: no transaction was committed for limits.NO_PROGRESS_TIMEOUT.
         """
         checkpoint = self._context.checkpoint
-        if not (force or self._batches.is_full or checkpoint.expired()):
+        if not (force or self._batches.is_commit_due or checkpoint.expired()):
             return
         if checkpoint.empty():
-            self._topic_ids.check_now_and_then()
+            self._topic_ids.check_periodically()
             self._commit(force=True, revoking=revoking)
             self._last_commit = time.monotonic()
             self._batches.begin()
             return
         try:
-            self._deliver()
+            self._flush()
         except DELIVERY_FAILURES as error:
-            self.do_again(error)
+            self.retry(error)
             return
         self._topic_ids.check()
         self._commit(force=True, revoking=revoking)
@@ -88,56 +88,56 @@ class Checkpoints:
         self._last_commit = time.monotonic()
         self._batches.begin()
 
-    def do_again(self, error: Exception) -> None:
-        """Give up what is not committed, and take it again in such a way that the output takes it.
+    def retry(self, error: Exception) -> None:
+        """Abort the transaction and process its records again, with a change that avoids the error.
 
         Args:
-            error: one of DELIVERY_FAILURES, raised before anything was committed.
+            error: one of DELIVERY_FAILURES; nothing of the transaction is committed.
 
         Raises:
-            Misconfigured: it failed because a topic was deleted.
-            Exception: the given one: there is no such way, or there has been no commit for limits.NO_PROGRESS_TIMEOUT.
+            Misconfigured: a topic was deleted.
+            Exception: `error` itself: no change helps, or there was no commit for limits.NO_PROGRESS_TIMEOUT.
         """
-        with suppress(KafkaException):  # the brokers may be away
+        with suppress(KafkaException):  # no broker may answer
             self._topic_ids.check_now()
-        reason = _reason(error)
-        code = reason.code() if reason else None
+        cause = _kafka_error_behind(error)
+        code = cause.code() if cause else None
         handled = self._batches.attempted
         if code in _REFUSED_TIMESTAMP and self._output.timestamps.widen_margin():
-            now = "with the tag refused_timestamp on more of those that are close to the output topic's limit"
+            change = "with a wider margin for refused timestamps"
         elif not self._context.exactly_once or time.monotonic() - self._last_commit > limits.NO_PROGRESS_TIMEOUT:
             raise error
         elif isinstance(error, OutputTooSlow) or code == KafkaError._MSG_TIMED_OUT:
             self._batches.size.reduce(handled)
-            now = f"{self._batches.size.records} at a time"
-        elif code in _OF_THIS_PRODUCER or isinstance(error, SystemError):
-            now = "with a new producer"
+            change = f"{self._batches.size.records} at a time"
+        elif code in _PRODUCER_FAILURES or isinstance(error, SystemError):
+            change = "with a new producer"
         else:
             raise error
-        logger.warning("{}: doing the last {} records again, {}", reason.str() if reason else error, handled, now)
+        logger.warning("{}; retrying the last {} records, {}", cause.str() if cause else error, handled, change)
         self._renewal.discard()
         self._totals.discard()
         self._context.init_checkpoint()
-        self._batches.begin(again=True)
+        self._batches.rewind()
 
-    def _deliver(self) -> None:
-        """Ask for the topics' ids, and wait until the broker has all records.
+    def _flush(self) -> None:
+        """Request the topics' ids, and wait until the broker has acknowledged all records.
 
         Raises:
-            OutputTooSlow: it has not in time.
+            OutputTooSlow: it did not within limits.FLUSH_TIMEOUT.
         """
-        self._topic_ids.ask()
-        begun = time.monotonic()
+        self._topic_ids.request()
+        start = time.monotonic()
         unsent = self._context.producer.flush(limits.FLUSH_TIMEOUT if self._context.exactly_once else None)
         if unsent:
-            raise OutputTooSlow(f"the broker did not take {unsent} records within {time.monotonic() - begun:.0f} s")
-        self._batches.size.note(self._batches.handled, time.monotonic() - begun)
+            raise OutputTooSlow(f"the broker did not accept {unsent} records within {time.monotonic() - start:.0f} s")
+        self._batches.size.note(self._batches.handled, time.monotonic() - start)
 
 
-def _reason(error: BaseException | None) -> KafkaError | None:
-    """The Kafka error that was raised, or that is behind what was raised."""
+def _kafka_error_behind(error: BaseException | None) -> KafkaError | None:
+    """The Kafka error in an exception or in its causes."""
     while error is not None:
-        if found := kafka_error(error):
-            return found
+        if cause := kafka_error(error):
+            return cause
         error = error.__cause__
     return None

@@ -1,4 +1,4 @@
-"""Commits that outlast a move of the group's coordinator to another broker, and no longer than they can succeed."""
+"""Retries commits while the group's coordinator moves to another broker, and detects commits that take too long."""
 
 import threading
 import time
@@ -11,32 +11,32 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from runtime import limits
 from runtime.explain import COORDINATOR_AWAY
 
-_TICK = 0.5  # seconds
+_CHECK_INTERVAL = 0.5  # seconds
 
 Commit = Callable[..., list[TopicPartition] | None]
 
 
 def retry_while_coordinator_moves(commit: Commit) -> Commit:
-    """Make a consumer's `commit` one that is repeated while the coordinator is away, and otherwise unchanged."""
+    """Wrap a consumer's `commit`: retry it while the group has no coordinator; otherwise unchanged."""
 
-    def commit_again(**arguments: object) -> list[TopicPartition] | None:
+    def retrying_commit(**arguments: object) -> list[TopicPartition] | None:
         deadline = time.monotonic() + limits.COMMIT_RETRY_TIMEOUT
         while True:
             try:
                 committed = commit(**arguments)
             except KafkaException as error:
-                if not _passes(error.args[0]) or time.monotonic() > deadline:
+                if not _is_temporary(error.args[0]) or time.monotonic() > deadline:
                     raise
             else:
-                if not any(_passes(place.error) for place in committed or []) or time.monotonic() > deadline:
+                if not any(_is_temporary(place.error) for place in committed or []) or time.monotonic() > deadline:
                     return committed
             time.sleep(limits.COMMIT_RETRY_PAUSE)
 
-    return commit_again
+    return retrying_commit
 
 
 class CommitWatchdog:
-    """A checkpoint's commit, watched from a thread of its own, within the `with` block.
+    """A checkpoint's commit, watched by a separate thread inside the `with` block.
 
     If it takes long, `refresh_metadata` is called every few seconds. If the group's coordinator dies during a commit,
     librdkafka looks for the next one only when some connection opens or closes (its issue 5511). Idle connections are
@@ -53,16 +53,16 @@ class CommitWatchdog:
         self._commit = commit
         self._refresh_metadata = refresh_metadata
         self._on_timeout = on_timeout
-        self._begun: float | None = None
+        self._started: float | None = None
         self._ended = threading.Event()
 
     def __call__(self, **options: bool) -> None:
         """Commit."""
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         try:
             self._commit(**options)
         finally:
-            self._begun = None
+            self._started = None
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._watch, daemon=True).start()
@@ -72,19 +72,19 @@ class CommitWatchdog:
         self._ended.set()
 
     def _watch(self) -> None:
-        looked = 0.0
-        while not self._ended.wait(_TICK):
-            begun, now = self._begun, time.monotonic()
-            if begun is None:
+        refreshed = 0.0
+        while not self._ended.wait(_CHECK_INTERVAL):
+            started, now = self._started, time.monotonic()
+            if started is None:
                 continue
-            if now - begun > limits.POLL_TIMEOUT:
+            if now - started > limits.POLL_TIMEOUT:
                 self._on_timeout()
                 return
-            if now - max(begun, looked) > limits.METADATA_REFRESH_AFTER:
+            if now - max(started, refreshed) > limits.METADATA_REFRESH_AFTER:
                 with suppress(KafkaException):
                     self._refresh_metadata()
-                looked = time.monotonic()
+                refreshed = time.monotonic()
 
 
-def _passes(error: KafkaError | None) -> bool:
+def _is_temporary(error: KafkaError | None) -> bool:
     return error is not None and error.code() in COORDINATOR_AWAY

@@ -1,7 +1,7 @@
-"""Where each assigned partition is read on from: the committed offset, or what AUTO_OFFSET_RESET says.
+"""Decides where to read each assigned partition from: the committed offset, or AUTO_OFFSET_RESET.
 
-librdkafka would apply `auto.offset.reset` to an offset that is out of range, too, at any time: with `latest` it would
-skip all that is left. So its own reset is off (runtime/connect/client_config.py), and each case is decided here.
+librdkafka would also apply `auto.offset.reset` to an offset that is out of range, at any time: `latest` would then skip
+all remaining records. So its reset is off, and each case is decided here.
 """
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
@@ -16,7 +16,12 @@ _SET_OFFSET = "kafka-consumer-groups --reset-offsets"
 
 
 class Positions:
-    """The offsets that follow the last commit, by partition."""
+    """The next offset of each partition after the last commit.
+
+    Args:
+        consumer: gives committed and available offsets, and is moved to others.
+        reset: AUTO_OFFSET_RESET.
+    """
 
     def __init__(self, consumer: InternalConsumer, reset: str) -> None:
         self._consumer = consumer
@@ -24,7 +29,7 @@ class Positions:
         self._next: dict[tuple[str, int], int] = {}
         self._handled: dict[tuple[str, int], int] = {}
         self.topic_ids: TopicIds
-        """Known once the topics are."""
+        """Set when the topics are open."""
 
     def __str__(self) -> str:
         return ", ".join(
@@ -32,16 +37,16 @@ class Positions:
         )
 
     def assign(self, partitions: list[TopicPartition]) -> None:
-        """Set the offset at which each partition begins.
+        """Set the start offset of each partition, in place.
 
         Raises:
-            Misconfigured: nothing is committed for one of them, and AUTO_OFFSET_RESET is `error`.
-            KafkaException: the broker does not tell the committed offsets.
+            Misconfigured: one has no committed offset, and AUTO_OFFSET_RESET is `error`.
+            KafkaException: the broker did not give the committed offsets.
         """
         committed = self._consumer.committed(partitions, timeout=limits.COMMITTED_OFFSETS_TIMEOUT)
-        found = {(place.topic, place.partition): place for place in committed}
+        by_partition = {(place.topic, place.partition): place for place in committed}
         for place in partitions:
-            place.offset = self._begin(found[place.topic, place.partition])
+            place.offset = self._start_offset(by_partition[place.topic, place.partition])
         self._next = {(place.topic, place.partition): place.offset for place in partitions}
 
     def revoke(self) -> None:
@@ -49,25 +54,25 @@ class Positions:
         self._next = {}
 
     def handle(self, topic: str, partition: int, offset: int) -> None:
-        """Note the offset behind the last record of a partition that has been handled."""
+        """Note the offset after the last handled record of a partition."""
         self._handled[topic, partition] = offset
 
     def commit(self) -> None:
-        """Note that what has been handled is committed."""
+        """Note that all handled records are committed."""
         self._next.update((place, offset) for place, offset in self._handled.items() if place in self._next)
         self._handled.clear()
 
     def read_again(self) -> None:
-        """Read on from the last commit; what has been taken since comes again."""
+        """Move the consumer back to the last commit; the records taken since are read again."""
         self._handled.clear()
         if self._next:
             self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._next.items()])
 
     def out_of_range(self, topic: str, partition: int) -> None:
-        """Decide where to read on, as the broker has no record at this partition's offset.
+        """Decide where to continue if the broker has no record at this partition's offset.
 
         Raises:
-            Misconfigured: the topic was created again, the offset is past the end, or its records have expired and
+            Misconfigured: the topic was created again, the offset is past the end, or the records expired and
                 AUTO_OFFSET_RESET is `error`.
         """
         self.topic_ids.check_now()
@@ -80,9 +85,9 @@ class Positions:
         )
         if offset > high:
             raise Misconfigured(
-                f"the group's offset {offset} of {place} is past the end of the topic, {high}: was its log truncated, "
-                "or a backup restored? Going back would write records twice, going on would skip some: set the offset "
-                f"with {_SET_OFFSET}"
+                f"the group's offset {offset} of {place} is past the end of the topic, {high}: its log may have been "
+                "truncated, or a backup restored. An earlier offset may write records twice, a later one may skip "
+                f"some; set the offset with {_SET_OFFSET}"
             )
         if offset >= low:
             return
@@ -92,7 +97,7 @@ class Positions:
         logger.warning("{}: check the retention of {}; continuing at offset {}", expired, topic, low)
         self._next[topic, partition] = low
 
-    def _begin(self, committed: TopicPartition) -> int:
+    def _start_offset(self, committed: TopicPartition) -> int:
         place = f"{committed.topic}[{committed.partition}]"
         if committed.error is not None:
             raise KafkaException(committed.error)
@@ -100,17 +105,17 @@ class Positions:
             if not self.topic_ids.is_of_another_topic(committed):
                 return int(committed.offset)
             logger.warning(
-                "the group's offset {} of {} is of a deleted topic of that name: reading the present one from its "
+                "the group's offset {} of {} belongs to a deleted topic of the same name; reading the new one from its "
                 "beginning",
                 *(committed.offset, place),
             )
             return int(OFFSET_BEGINNING)
         if self._reset == "error":
             raise Misconfigured(
-                f"the group has no offset for {place}, and AUTO_OFFSET_RESET is error: set its offset with "
-                f"{_SET_OFFSET}, or AUTO_OFFSET_RESET"
+                f"the group has no offset for {place}, and AUTO_OFFSET_RESET is error: set the offset with "
+                f"{_SET_OFFSET}, or change AUTO_OFFSET_RESET"
             )
         if self._reset == "latest":
-            where = TopicPartition(committed.topic, committed.partition)
-            return int(self._consumer.get_watermark_offsets(where, timeout=limits.COMMITTED_OFFSETS_TIMEOUT)[1])
+            partition = TopicPartition(committed.topic, committed.partition)
+            return int(self._consumer.get_watermark_offsets(partition, timeout=limits.COMMITTED_OFFSETS_TIMEOUT)[1])
         return int(OFFSET_BEGINNING)

@@ -1,4 +1,4 @@
-"""Replaces the producer if a request of its last transaction may still be on its way to the broker.
+"""Replaces the producer if a request of its last transaction may still reach the broker.
 
 librdkafka repeats a request whose connection broke. The first copy may arrive later, in the next transaction. All
 transactions of one producer have the same epoch (librdkafka speaks EndTxn v1, its issue 5423), so the broker would take
@@ -7,58 +7,61 @@ gets a higher epoch: the broker then refuses what was sent under the old one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import GroupMetadata
 from loguru import logger
-from quixstreams.internal_producer import InternalProducer
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import limits
 from runtime.connect.destroy import destroy
 from runtime.errors import Stopped
+from runtime.loop.quix import QuixProducer
 from runtime.stop.signals import stop_request
 
 
 class ProducerRenewal:
-    """Starts Quix's producer, and a new one in its place before the next transaction if that is needed.
+    """Starts Quix's producer, and replaces it before the next transaction if necessary.
 
     Args:
-        quix: whose transactions it watches.
-        within: seconds that the broker has to give the producer its id.
-        on_start: takes each new producer.
-        mark: adds to the offsets of a commit the id of their topic.
+        quix: the producer whose transactions it watches.
+        config: the configuration of each new producer.
+        within: the time limit for the broker to return the producer id, in seconds.
+        on_start: called with each new producer.
+        mark: adds the topic id to the offsets of a commit.
     """
 
     def __init__(
         self,
-        quix: InternalProducer,
+        quix: QuixProducer,
+        config: Mapping[str, object],
         within: float,
         on_start: Callable[[Producer], None],
         mark: Callable[[list[TopicPartition]], list[TopicPartition]],
     ) -> None:
         self._quix = quix
+        self._config = config
         self._within = within
         self._on_start = on_start
         self._mark = mark
-        self._begin, self._commit = quix.begin_transaction, quix.commit_transaction
+        internal = quix.internal
+        self._begin, self._commit = internal.begin_transaction, internal.commit_transaction
         self._is_outdated = False
-        quix.begin_transaction = self.begin_transaction  # type: ignore[method-assign]
-        quix.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
+        internal.begin_transaction = self.begin_transaction  # type: ignore[method-assign]
+        internal.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
 
     def start(self) -> None:
-        """Create a producer as Quix does, but let a signal through while a transactional one waits for its id.
+        """Create a producer as Quix does, but react to signals while a transactional one waits for its id.
 
         Raises:
-            KafkaException: no broker gave it one in time.
-            Stopped: a signal asked to stop meanwhile.
+            KafkaException: no broker returned one in time.
+            Stopped: a signal asked to stop.
         """
-        wrapper = self._quix._producer
-        producer = Producer(wrapper._producer_config)
+        producer = Producer(self._config)
         deadline = time.monotonic() + self._within
-        while wrapper.transactional:
+        while self._quix.transactional:
             try:
                 producer.init_transactions(1.0)
                 break
@@ -67,14 +70,13 @@ class ProducerRenewal:
                     raise
             if stop_request.requested:
                 raise Stopped("asked to stop while waiting for the transaction coordinator")
-        last = [wrapper._inner_producer]
-        wrapper._inner_producer = producer
+        last = self._quix.replace(producer)
         self._is_outdated = False
         self._on_start(producer)
         destroy(last)
 
     def begin_transaction(self) -> None:
-        """Begin a transaction, of a new producer if the present one is outdated; none if asked to stop meanwhile."""
+        """Begin a transaction, with a new producer if the current one is outdated; none if asked to stop."""
         if self._is_outdated:
             if stop_request.requested:  # no record follows
                 return
@@ -87,7 +89,7 @@ class ProducerRenewal:
     def commit_transaction(
         self, positions: list[TopicPartition], group_metadata: GroupMetadata, timeout: float | None = None
     ) -> None:
-        """Commit; if that took long, a late request may follow."""
+        """Commit. If that takes long, a late request may follow."""
         begun = time.monotonic()
         self._commit(self._mark(positions), group_metadata, timeout)
         seconds = time.monotonic() - begun
@@ -96,9 +98,9 @@ class ProducerRenewal:
             self._is_outdated = True
 
     def discard(self) -> None:
-        """Drop what is not delivered. The start of the next producer makes the broker abort the open transaction."""
-        with suppress(KafkaException, SystemError):  # it may be of no use any more
-            self._quix.purge()
+        """Drop undelivered records. The start of the next producer makes the broker abort the open transaction."""
+        with suppress(KafkaException, SystemError):  # it may have failed
+            self._quix.internal.purge()
         with suppress(KafkaProducerDeliveryError):
-            self._quix._raise_for_error()
+            self._quix.raise_for_error()
         self._is_outdated = True

@@ -1,4 +1,4 @@
-"""Records that were taken from the consumer and are not handled yet: each partition gets its turn."""
+"""Keeps records that were taken from the consumer and are not handled yet."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,30 +7,30 @@ from confluent_kafka import Message
 
 
 class WaitingRecords:
-    """A queue for each partition, served in turns, so that a slow output topic is shared between all of them."""
+    """A queue for each partition, served in turns: all partitions advance, even if the output topic is slow."""
 
     def __init__(self) -> None:
         self._queues: dict[int, deque[Message]] = {}
         self.bytes = 0
-        """Of their values."""
+        """The size of their values."""
 
     def __bool__(self) -> bool:
         return bool(self._queues)
 
     def add(self, messages: Iterable[Message]) -> None:
-        """Put records at the ends of the queues."""
+        """Append records to the queues."""
         for message in messages:
             self._queues.setdefault(message.partition(), deque()).append(message)
             self.bytes += len(message)
 
     def put_back(self, messages: list[Message]) -> None:
-        """Put records at the fronts of the queues; they were taken last, and are in their order."""
+        """Return the records taken last, in their order, to the front of the queues."""
         for message in reversed(messages):
             self._queues.setdefault(message.partition(), deque()).appendleft(message)
             self.bytes += len(message)
 
     def take(self, count: int) -> list[Message]:
-        """Take at most so many records, as many of each partition; the partitions taken first come last next time."""
+        """Take at most so many records, an equal share of each partition; the first partitions are last next time."""
         share = max(1, count // len(self._queues))
         taken: list[Message] = []
         for partition in list(self._queues):
@@ -44,6 +44,6 @@ class WaitingRecords:
         return taken
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Drop all records."""
         self._queues.clear()
         self.bytes = 0

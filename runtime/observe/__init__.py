@@ -1,1 +1,1 @@
-"""What an operator sees: logs, counters, health."""
+"""Shows what the pipeline does: logs, counters and health."""

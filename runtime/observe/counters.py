@@ -1,4 +1,4 @@
-"""How many records came in, and how many of them malformed, with a warning now and then."""
+"""Counts input records and malformed ones, and warns of the latter at intervals."""
 
 import time
 from collections import Counter
@@ -13,21 +13,31 @@ from transforms import Reason
 
 @dataclass
 class _Pending:
-    """What has not been warned of yet: how many, and where the latest of them is."""
+    """Malformed records that no warning has mentioned yet: their number, and the latest one."""
 
     count: int
+    topic: str
     partition: int
     offset: int
 
+    def describe(self, reason: Reason) -> str:
+        """The warning's text."""
+        records = "record" if self.count == 1 else "records"
+        return f"{self.count} malformed {records} ({reason}), latest at {self.topic}[{self.partition}]@{self.offset}"
+
 
 class Totals:
-    """Counts records, and warns of each reason at most every limits.WARN_INTERVAL seconds."""
+    """Counts records, and warns of each reason at most every limits.WARN_INTERVAL.
+
+    Args:
+        clock: seconds, monotonic.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.committed = 0
-        """Records whose output is committed; at-least-once: acknowledged."""
+        """Records whose output is committed; with at-least-once, acknowledged."""
         self.uncommitted = 0
-        """Records taken since."""
+        """Records handled since the last commit."""
         self._by_reason: Counter[Reason] = Counter()
         self._uncommitted: dict[Reason, _Pending] = {}
         self._pending: dict[Reason, _Pending] = {}
@@ -35,30 +45,30 @@ class Totals:
         self._warned: dict[Reason, float] = {}
 
     def commit(self) -> None:
-        """Count all that has been taken as committed."""
+        """Count all handled records as committed."""
         self.committed += self.uncommitted
-        for reason, found in self._uncommitted.items():
-            self._by_reason[reason] += found.count
+        for reason, latest in self._uncommitted.items():
+            self._by_reason[reason] += latest.count
             earlier = self._pending.get(reason)
-            self._pending[reason] = replace(found, count=found.count + (earlier.count if earlier else 0))
+            self._pending[reason] = replace(latest, count=latest.count + (earlier.count if earlier else 0))
         self.discard()
 
     def discard(self) -> None:
-        """Forget what has been taken since the last commit: it is given up, and will be taken again."""
+        """Forget the records since the last commit: the transaction was aborted, and they will be read again."""
         self.uncommitted = 0
         self._uncommitted.clear()
 
-    def count(self, reason: Reason, partition: int, offset: int) -> None:
+    def count(self, reason: Reason, topic: str, partition: int, offset: int) -> None:
         """Count one malformed record."""
-        found = self._uncommitted.get(reason)
-        if found is None:
-            self._uncommitted[reason] = _Pending(1, partition, offset)
-        else:
-            found.count += 1
-            found.partition, found.offset = partition, offset
+        earlier = self._uncommitted.get(reason)
+        self._uncommitted[reason] = _Pending(earlier.count + 1 if earlier else 1, topic, partition, offset)
 
     def warn(self, *, all_of_them: bool = False) -> None:
-        """Log what has been counted since the last warning of each reason, where that is long enough ago."""
+        """Log the malformed records since the last warning of each reason, if limits.WARN_INTERVAL has passed.
+
+        Args:
+            all_of_them: log them even if it has not.
+        """
         if not self._pending:
             return
         now = self._clock()
@@ -66,15 +76,11 @@ class Totals:
             if all_of_them or now - self._warned.get(reason, -limits.WARN_INTERVAL) >= limits.WARN_INTERVAL:
                 del self._pending[reason]
                 self._warned[reason] = now
-                logger.warning(  # by name, so that a line of JSON has them as members
-                    "{count} malformed since the last such line: {reason}, "
-                    "for example partition {partition} offset {offset}",
-                    reason=reason,
-                    **asdict(pending),
-                )
+                in_json = {"reason": reason, **asdict(pending)}
+                logger.bind(**in_json).warning("{}", pending.describe(reason))
 
     def __str__(self) -> str:
-        found = self._by_reason + Counter({reason: one.count for reason, one in self._uncommitted.items()})
-        by_reason = ", ".join(f"{reason} {count}" for reason, count in found.most_common())
-        records = f"{self.committed + self.uncommitted} in, {self.committed} out, {found.total()} malformed"
-        return f"{records} ({by_reason})" if found else records
+        by_reason = self._by_reason + Counter({reason: one.count for reason, one in self._uncommitted.items()})
+        reasons = ", ".join(f"{reason} {count}" for reason, count in by_reason.most_common())
+        records = f"{self.committed + self.uncommitted} in, {self.committed} out, {by_reason.total()} malformed"
+        return f"{records} ({reasons})" if reasons else records

@@ -1,10 +1,10 @@
-"""Says over HTTP whether the loop runs and records flow, from a thread that a stuck loop does not silence.
+"""Serves /live and /ready over HTTP, from a thread that answers even if the loop hangs.
 
-    /live   200 if the loop had an iteration within limits.LIVE_TIMEOUT; if not, a restart helps.
-    /ready  200 if it had one within limits.READY_TIMEOUT and no check names a problem; the body says which.
+    /live   200 if the loop had an iteration within limits.LIVE_TIMEOUT; otherwise a restart helps.
+    /ready  200 if it had one within limits.READY_TIMEOUT and the check finds no problem; the body lists problems.
 
-While the broker is away and Quix still tries, a pipeline is live but not ready: a restart would not bring it back. No
-answer at all is to be taken as 503: code that holds Python's lock for good, or a stopped process, silences any thread.
+While no broker answers and Quix retries, the pipeline is live but not ready: a restart would not help. A probe must
+take no answer as 503: a stopped process, or code that never releases Python's global lock, cannot answer.
 """
 
 import os
@@ -19,11 +19,11 @@ from runtime.observe.http_server import Response, serve
 
 
 class Health:
-    """What is wrong with the loop, if anything.
+    """The state of the loop.
 
     Args:
-        check: names further problems, a line each, for /ready.
-        clock: seconds, never going back.
+        check: gives further problems for /ready, one line each.
+        clock: seconds, monotonic.
     """
 
     def __init__(self, check: Callable[[], list[str]] = list, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,20 +32,20 @@ class Health:
         self._last_iteration = clock()
 
     def heartbeat(self) -> None:
-        """Note that the loop turns."""
+        """Record an iteration of the loop."""
         self._last_iteration = self._clock()
 
     def live(self) -> list[str]:
-        """Why a restart would help, if it would."""
-        return self._stuck(limits.LIVE_TIMEOUT)
+        """Why a restart would help; empty if it would not."""
+        return self._hanging(limits.LIVE_TIMEOUT)
 
     def ready(self) -> list[str]:
-        """Why no record gets through, if none does."""
-        return self._stuck(limits.READY_TIMEOUT) or self._check()
+        """Why no records are processed; empty if they are, or if there are none."""
+        return self._hanging(limits.READY_TIMEOUT) or self._check()
 
     @contextmanager
     def served(self, port: int) -> Iterator[None]:
-        """Answer on this port of all interfaces, of the container or the machine; 0 for not at all.
+        """Answer on this port of all interfaces while the block runs; 0 disables it.
 
         Raises:
             Misconfigured: the port is in use or not permitted.
@@ -58,17 +58,17 @@ class Health:
             try:
                 stack.enter_context(serve({"/live": _page(self.live), "/ready": _page(self.ready)}, port))
             except OSError as error:
-                reason = os.strerror(error.errno or 0)  # its own text names an address, too
+                reason = os.strerror(error.errno or 0)  # without the address, which its text contains
                 raise Misconfigured(f"cannot listen on HEALTH_PORT {port}: {reason}") from error
             yield
 
-    def _stuck(self, limit: float) -> list[str]:
+    def _hanging(self, limit: float) -> list[str]:
         seconds = self._clock() - self._last_iteration
         return [f"no loop iteration for {seconds:.0f} s"] if seconds > limit else []
 
 
 def _page(problems: Callable[[], list[str]]) -> Callable[[], Response]:
-    """The page that names these problems, a line each, or says that there are none."""
+    """A page that lists these problems, one per line, or says `ok`."""
 
     def page() -> Response:
         lines = problems()

@@ -1,7 +1,7 @@
-"""An HTTP server for probes, in threads of its own, that bounds what clients can make it hold.
+"""An HTTP server for probes, in its own threads, with limits for connections and requests.
 
-waitress parses requests and bounds their size. The number of connections and their age are bounded here: a client that
-sends a byte now and then is never idle for waitress.
+waitress parses requests and limits their size. This module limits the number and the age of connections: waitress never
+closes the connection of a client that slowly sends single bytes.
 """
 
 import logging
@@ -17,17 +17,17 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from runtime import limits
+from runtime import __version__, limits
 
 MAX_CONNECTIONS = 32
-"""One more closes the oldest, so that clients that keep theirs open do not lock a probe out."""
+"""One more closes the oldest, so open connections cannot lock out a probe."""
 
 MAX_REQUEST = 8_192
-"""Bytes of a request's headers, and of its body."""
+"""The limit of a request's headers, and of its body, in bytes."""
 
 
 class Response(NamedTuple):
-    """What a page answers."""
+    """The answer of a page."""
 
     status: HTTPStatus
     body: str
@@ -44,7 +44,7 @@ def serve(pages: Mapping[str, Callable[[], Response]], port: int) -> Iterator[No
     ipv6 = has_dualstack_ipv6()
     listener = create_server(("", port), family=AF_INET6 if ipv6 else AF_INET, dualstack_ipv6=ipv6)
     for name in ("waitress", "waitress.queue"):
-        logging.getLogger(name).addFilter(_lower)
+        logging.getLogger(name).addFilter(_as_debug)
     server = _Server(_application(pages), listener)
     thread = Thread(target=server.run, name="http", daemon=True)
     thread.start()
@@ -72,18 +72,18 @@ def _application(pages: Mapping[str, Callable[[], Response]]) -> WSGIApplication
     return application
 
 
-class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress carries no types
+class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
     def __init__(self, application: WSGIApplication, listener: socket) -> None:
         adjustments = Adjustments(
             sockets=[listener],
             threads=1,
-            connection_limit=2 * MAX_CONNECTIONS,  # never reached: the oldest is closed before
+            connection_limit=2 * MAX_CONNECTIONS,  # never reached: MAX_CONNECTIONS is lower
             cleanup_interval=1,
             max_request_header_size=MAX_REQUEST,
             max_request_body_size=MAX_REQUEST,
-            recv_bytes=1_024,  # bounds how many requests are parsed at once
+            recv_bytes=1_024,  # limits how many requests are parsed at once
             asyncore_use_poll=True,  # select refuses file descriptors above 1,023
-            ident=None,
+            ident=f"user-login-pipeline/{__version__}",
         )
         address = (listener.family, listener.type, listener.proto, listener.getsockname())
         super().__init__(application, _sock=listener, adj=adjustments, sockinfo=address, bind_socket=False)
@@ -95,18 +95,20 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress carries no types
             next(iter(self.active_channels.values())).handle_close()
 
     def maintenance(self, now: float) -> None:
-        """Close what is too old; waitress calls this every second."""
+        """Close old connections; waitress calls this every second."""
         for channel in list(self.active_channels.values()):
             if now - channel.creation_time > limits.CONNECTION_MAX_AGE:
                 channel.handle_close()
 
     def stop(self) -> None:
-        """End `run`, which another thread is in."""
-        self.task_dispatcher.shutdown(timeout=limits.HTTP_THREAD_TIMEOUT)  # first: what it wakes is closed next
+        """End `run`, which another thread executes."""
+        self.task_dispatcher.shutdown(
+            timeout=limits.HTTP_THREAD_TIMEOUT
+        )  # first: it uses the trigger, which is closed next
         self.trigger.pull_trigger(lambda: wasyncore.close_all(self._map))
 
 
-def _lower(record: logging.LogRecord) -> bool:
-    """Take what waitress says of its clients for DEBUG."""
+def _as_debug(record: logging.LogRecord) -> bool:
+    """Log waitress's messages about clients at DEBUG."""
     record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
     return True

@@ -1,4 +1,4 @@
-"""One logger, loguru: what the pipeline, quixstreams, librdkafka and the standard library log goes through it."""
+"""Configures loguru, the one logger of the pipeline, quixstreams, librdkafka and the standard library."""
 
 import json
 import logging
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def configure(level: str, form: str) -> None:
-    """Send everything of `level` and above to standard error.
+    """Log messages of `level` and above to standard error.
 
     Args:
         level: DEBUG, INFO, WARNING or ERROR.
         form: `text`, or `json` for one JSON object per line.
     """
     logger.remove()
-    # diagnose would print the values of variables, and so a login's fields.
+    # diagnose=True would print the values of variables, for example a login's fields.
     if form == "json":
         logger.add(_write_json, level=level, backtrace=False, diagnose=False)
     else:
@@ -31,14 +31,15 @@ def configure(level: str, form: str) -> None:
     logging.basicConfig(handlers=[_ToLoguru()], level=level, force=True)
 
 
-_USUAL = "another concurrent operation on the same transaction was ongoing: retrying"
-"""librdkafka's warning when a new producer waits for the end of its predecessor's transaction."""
+_EXPECTED_WARNING = "another concurrent operation on the same transaction was ongoing: retrying"
+"""librdkafka's warning while a new producer waits for the end of its predecessor's transaction."""
 
 
 class _ToLoguru(logging.Handler):
-    """Hands the standard library's records over, under the name that they came with.
+    """Passes the standard library's log records to loguru, with their logger's name.
 
-    So their level, but for ERROR, which is the one line that ends the process: librdkafka's are connections that fail.
+    ERROR becomes WARNING: the pipeline logs one ERROR, the line that ends the process. librdkafka's errors are failed
+    connections, which it retries.
     """
 
     def __init__(self) -> None:
@@ -48,14 +49,14 @@ class _ToLoguru(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING and not record.exc_info and self._is_repeated(record):
             return
-        usual = record.getMessage().endswith(_USUAL)
-        shown = logging.getLevelName(logging.DEBUG if usual else min(record.levelno, logging.WARNING))
+        is_expected = record.getMessage().endswith(_EXPECTED_WARNING)
+        name = logging.getLevelName(logging.DEBUG if is_expected else min(record.levelno, logging.WARNING))
         try:
-            level: str | int = logger.level(shown).name
+            level: str | int = logger.level(name).name
         except ValueError:
             level = record.levelno
-        handed = logger.patch(lambda to: to.update({"name": record.name})).opt(exception=record.exc_info)
-        handed.log(level, "{}", record.getMessage())
+        named_logger = logger.patch(lambda to: to.update({"name": record.name})).opt(exception=record.exc_info)
+        named_logger.log(level, "{}", record.getMessage())
 
     def _is_repeated(self, record: logging.LogRecord) -> bool:
         now = time.monotonic()
@@ -64,7 +65,7 @@ class _ToLoguru(logging.Handler):
 
 
 def _one_line(text: str) -> str:
-    """Escape what could forge a line or move a terminal's cursor."""
+    """Escape characters that could forge a log line or control a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

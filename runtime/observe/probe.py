@@ -1,6 +1,6 @@
-"""Asks the pipeline of this container whether it is ready: the image's health check, quick to import, so every 5 s.
+"""The image's health check: asks /ready of the pipeline in this container. It imports little, as it runs every 5 s.
 
-Exit codes: 0 if it is, or if HEALTH_PORT is 0 and nobody can be asked; 1 if it is not, with the reason.
+Exit codes: 0 if the pipeline is ready or HEALTH_PORT is 0; 1 if it is not ready, with the reason.
 """
 
 import os
@@ -11,7 +11,7 @@ from runtime import limits
 
 
 def ask(port: int) -> tuple[bool, str]:
-    """Whether /ready on this port of 127.0.0.1 says yes, and what it says."""
+    """Whether /ready on this port of 127.0.0.1 answers 200, and the body."""
     try:
         with (
             socket.create_connection(("127.0.0.1", port), limits.PROBE_TIMEOUT) as connection,
@@ -25,7 +25,7 @@ def ask(port: int) -> tuple[bool, str]:
 
 
 def main() -> int:
-    """Print the answer and give the exit code."""
+    """Print the answer, and give the exit code."""
     port = int(os.environ.get("HEALTH_PORT") or 0)
     is_ready, answer = ask(port) if port else (True, "not checked: HEALTH_PORT is 0")
     sys.stdout.write(f"{answer}\n")

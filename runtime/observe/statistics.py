@@ -1,6 +1,6 @@
-"""Whether the records flow: what librdkafka's statistics say of the group, the broker and each partition.
+"""Finds problems in librdkafka's statistics: of the group, the brokers and each partition.
 
-The statistics come once a second, by way of the loop: https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
+The loop receives the statistics once a second: https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
 """
 
 import time
@@ -12,7 +12,7 @@ from msgspec.json import Decoder
 
 from runtime import limits
 
-_NOT_OURS = {"none", "stopping", "stopped"}
+_UNASSIGNED = {"none", "stopping", "stopped"}
 
 
 class _Partition(Struct):
@@ -23,10 +23,20 @@ class _Partition(Struct):
     app_offset: int
     ls_offset: int
 
+    @property
+    def lag(self) -> int:
+        """Records that wait: fetched ones and those of the broker, including markers of transactions."""
+        return self.fetchq_cnt + max(0, self.ls_offset - self.next_offset)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """It changes when records are fetched or handled."""
+        return self.next_offset, self.app_offset
+
     def has_waiting(self) -> bool:
-        """Whether there is something to do, beyond a transaction of the input that is still open."""
-        is_at_work = self.fetch_state == "active" and self.leader >= 0
-        return not is_at_work or self.fetchq_cnt > 0 or self.next_offset < self.ls_offset
+        """Whether records wait, or the partition cannot be fetched; an open transaction of the input does not count."""
+        is_fetching = self.fetch_state == "active" and self.leader >= 0
+        return not is_fetching or self.fetchq_cnt > 0 or self.next_offset < self.ls_offset
 
 
 class _Topic(Struct):
@@ -34,7 +44,7 @@ class _Topic(Struct):
 
 
 class _Broker(Struct):
-    rxidle: int  # microseconds since it last said something; -1 where it never did
+    rxidle: int  # microseconds since its last answer; -1 before the first
 
 
 class _Group(Struct):
@@ -48,49 +58,52 @@ class _Statistics(Struct):
 
 
 class Progress:
-    """What the consumer's statistics say is wrong, if anything."""
+    """The problems that the consumer's statistics show.
+
+    Args:
+        clock: seconds, monotonic.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._decoder = Decoder(_Statistics, strict=False)
-        self._latest: _Statistics | str = "the group has not been joined yet"
-        self._moved: dict[int, tuple[tuple[int, int], float]] = {}
+        self._latest: _Statistics | str = "the consumer group is not joined yet"
+        self._partitions: dict[int, tuple[_Partition, float]] = {}  # with the time since when they make no progress
 
     @property
     def consumer_config(self) -> dict[str, Any]:
-        """What the consumer needs in its configuration for this."""
+        """The consumer's configuration for statistics."""
         return {"statistics.interval.ms": 1_000, "stats_cb": self.take}
 
     def take(self, text: str) -> None:
-        """Take the consumer's statistics, JSON; what can't be read counts as not there."""
+        """Take the consumer's statistics, as JSON; unreadable ones are a problem."""
         try:
             self._latest = self._decoder.decode(text)
         except MsgspecError as error:
-            self._latest = f"librdkafka's statistics can't be read: {error}"
+            self._latest = f"cannot read librdkafka's statistics: {error}"
             return
-        now, moved = self._clock(), {}
+        now, partitions = self._clock(), {}
         for topic in self._latest.topics.values():
             for number, partition in topic.partitions.items():
-                if partition.fetch_state not in _NOT_OURS:
-                    place = (partition.next_offset, partition.app_offset)
-                    last_place, since = self._moved.get(number, (place, now))
-                    stands = place == last_place and partition.has_waiting()
-                    moved[number] = (place, since if stands else now)
-        self._moved = moved  # at once: another thread reads it
+                if partition.fetch_state not in _UNASSIGNED:
+                    last, since = self._partitions.get(number, (partition, now))
+                    is_stuck = partition.position == last.position and partition.has_waiting()
+                    partitions[number] = (partition, since if is_stuck else now)
+        self._partitions = partitions  # as a whole: another thread reads it
 
     def problems(self) -> list[str]:
-        """Why this worker is not at work, a line each; none where it is, or stands by without a partition."""
+        """Why this worker processes no records, one line each; empty if it does, or has no partition."""
         latest = self._latest
         if isinstance(latest, str):
             return [latest]
         if latest.cgrp.join_state != "steady":
-            return [f"the group is sharing out its partitions ({latest.cgrp.join_state})"]
+            return [f"the consumer group is rebalancing ({latest.cgrp.join_state})"]
         idle = min((broker.rxidle / 1e6 for broker in latest.brokers.values() if broker.rxidle >= 0), default=0.0)
         if idle > limits.BROKER_SILENT_AFTER:
             return [f"no broker has answered for {idle:.0f} s"]
         now = self._clock()
         return [
-            f"partition {number} has stood at offset {offset} for {now - since:.0f} s while records wait"
-            for number, ((offset, _), since) in sorted(self._moved.items())
+            f"partition {number} stalled at offset {state.next_offset}, lag {state.lag}, for {now - since:.0f} s"
+            for number, (state, since) in sorted(self._partitions.items())
             if now - since > limits.STALLED_AFTER
         ]

@@ -1,1 +1,1 @@
-"""How the process stops: signals, and leaving the consumer group."""
+"""Stops the process: signals, and leaving the consumer group."""

@@ -1,30 +1,30 @@
-"""How the pipeline leaves its consumer group: not in the middle of joining it, and with the reason that it had."""
+"""Leaves the consumer group only after joining it, and finds the error that a callback raised."""
 
 import time
 from collections.abc import Callable
 
 from runtime import limits
 
-_POLL_FOR = 0.05  # seconds
+_POLL_TIMEOUT = 0.05  # seconds
 
 
 class Membership:
-    """Whether this worker is joining its group, or has been told its partitions.
+    """Whether this worker is joining its group, or has its partitions.
 
-    A worker that goes in the middle of it stays a member for the whole session, and no other gets a partition until
-    then: the broker has its id, but reads nothing more from it before the rebalance has ended.
+    A worker that exits while it joins remains a member until its session ends, because the broker reads its request to
+    leave only after the rebalance. Until then, no other worker gets a partition.
     """
 
     def __init__(self) -> None:
         self.joining = True
 
     def wait_until_joined(self, poll: Callable[[float], object]) -> None:
-        """Poll until it has joined, at most limits.JOIN_TIMEOUT; records that arrive are not handled."""
+        """Poll until it has joined, for at most limits.JOIN_TIMEOUT; records that arrive are not handled."""
         deadline = time.monotonic() + limits.JOIN_TIMEOUT
         while self.joining and time.monotonic() < deadline:
-            poll(_POLL_FOR)
+            poll(_POLL_TIMEOUT)
 
 
-def unmask_callback_error(error: Exception, told: Exception | None) -> Exception:
-    """What stopped it: confluent-kafka may lose what a callback of ours raised, and raises a SystemError instead."""
-    return told if told is not None and isinstance(error, SystemError) else error
+def unmask_callback_error(error: Exception, callback_error: Exception | None) -> Exception:
+    """Give the callback's error if confluent-kafka has replaced it with a SystemError, otherwise `error`."""
+    return callback_error if callback_error is not None and isinstance(error, SystemError) else error

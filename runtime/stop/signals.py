@@ -1,4 +1,4 @@
-"""Remembers that SIGINT or SIGTERM asked to stop, from before the slow imports on, and sees that it is done."""
+"""Records SIGINT and SIGTERM, also during the slow imports, and ends the process if it does not stop in time."""
 
 import os
 import signal
@@ -10,11 +10,11 @@ from types import FrameType
 from runtime import limits
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_FAILURE = 0  # no signal's number
+_FAILURE = 0  # not a signal's number
 
 
 class StopRequest:
-    """Whether the process was asked to stop; the second SIGINT interrupts at once, as it does elsewhere."""
+    """Whether the process was asked to stop. A second SIGINT raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -22,54 +22,54 @@ class StopRequest:
         self._writer: int | None = None
 
     def listen(self, *, leave_at_once: bool = False) -> None:
-        """Take over SIGINT and SIGTERM; Quix forgets an early one.
+        """Handle SIGINT and SIGTERM; Quix would lose an early one.
 
         Args:
-            leave_at_once: until `begin`, one ends the process there and then: there is nothing to finish, and the
-                imports that it would wait for take seconds on a busy machine.
+            leave_at_once: until `begin`, a signal ends the process immediately. There is nothing to finish, and the
+                imports take seconds on a busy machine.
         """
         if leave_at_once:
-            self.on_request = _leave
+            self.on_request = _exit_immediately
         for number in _SIGNALS:
             signal.signal(number, self._handle)
 
     def begin(self) -> None:
-        """From here on, a request is for whoever runs to heed."""
+        """Stop exiting immediately: from now on, a request is only recorded."""
         self.on_request = lambda: None
 
     def enforce(
         self,
-        give_up: Callable[[float], object],
+        on_timeout: Callable[[float], object],
         stop: float = limits.STOP_TIMEOUT,
         fail: float = limits.FAILURE_TIMEOUT,
     ) -> None:
-        """Call `give_up`, in a thread of its own, where the process still runs so many seconds after the request.
+        """Call `on_timeout` in a separate thread if the process still runs some time after the request or a failure.
 
-        librdkafka waits for good, in places, for a broker that is away (issue 5456 of it), and as long as the main
-        thread is inside it no handler in Python runs: so the signal is read where the interpreter leaves it.
+        librdkafka may wait forever for a broker that does not answer (librdkafka issue 5456). No Python signal handler
+        runs meanwhile, so a thread reads the signal's number from the wakeup file descriptor.
 
         Args:
-            give_up: takes those seconds.
-            stop: so many after a signal.
-            fail: so many after `start_failure_deadline`.
+            on_timeout: its argument is the time limit in seconds.
+            stop: seconds after a signal.
+            fail: seconds after `start_failure_deadline`.
         """
         reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        threading.Thread(target=self._enforce, args=(reader, give_up, stop, fail), daemon=True).start()
+        threading.Thread(target=self._enforce, args=(reader, on_timeout, stop, fail), daemon=True).start()
 
     def start_failure_deadline(self) -> None:
-        """Begin to count: the process is on its way out by itself, and may wait for a broker for good, too."""
+        """Start the failure deadline: the process stops after an error, and may also wait forever for a broker."""
         if self._writer is not None:
             os.write(self._writer, bytes([_FAILURE]))
 
-    def _enforce(self, reader: int, give_up: Callable[[float], object], stop: float, fail: float) -> None:
-        told = None
-        while not self.requested and told not in {_FAILURE, *_SIGNALS}:
-            told = os.read(reader, 1)[0]
-        within = fail if told == _FAILURE else stop
-        time.sleep(within)
-        give_up(within)
+    def _enforce(self, reader: int, on_timeout: Callable[[float], object], stop: float, fail: float) -> None:
+        event = None
+        while not self.requested and event not in {_FAILURE, *_SIGNALS}:
+            event = os.read(reader, 1)[0]
+        limit = fail if event == _FAILURE else stop
+        time.sleep(limit)
+        on_timeout(limit)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
@@ -78,20 +78,18 @@ class StopRequest:
         self.on_request()
 
 
-def end_by_force(exit_code: int, tell: Callable[[], object]) -> None:
-    """End the process once `tell` has said why, or after two seconds: whoever reads standard error may have stopped."""
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    teller.join(limits.LAST_LINE_TIMEOUT)
+def end_by_force(exit_code: int, log_error: Callable[[], object]) -> None:
+    """End the process after `log_error`, or after limits.LAST_LINE_TIMEOUT if standard error is blocked."""
+    thread = threading.Thread(target=log_error, daemon=True)
+    thread.start()
+    thread.join(limits.LAST_LINE_TIMEOUT)
     os._exit(exit_code)
 
 
-def _leave() -> None:
+def _exit_immediately() -> None:
     now = time.time()
-    stamp = time.strftime(
-        "%Y-%m-%d %H:%M:%S", time.localtime(now)
-    )  # as runtime.observe.logs, which is still to be imported
-    line = f"{stamp}.{int(now % 1 * 1000):03} INFO    {__name__} | stopped: asked to stop before it had started\n"
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))  # as runtime.observe.logs, not imported yet
+    line = f"{stamp}.{int(now % 1 * 1000):03} INFO    {__name__} | stopped: asked to stop before it started\n"
     try:
         os.write(2, line.encode())
     finally:

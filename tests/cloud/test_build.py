@@ -51,17 +51,17 @@ def build(application: str, context: Path, image: Path) -> list[str]:
     return entry
 
 
-@pytest.mark.parametrize("application", APPLICATIONS)
-def test_build_context(application: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("application", "command"), [(name, []) for name in APPLICATIONS] + [("pipeline", ["verify"])])
+def test_build_context(application: str, command: list[str], tmp_path: Path) -> None:
     """From no more than the platform's build sees, the image gets everything that its entry point needs to start."""
     context, image = tmp_path / "context", tmp_path / "image"
     app = yaml.safe_load((ROOT / folder(application) / "app.yaml").read_text())
     for part in (folder(application), *app["includedFolders"]):
         shutil.copytree(ROOT / part, context / part, ignore=shutil.ignore_patterns("__pycache__"))
-    command = build(application, context, image)
+    python, *script = build(application, context, image)
 
     run = subprocess.run(
-        [sys.executable, *command[1:], "--help"],
+        [sys.executable, *script, *command, "--help"],
         cwd=image / "app",
         env=os.environ | {"PYTHONPATH": str(image / "app")},
         capture_output=True,
@@ -69,7 +69,7 @@ def test_build_context(application: str, tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert command[0] == "python"
+    assert python == "python"
     assert run.returncode == 0, run.stderr
     assert "usage: " in run.stdout
 

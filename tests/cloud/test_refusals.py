@@ -28,11 +28,15 @@ class Stop(NamedTuple):
 
 
 STOPS = {
-    "expired token": Stop({"Quix__Sdk__Token": "sdk-rotated"}, 77, ["Quix__Sdk__Token", "rotated", "401"], []),
+    "expired token": Stop(
+        {"Quix__Sdk__Token": "sdk-rotated"}, 77, ["Quix__Sdk__Token", "expired or of another environment", "401"], []
+    ),
     "a line's end in the token": Stop({"Quix__Sdk__Token": f"{TOKEN}\n"}, 78, ["Quix__Sdk__Token", "copy it"], []),
     "unknown environment": Stop({"Quix__Workspace__Id": "nowhere"}, 78, ["Quix__Workspace__Id", "404"], ["Token"]),
     "no address of the API": Stop({"Quix__Portal__Api": ""}, 78, ["Quix__Portal__Api", "Quix__Broker__Address"], []),
-    "no URL": Stop({"Quix__Portal__Api": "portal"}, 78, ["Quix__Portal__Api is 'portal'", "https://"], []),
+    "no URL": Stop(
+        {"Quix__Portal__Api": "portal"}, 78, ["Quix__Portal__Api must be a URL, https://... (got 'portal')"], []
+    ),
     "missing topic": Stop(
         {"input": "absent", "AUTO_CREATE_TOPICS": "false"}, 78, ['"absent"', "`input`", "AUTO_CREATE_TOPICS=true"], []
     ),

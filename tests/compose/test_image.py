@@ -108,4 +108,5 @@ def test_one_layer_for_packages(image: str) -> None:
 def test_broker_missing(image: str) -> None:
     """Without a broker, and where nothing may be written, its help is there: nothing is needed but the image."""
     assert "Its settings are environment variables" in in_image(image, "python", "/app/pipeline.py", "--help")
+    assert "--follow" in in_image(image, "python", "/app/pipeline.py", "verify", "--help")
     assert "RATE" in in_image(image, "python", "-m", "tools.generator", "--help")

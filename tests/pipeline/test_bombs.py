@@ -42,5 +42,5 @@ def test_stops(kafka: Kafka, pipelines: Pipelines) -> None:
     pipeline = pipelines.start(source, target)
     assert pipeline.wait(timeout=60) == 70
     assert "Traceback" not in pipeline.log
-    for text in (f"the batch at {source}[0]@0 can't be unpacked", "--reset-offsets", "SECURITY.md"):
+    for text in (f"cannot decompress the batch at {source}[0]@0", "--reset-offsets", "SECURITY.md"):
         assert text in pipeline.lines[-1]

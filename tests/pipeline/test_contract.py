@@ -97,7 +97,7 @@ def test_warnings(run: Run) -> None:
     for reason in {case.reason for case in CASES if case.reason}:
         lines = [line for line in run.process.lines if "WARNING" in line and reason in line]
         assert 1 <= len(lines) <= 2
-        counts = sum(int(line.partition(" malformed since")[0].rpartition(" ")[2]) for line in lines)
+        counts = sum(int(line.partition(" malformed record")[0].rpartition(" ")[2]) for line in lines)
         assert counts == sum(case.reason == reason for case in CASES) * len(run.read)
 
 

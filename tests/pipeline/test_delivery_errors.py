@@ -31,7 +31,7 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     kafka.produce(source, [*USUAL, LARGE, *BEHIND[guarantee]])
     assert pipeline.wait() == 70, pipeline.log
     (error,) = (line for line in pipeline.lines if "ERROR" in line)
-    assert "max.message.bytes was larger at start" in error
+    assert "max.message.bytes of the output topic was lowered" in error
     assert "Traceback" not in pipeline.log
     done = kafka.committed(group_of(source), source)[0]
     assert len(USUAL) <= done <= 2 * len(USUAL)

@@ -127,8 +127,8 @@ def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
     blocker.touch()
     pipeline = pipelines.start(source, target, HEALTH_PORT=port, PAUSED_WHILE=blocker)
 
-    answer = wait_for(port, "/ready", 503, "partition 0 has stood at offset ")
-    assert "while records wait" in answer.body
+    answer = wait_for(port, "/ready", 503, "partition 0 stalled at offset ")
+    assert ", lag " in answer.body
     assert ask(port, "/live") == (200, "ok\n")
     blocker.unlink()
     wait_for(port, "/ready", 200)

@@ -34,7 +34,7 @@ def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
     second = pipelines.start(source, target, INSTANCE_ID="one")
     assert first.wait() == 70
     assert "Traceback" not in first.log
-    assert "another worker has taken this one's place" in first.lines[-1]
+    assert "replaced by another worker with the same INSTANCE_ID" in first.lines[-1]
     assert "INSTANCE_ID" in first.lines[-1]
     kafka.produce(source, records(100, 200))
     assert kafka.read(target, 200) == list(map(expected, records(0, 200)))

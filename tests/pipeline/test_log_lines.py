@@ -108,7 +108,9 @@ def test_few_warnings(run: Run) -> None:
     counted: Counter[str] = Counter()
     for line in run.lines:
         if line["level"] == "WARNING":
-            found = re.match(r"(\d+) malformed since .*: (\w+), for example partition 0 offset (\d+)", line["message"])
+            found = re.fullmatch(
+                r"(\d+) malformed records? \((\w+)\), latest at logs-\w+-in\[0\]@(\d+)", line["message"]
+            )
             assert found is not None, line
             counted[found[2]] += int(found[1])
             assert int(found[3]) < run.sent.total()

@@ -42,7 +42,7 @@ def test_missing_input(kafka: Kafka, pipelines: Pipelines) -> None:
     """A missing input topic is made, but not in silence: its name may be misspelt."""
     pipeline = pipelines.start("mispelt", "made-too", AUTO_CREATE_TOPICS="true")
     line = pipeline.wait_for("WARNING", "mispelt")
-    assert "is the name right?" in line
+    assert "check the name" in line
     pipeline.wait_for(RUNNING)
     record = Record(b"k", b'{"device_type": "ios"}')
     kafka.produce("mispelt", [record])

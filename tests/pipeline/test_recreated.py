@@ -110,7 +110,7 @@ def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
     assert run.first.wait() == 78, run.first.log
     (line,) = (line for line in run.first.lines if "ERROR" in line)
     assert f"{run.replaced} was deleted" in line
-    assert "Start the pipeline again" in line
+    assert "Restart" in line
 
     again = run.start()
     wanted = [expected(record).value for record in numbered("new", run.case.new)]
@@ -166,7 +166,7 @@ def test_offset_of_another_topic(kafka: Kafka, pipelines: Pipelines, reset: str)
     kafka.produce(source, sent)
     kafka.commit(group_of(source), source, 15, "topic-id:MkbEH5NoSPiCCSJ3kA3gvQ")
     pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset)
-    pipeline.wait_for("WARNING", f"offset 15 of {source}[0] is of a deleted topic", "from its beginning")
+    pipeline.wait_for("WARNING", f"offset 15 of {source}[0] belongs to a deleted topic", "from its beginning")
     pipeline.wait_for(RUNNING)
     assert kafka.read(target, len(sent)) == [expected(record) for record in sent]
     assert pipeline.stop() == 0

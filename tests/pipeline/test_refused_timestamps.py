@@ -58,7 +58,7 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
             assert_refused(sent, found, since)
         else:
             assert found == expected(sent)
-    assert "doing the last" not in pipeline.log
+    assert "retrying the last" not in pipeline.log
     assert "12 in, 12 out, 6 malformed (refused_timestamp 3" in pipeline.lines[-1]
 
 
@@ -79,7 +79,7 @@ def test_refused_all_the_same(kafka: Kafka, pipelines: Pipelines, guarantee: str
     kafka.produce(source, sent)
     read = kafka.read(target, len(usual) + len(sent))[len(usual) :]
     assert pipeline.stop() == 0
-    pipeline.wait_for("WARNING", "doing the last", "refused_timestamp")
+    pipeline.wait_for("WARNING", "retrying the last", "refused timestamps")
     if guarantee == "exactly-once":
         for before, after in zip(sent, read, strict=True):
             if before in late:

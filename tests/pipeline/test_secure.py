@@ -149,43 +149,41 @@ def assert_no_secret(pipeline: Pipeline) -> None:
     assert "PRIVATE KEY" not in pipeline.log
 
 
-EXAMINED: dict[str, tuple[Settle, str | None]] = {
-    "all is well": (lambda on: on.settings("MUTUAL") | on.client("client"), None),
-    "well, by a password": (lambda on: on.settings("SCRAM") | login("plain"), None),
-    "the password is not its business": (lambda on: on.settings("SCRAM") | login("x"), None),
-    "plain, and well": (lambda on: on.settings("CLIENTS"), None),
-    "nobody listens": (lambda _: {"Quix__Broker__Address": "127.0.0.1:1"}, None),
-    "nonsense": (lambda _: {"Quix__Broker__Address": "127.0.0.1:port,["}, None),
-    "the first one listens not": (
+DIAGNOSED: dict[str, tuple[Settle, str | None]] = {
+    "mutual TLS is right": (lambda on: on.settings("MUTUAL") | on.client("client"), None),
+    "SASL is right": (lambda on: on.settings("SCRAM") | login("plain"), None),
+    "a wrong user is not visible": (lambda on: on.settings("SCRAM") | login("x"), None),
+    "plaintext is right": (lambda on: on.settings("CLIENTS"), None),
+    "no listener at the first address": (
         lambda on: {"Quix__Broker__Address": f"127.0.0.1:1,127.0.0.1:{on.ports['TLS']}"},
-        "speaks ssl there",
+        "uses ssl, not plaintext",
     ),
     "a stranger's certificate": (lambda on: on.settings("MUTUAL") | on.client("strange-client"), None),
-    "no authority": (lambda on: on.settings("TLS") | {"BROKER_SSL_CA_LOCATION": ""}, "not set: this system's own"),
-    "SASL is asked for": (
+    "no CA is set": (lambda on: on.settings("TLS") | {"BROKER_SSL_CA_LOCATION": ""}, "not set: the system's CAs"),
+    "the broker requires SASL": (
         lambda on: on.settings("SCRAM") | {"BROKER_SECURITY_PROTOCOL": "ssl"},
         "BROKER_SECURITY_PROTOCOL=sasl_ssl and BROKER_SASL_MECHANISM=SCRAM-SHA-256 or SCRAM-SHA-512",
     ),
-    "SASL over TLS is asked for": (
+    "the broker requires SASL over TLS": (
         lambda on: on.settings("PLAIN") | {"BROKER_SECURITY_PROTOCOL": ""},
         "BROKER_SECURITY_PROTOCOL=sasl_ssl and BROKER_SASL_MECHANISM=PLAIN",
     ),
-    "no SASL is asked for": (
+    "the broker has no SASL": (
         lambda on: on.settings("TLS") | login("plain") | {"BROKER_SECURITY_PROTOCOL": "sasl_ssl"},
         "BROKER_SECURITY_PROTOCOL=ssl",
     ),
-    "neither is asked for": (
+    "the broker has neither TLS nor SASL": (
         lambda on: on.settings("CLIENTS") | login("plain") | {"BROKER_SECURITY_PROTOCOL": "sasl_ssl"},
         "BROKER_SECURITY_PROTOCOL=plaintext",
     ),
 }
 
 
-@pytest.mark.parametrize("case", EXAMINED)
-def test_examine(secured: Secured, case: str) -> None:
-    """The broker itself shows which protocol it wants; where nothing is wrong, or nothing shows, nothing is said."""
-    settle, said = EXAMINED[case]
+@pytest.mark.parametrize("case", DIAGNOSED)
+def test_diagnose(secured: Secured, case: str) -> None:
+    """The diagnosis finds the broker's protocol; it is None if nothing is wrong or visible."""
+    settle, said = DIAGNOSED[case]
     connection = Settings.model_validate(settle(secured)).connection()
     assert connection is not None
-    found = diagnose(connection)
-    assert said in str(found) if said else found is None
+    diagnosis = diagnose(connection)
+    assert said in str(diagnosis) if said else diagnosis is None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from pipeline import COMMANDS
 from tests.kafka import TIMEOUT, Kafka
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines
@@ -28,12 +29,16 @@ class Stop(NamedTuple):
 STOPS = {
     "missing input": Stop({"input": "absent"}, 78, ['"absent"', "`input`", "AUTO_CREATE_TOPICS=true"]),
     "missing output": Stop({"output": "absent"}, 78, ['"absent"', "`output`", "AUTO_CREATE_TOPICS=true"]),
-    "no topic's name": Stop({"input": "a b", "AUTO_CREATE_TOPICS": "true"}, 78, ["input is 'a b'", "a topic's name"]),
+    "no topic's name": Stop(
+        {"input": "a b", "AUTO_CREATE_TOPICS": "true"}, 78, ["input must be", "letters", "(got 'a b')"]
+    ),
     "compacted output": Stop({"output": "compacted"}, 78, ["'compacted'", "cleanup.policy=compact", "delete"]),
     "partly compacted": Stop(
         {"output": "partly-compacted"}, 78, ["'partly-compacted'", "cleanup.policy=compact,delete"]
     ),
-    "wrong number": Stop({"COMMIT_EVERY": "0"}, 78, ["COMMIT_EVERY is '0'", "from 1 to 1000000"]),
+    "wrong number": Stop(
+        {"COMMIT_EVERY": "0"}, 78, ["COMMIT_EVERY must be a whole number from 1 to 1000000 (got '0')"]
+    ),
     "no offset": Stop(
         {"AUTO_OFFSET_RESET": "error", "output": "kept"}, 78, ["AUTO_OFFSET_RESET is error", "--reset-offsets"]
     ),
@@ -95,12 +100,14 @@ def test_nothing_is_made(kafka: Kafka, stopped: dict[str, Pipeline], name: str) 
 
 
 def test_command_line(tmp_path: Path) -> None:
-    """A wrong command line ends in 2 and says what is right; --help ends in 0 and names the settings' page."""
-    with Pipeline({}, tmp_path, "--nonsense") as wrong, Pipeline({}, tmp_path, "--help") as asked:
+    """A wrong command line ends in 2 and says what is right; --help ends in 0 and lists the commands."""
+    with Pipeline({}, tmp_path, "run", "--nonsense") as wrong, Pipeline({}, tmp_path, "--help") as asked:
         assert wrong.wait() == 2
         assert "usage: " in wrong.log
         assert "--nonsense" in wrong.lines[-1]
         assert asked.wait() == 0
+        assert set(COMMANDS) == {"run", "verify"}
+        assert all(f"{name} " in asked.log for name in COMMANDS)
         assert "usage: " in asked.log
         assert "README.md" in asked.log
 

@@ -155,7 +155,7 @@ def test_no_room_for_the_stub(kafka: Kafka, pipelines: Pipelines) -> None:
         assert pipeline.wait() == 70, pipeline.log
         error = next(line for line in pipeline.lines if "ERROR" in line)
         assert f"the record {source}[0]@50 is too large" in error
-        assert f"max.message.bytes than {LIMIT}" in error
+        assert f"must be larger than {LIMIT}" in error
         assert "Traceback" not in pipeline.log
         assert kafka.committed(group_of(source), source).get(0, 0) <= 50
         read = kafka.read(target, 0)

@@ -1,6 +1,7 @@
-"""What the runtime's tests share."""
+"""Fixtures of the runtime's tests."""
 
 import logging
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -9,9 +10,26 @@ from loguru import logger
 
 @pytest.fixture
 def logging_as_before() -> Iterator[None]:
-    """Puts the standard library's logging back, and lets go of the captured standard error."""
+    """Restores the standard library's logging, and removes loguru's handlers."""
     handlers, level = logging.root.handlers[:], logging.root.level
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     logger.remove()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port without a listener."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number: int = free.getsockname()[1]
+        return number
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """The log lines of the test, each as level and message."""
+    logged: list[str] = []
+    sink = logger.add(lambda line: logged.append(str(line).strip()), format="{level} {message}", level=0)
+    yield logged
+    logger.remove(sink)

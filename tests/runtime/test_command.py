@@ -1,10 +1,14 @@
-"""Every command's frame: an exit code and one line for whatever stops it."""
+"""The command line, and every command's frame: an exit code and one line for whatever stops it."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from runtime.command import run_command
+from runtime import __version__
+from runtime.command import Command, dispatch, run_command
 from runtime.errors import Failed, Misconfigured, Refused, Stopped, Unavailable
 from runtime.settings import BrokerSettings
 
@@ -40,12 +44,13 @@ def stop_by(error: BaseException | None, **settings: str) -> int:
 def test_exit_code(
     capsys: pytest.CaptureFixture[str], error: BaseException | None, exit_code: int, level: str, *, has_trace: bool
 ) -> None:
-    """Each kind has its exit code and its line; only what nobody foresaw has a stack trace."""
+    """Each kind of error has its exit code and line; only unexpected errors have a stack trace."""
     assert stop_by(error) == exit_code
 
     err = capsys.readouterr().err
     assert err.splitlines()[0].endswith(
-        "starting: Quix__Broker__Address=a:1 BROKER_SASL_PASSWORD=*** LOG_LEVEL=INFO LOG_FORMAT=text HEALTH_PORT=0"
+        f"starting: version={__version__} Quix__Broker__Address=a:1 BROKER_SASL_PASSWORD=*** LOG_LEVEL=INFO "
+        "LOG_FORMAT=text HEALTH_PORT=0"
     )
     assert ("Traceback" in err) is has_trace
     if error is not None:
@@ -72,7 +77,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong setting is one line, too, although nobody knows yet how to log."""
+    """A wrong setting is one line, before the log format is known."""
 
     def load() -> BrokerSettings:
         raise Misconfigured("LOG_LEVEL is 'LOUD'")
@@ -80,3 +85,55 @@ def test_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(load, lambda _settings: None) == 78
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("LOG_LEVEL is 'LOUD'")
+
+
+COMMANDS = {
+    "run": Command(lambda arguments: 10 + len(arguments), "run it"),
+    "look": Command(lambda arguments: 20 + len(arguments), "look at it"),
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [([], 10), (["run"], 10), (["run", "a"], 11), (["look"], 20), (["look", "--help"], 21), (["look", "run", "x"], 22)],
+)
+def test_chosen(arguments: list[str], exit_code: int) -> None:
+    """The first argument names the command, which gets the others; without any it is the default one."""
+    assert dispatch("what it is", COMMANDS, "run", arguments) == exit_code
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["--version=1"]])
+def test_wrong(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """A wrong command line ends in 2, and says what is wrong."""
+    with pytest.raises(SystemExit) as ended:
+        dispatch("what it is", COMMANDS, "run", arguments)
+    assert ended.value.code == 2
+    assert arguments[0].partition("=")[0] in capsys.readouterr().err
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help says what it is and lists every command with its line, and --version; it ends in 0."""
+    with pytest.raises(SystemExit) as ended:
+        dispatch("what it is", COMMANDS, "run", ["--help"])
+    assert not ended.value.code
+    shown = capsys.readouterr().out
+    assert all(f"{name} " in shown and command.summary in shown for name, command in COMMANDS.items())
+    assert "what it is" in shown
+    assert "--version" in shown
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """--version names the program and its version."""
+    with pytest.raises(SystemExit) as ended:
+        dispatch("what it is", COMMANDS, "run", ["--version"])
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"user-login-pipeline {__version__}\n"
+
+
+def test_imports() -> None:
+    """What runs the pipeline does not wait for what only another command needs."""
+    shown = "import sys, pipeline; print(sorted(name for name in sys.modules if name.startswith('tools')))"
+    run = subprocess.run(
+        [sys.executable, "-c", shown], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""Whatever stops the pipeline: the exit code and the line that it becomes."""
+"""Each error that stops the pipeline: its exit code and its line."""
 
 import httpx
 import pytest
@@ -34,7 +34,7 @@ def kafka(code: int) -> KafkaException:
 
 
 def quix_api(status: int) -> QuixApiRequestFailure:
-    """What Quix raises where Quix Cloud's API refuses."""
+    """Quix's error if Quix Cloud's API refuses."""
     return QuixApiRequestFailure(status, "https://portal.example", None)
 
 
@@ -48,8 +48,8 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, "make demo"]),
     (kafka(KafkaError._RESOLVE), Unavailable, [ADDRESS, "make demo"]),
     (kafka(KafkaError._TIMED_OUT), Unavailable, [ADDRESS, "make demo"]),
-    (kafka(KafkaError._MSG_TIMED_OUT), Unavailable, [ADDRESS, "too slow", "stood still"]),
-    (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "away for too long", "make demo"]),
+    (kafka(KafkaError._MSG_TIMED_OUT), Unavailable, [ADDRESS, "too slow", "was paused"]),
+    (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "not answered for too long", "make demo"]),
     (httpx.ConnectError("no route"), Unavailable, ["Quix Cloud", "Quix__Portal__Api"]),
     (kafka(KafkaError._AUTHENTICATION), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
     (kafka(KafkaError.SASL_AUTHENTICATION_FAILED), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
@@ -69,21 +69,29 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (CreateTopicFailure("x: Broker: Not controller for cluster"), Unavailable, ["AUTO_CREATE_TOPICS"]),
     (CreateTopicTimeout("x"), Unavailable, ["AUTO_CREATE_TOPICS"]),
     (kafka(KafkaError.INVALID_GROUP_ID), Misconfigured, ["Quix__Consumer_Group"]),
-    (kafka(KafkaError.INVALID_SESSION_TIMEOUT), Misconfigured, ["group.max.session.timeout.ms"]),
-    (kafka(KafkaError.INVALID_TRANSACTION_TIMEOUT), Misconfigured, ["transaction.max.timeout.ms"]),
+    (
+        kafka(KafkaError.INVALID_SESSION_TIMEOUT),
+        Misconfigured,
+        ["COMMIT_INTERVAL + 16 s", "group.max.session.timeout.ms"],
+    ),
+    (
+        kafka(KafkaError.INVALID_TRANSACTION_TIMEOUT),
+        Misconfigured,
+        ["COMMIT_INTERVAL + 14 s", "INSTANCE_ID + 30 s", "transaction.max.timeout.ms"],
+    ),
     (quix_api(401), Refused, ["Quix__Sdk__Token", "401"]),
     (quix_api(403), Refused, ["Quix__Sdk__Token", "403"]),
     (kafka(KafkaError._SSL), Misconfigured, ["BROKER_SSL_CA_LOCATION"]),
     (
         own(KafkaError._AUTHENTICATION, "Broker: Request not valid in current SASL state"),
         Misconfigured,
-        ["no SASL"],
+        ["does not use SASL"],
     ),
-    (own(KafkaError._TRANSPORT, "x: SSL alert number 45 (y)"), Misconfigured, ["client's certificate", "45"]),
+    (own(KafkaError._TRANSPORT, "x: SSL alert number 45 (y)"), Misconfigured, ["client certificate", "45"]),
     (
         own(KafkaError._TRANSPORT, "x: SSL alert number 116"),
         Misconfigured,
-        ["asks for", "BROKER_SSL_KEY_LOCATION"],
+        ["requires", "BROKER_SSL_KEY_LOCATION"],
     ),
     (own(KafkaError._SSL, "x: SSL alert number 70"), Misconfigured, ["TLS failed", "70"]),
     (kafka(KafkaError._UNKNOWN_TOPIC), Misconfigured, ["`input`", "`output`"]),
@@ -95,7 +103,7 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError.GROUP_MAX_SIZE_REACHED), Misconfigured, ["group.max.size"]),
     (TopicNotFoundError("x not found"), Misconfigured, ["x not found", "`input`", "AUTO_CREATE_TOPICS=true"]),
     (CreateTopicFailure("topic x: invalid"), Misconfigured, ["topic x", "AUTO_CREATE_TOPICS"]),
-    (kafka(KafkaError.MSG_SIZE_TOO_LARGE), Failed, ["max.message.bytes", "start again"]),
+    (kafka(KafkaError.MSG_SIZE_TOO_LARGE), Failed, ["max.message.bytes", "restart"]),
     (quix_api(404), Misconfigured, ["Quix__Workspace__Id", "404"]),
     (quix_api(500), Unavailable, ["500"]),
     (quix_api(409), Failed, ["409"]),
@@ -111,19 +119,19 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError.FENCED_INSTANCE_ID), Failed, ["another worker", "INSTANCE_ID"]),
     (kafka(KafkaError._STATE), Unexpected, ["KafkaException", "_STATE"]),
     (kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS), Unavailable, ["no coordinator", ADDRESS]),
-    (CheckpointProducerTimeout("flush"), Unavailable, ["did not take all records in time", "flush"]),
+    (CheckpointProducerTimeout("flush"), Unavailable, ["did not accept all records in time", "flush"]),
     (kafka(KafkaError.INVALID_TXN_STATE), Failed, ["another worker", "took too long"]),
-    (kafka(KafkaError.INVALID_PRODUCER_EPOCH), Failed, ["another worker", "start it again"]),
+    (kafka(KafkaError.INVALID_PRODUCER_EPOCH), Failed, ["another worker", "restart"]),
     (
         own(KafkaError._FATAL, f"Fatal error: {KafkaError(KafkaError.FENCED_INSTANCE_ID).str()}: by another"),
         Failed,
         ["another worker", "INSTANCE_ID"],
     ),
     (own(KafkaError._FATAL, "Fatal error: no more"), Unexpected, ["no more"]),
-    (kafka(KafkaError.UNKNOWN_MEMBER_ID), Failed, ["not heard of for too long", "start it again"]),
-    (kafka(KafkaError._MAX_POLL_EXCEEDED), Failed, ["not heard of for too long"]),
+    (kafka(KafkaError.UNKNOWN_MEMBER_ID), Failed, ["removed from the consumer group", "restart"]),
+    (kafka(KafkaError._MAX_POLL_EXCEEDED), Failed, ["removed from the consumer group"]),
     (KeyError("x"), Unexpected, ["KeyError", "'x'"]),
-    (KeyboardInterrupt(), Failed, ["interrupted", "next start"]),
+    (KeyboardInterrupt(), Failed, ["interrupted", "after a restart"]),
     (Stopped("asked"), Stopped, ["asked"]),
     (Failed("as foreseen"), Failed, ["as foreseen"]),
 ]
@@ -150,7 +158,7 @@ def test_explain(error: BaseException, kind: type[PipelineError], said: list[str
     ],
 )
 def test_supplied_by_quix_cloud(error: BaseException) -> None:
-    """Where Quix Cloud supplied address and credentials, no line sends anybody to settings that play no part there."""
+    """If Quix Cloud supplied address and credentials, no line names settings that are not used there."""
     explained, usual = explain(error, ADDRESS, cloud=True), explain(error, ADDRESS)
 
     assert type(explained) is type(usual)
@@ -168,7 +176,7 @@ def test_wrapped(wrapper: type[Exception]) -> None:
 
 
 def test_chained() -> None:
-    """What is known counts, whatever was raised from it or while it was handled."""
+    """An error that is known is found among the causes and contexts of another one."""
     root, handling, raised = kafka(KafkaError.GROUP_AUTHORIZATION_FAILED), ValueError(), RuntimeError()
     handling.__context__ = root
     raised.__cause__ = handling

@@ -1,14 +1,15 @@
-"""The settings: names and defaults, what wins over what, and one line for each that is wrong."""
+"""The settings: names, defaults, precedence, and one line for each wrong value."""
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from runtime.errors import Misconfigured
-from runtime.settings import ENV_FILE, BrokerSettings, Settings
+from runtime.settings import ENV_FILE, BrokerSettings, Settings, setting
 
 NAMES = {str(field.validation_alias) for field in Settings.model_fields.values()}
 DEFAULTS = {
@@ -70,7 +71,7 @@ WRONG = [
     ("PROCESSING_GUARANTEE", "at-most-once", "exactly-once or at-least-once"),
     ("PROCESSING_GUARANTEE", "", "exactly-once or at-least-once"),
     ("AUTO_OFFSET_RESET", "begin", "earliest, latest or error"),
-    ("INSTANCE_ID", "two words", "a name that this worker keeps"),
+    ("INSTANCE_ID", "two words", "a name of at most 200 letters"),
     ("AUTO_CREATE_TOPICS", "perhaps", "true or false"),
     ("LOG_LEVEL", "TRACE", "DEBUG, INFO, WARNING or ERROR"),
     ("LOG_FORMAT", "xml", "text or json"),
@@ -79,18 +80,18 @@ WRONG = [
     ("HEALTH_PORT", "", "from 1 to 65535, or 0 for none"),
     ("BROKER_SECURITY_PROTOCOL", "tls", "plaintext, ssl, sasl_plaintext or sasl_ssl"),
     ("BROKER_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
-    ("Quix__Consumer_Group", "", "text"),
-    ("Quix__Consumer_Group", "  ", "text"),
-    ("input", "", "a topic's name"),
-    ("input", "two words", "a topic's name"),
-    ("input", "x" * 250, "a topic's name"),
-    ("input", "name\n", "a topic's name"),
-    ("output", "", "another topic's name"),
-    ("output", "a/b", "another topic's name"),
-    ("output", "user-login", "another topic's name than input"),
-    ("BROKER_SSL_CA_LOCATION", "nowhere/ca.pem", "names no file: nowhere/ca.pem"),
-    ("BROKER_SSL_CERTIFICATE_LOCATION", "nowhere/it.pem", "names no file"),
-    ("BROKER_SSL_KEY_LOCATION", ".", "names no file"),
+    ("Quix__Consumer_Group", "", "non-empty text"),
+    ("Quix__Consumer_Group", "  ", "non-empty text"),
+    ("input", "", "a topic name of at most 249 letters"),
+    ("input", "two words", "a topic name of at most 249 letters"),
+    ("input", "x" * 250, "a topic name of at most 249 letters"),
+    ("input", "name\n", "a topic name of at most 249 letters"),
+    ("output", "", "a topic name of at most 249 letters"),
+    ("output", "a/b", "a topic name of at most 249 letters"),
+    ("output", "user-login", "must differ from input (both are 'user-login')"),
+    ("BROKER_SSL_CA_LOCATION", "nowhere/ca.pem", "must be an existing file (got 'nowhere/ca.pem')"),
+    ("BROKER_SSL_CERTIFICATE_LOCATION", "nowhere/it.pem", "must be an existing file"),
+    ("BROKER_SSL_KEY_LOCATION", ".", "must be an existing file"),
 ]
 
 
@@ -164,19 +165,21 @@ def test_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: Sequence
 
 def test_token_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A token of Quix Cloud's without the address of its API is refused, with what to set."""
-    with pytest.raises(Misconfigured, match=r"Quix__Portal__Api is not set.*Quix__Sdk__Token.*Quix__Broker__Address"):
+    with pytest.raises(
+        Misconfigured, match=r"Quix__Portal__Api must be set if Quix__Sdk__Token is.*Quix__Broker__Address"
+    ):
         load(monkeypatch, {"Quix__Sdk__Token": "token"})
 
 
 @pytest.mark.parametrize(("name", "text", "value"), TAKEN)
 def test_taken(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
-    """Values at the ends of each range, and in any case where case means nothing, are taken."""
+    """Values at the ends of each range are accepted, and choices in upper or lower case."""
     assert values(load(monkeypatch, {name: text}))[name] == value
 
 
 @pytest.mark.parametrize(("name", "text", "allowed"), WRONG)
 def test_wrong(monkeypatch: pytest.MonkeyPatch, name: str, text: str, allowed: str) -> None:
-    """A wrong value is one line: the setting, what is wrong, and what is allowed."""
+    """A wrong value is one line: the setting, what it must be, and the value."""
     with pytest.raises(Misconfigured) as stop:
         load(monkeypatch, {name: text})
 
@@ -207,7 +210,7 @@ def test_wrong(monkeypatch: pytest.MonkeyPatch, name: str, text: str, allowed: s
     ],
 )
 def test_lacking(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], lacking: str) -> None:
-    """What only works with others is refused without them, and they are named."""
+    """A setting that requires others is refused without them, and the line names them."""
     with pytest.raises(Misconfigured) as caught:
         load(monkeypatch, environment)
     assert str(caught.value).endswith(f": {lacking}")
@@ -215,8 +218,31 @@ def test_lacking(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], l
 
 def test_all_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several wrong values are named at once, in one line."""
-    with pytest.raises(Misconfigured, match=r"COMMIT_EVERY is '0'.*; LOG_LEVEL is 'LOUD'|LOG_LEVEL.*; COMMIT_EVERY"):
+    with pytest.raises(
+        Misconfigured, match=r"LOG_LEVEL must be .* \(got 'LOUD'\); COMMIT_EVERY must be .* \(got '0'\)"
+    ):
         load(monkeypatch, {"COMMIT_EVERY": "0", "LOG_LEVEL": "loud"})
+
+
+def test_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line has one form: the setting, "must be", what is allowed, and the value."""
+    with pytest.raises(Misconfigured) as stop:
+        load(monkeypatch, {"COMMIT_EVERY": "ten"})
+    assert str(stop.value) == "COMMIT_EVERY must be a whole number from 1 to 1000000 (got 'ten')"
+
+
+class StrictSettings(BrokerSettings):
+    """Settings with a secret that can be wrong."""
+
+    code: Annotated[SecretStr | None, Field(max_length=3)] = setting("CODE", None, "at most 3 characters")
+
+
+def test_wrong_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value of a secret is not printed, even if it is wrong."""
+    monkeypatch.setenv("CODE", "s3cret")
+    with pytest.raises(Misconfigured) as stop:
+        StrictSettings.load()
+    assert str(stop.value) == "CODE must be at most 3 characters (got ***)"
 
 
 def test_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -250,7 +276,7 @@ def test_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_effective(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is shown at start leaves out what is not set, and masks every secret."""
+    """The settings shown at start omit unset ones and mask secrets."""
     secrets = ("Quix__Sdk__Token", "BROKER_SASL_PASSWORD", "BROKER_SSL_KEY_PASSWORD")
     settings = load(monkeypatch, {"Quix__Broker__Address": "a:1", **dict.fromkeys(secrets, "s3cret")})
 
@@ -259,7 +285,7 @@ def test_effective(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody changes a setting once it is read."""
+    """Settings cannot be changed."""
     settings = load(monkeypatch, {})
 
     with pytest.raises(ValidationError):

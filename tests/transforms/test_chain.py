@@ -1,4 +1,4 @@
-"""Several transforms as one map."""
+"""Several transforms as one."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def refuse(value: bytes) -> bytes | Malformed:
 
 
 class Secret(Exception):
-    """What a transform raises; its text is a field's value."""
+    """A transform's exception; its text is a field's value."""
 
 
 def fail(value: bytes) -> bytes:
@@ -27,12 +27,12 @@ def fail(value: bytes) -> bytes:
 
 
 def forget(_: bytes | None) -> bytes:
-    """A transform that gives nothing back."""
+    """A transform that returns nothing."""
     return None  # type: ignore[return-value]
 
 
 class Failing:
-    """A transform that is no function."""
+    """A transform that is not a function."""
 
     def __call__(self, value: bytes | None) -> bytes:
         """Raise."""
@@ -40,24 +40,24 @@ class Failing:
 
 
 def test_alone() -> None:
-    """A transform alone is the map itself: nothing is put around it."""
+    """A single transform is returned without a wrapper."""
     assert chain(upper_device_type) is upper_device_type
 
 
 def test_order() -> None:
-    """Each gets what the one before gave."""
+    """Each transform gets the output of the previous one."""
     assert chain(upper_device_type, exclaim, exclaim)(LOGIN) == b'{"device_type":"IOS"}  '
 
 
 @pytest.mark.parametrize("value", [None, b"", b"nonsense"])
 def test_malformed_goes_no_further(value: bytes | None) -> None:
-    """What the first finds malformed, the others don't see."""
+    """A record that the first transform finds malformed skips the others."""
     assert chain(upper_device_type, exclaim)(value) == upper_device_type(value)
 
 
 @pytest.mark.parametrize("value", [LOGIN, b'{"device_type":"ios","malformed":1}', b' { "device_type" : "ios" } '])
 def test_found_late(value: bytes) -> None:
-    """What a later one finds malformed is tagged as it came in, and can be had back."""
+    """If a later transform finds a record malformed, its input is tagged, and comes back."""
     result = chain(upper_device_type, exclaim, refuse)(value)
     assert isinstance(result, Malformed)
     assert (result.reason, result.detail) == (Reason.INVALID_DEVICE_TYPE, "not one that we know")
@@ -69,7 +69,7 @@ VALUES = [LOGIN, b'{"device_type":"ios","malformed":1}', b' { "device_type" : "i
 
 @pytest.mark.parametrize("value", VALUES)
 def test_raised(value: bytes) -> None:
-    """If a transform raises, the record is tagged as it came in; the detail names transform and class, no value."""
+    """If a transform raises, the input is tagged; the detail names the transform and the class, without a value."""
     result = chain(upper_device_type, exclaim, fail, exclaim)(value)
     assert isinstance(result, Malformed)
     assert (result.reason, result.detail) == (Reason.TRANSFORM_FAILED, "the transform fail raised Secret")
@@ -78,7 +78,7 @@ def test_raised(value: bytes) -> None:
 
 @pytest.mark.parametrize("value", [*VALUES, b"", b"[1", b"[]", b"\xff", None])
 def test_first_raised(value: bytes | None) -> None:
-    """If it is the first that raises, the same; a null value stays null."""
+    """The same if the first transform raises; a null value stays null."""
     result = chain(Failing())(value)
     assert isinstance(result, Malformed)
     assert (result.reason, result.detail) == (Reason.TRANSFORM_FAILED, "the transform Failing raised KeyError")
@@ -86,7 +86,7 @@ def test_first_raised(value: bytes | None) -> None:
 
 
 def test_nothing_given() -> None:
-    """A transform that gives neither bytes nor Malformed has failed, too: its record would be lost."""
+    """A transform that returns neither bytes nor Malformed has failed: its record would be lost."""
     for run in (chain(forget), chain(upper_device_type, forget)):
         result = run(LOGIN)
         assert isinstance(result, Malformed)
@@ -94,14 +94,14 @@ def test_nothing_given() -> None:
 
 
 def test_first_finds_malformed() -> None:
-    """What a first transform of a user's own finds malformed is tagged by `chain`."""
+    """If another first transform finds a record malformed, `chain` tags the input."""
     result = chain(lambda _: Malformed(Reason.INVALID_DEVICE_TYPE, "not one that we know", None))(LOGIN)
     assert isinstance(result, Malformed)
     assert original(result.value) == LOGIN
 
 
 def test_on_error() -> None:
-    """The name of the transform that raised, and its exception with the trace, are handed over."""
+    """`on_error` gets the name of the transform that raised, and its exception with the traceback."""
     seen: list[tuple[str, Exception]] = []
     chain(upper_device_type, fail, on_error=lambda *error: seen.append(error))(LOGIN)
     ((name, error),) = seen
@@ -111,7 +111,7 @@ def test_on_error() -> None:
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
 def test_not_caught(error: type[BaseException]) -> None:
-    """Running out of memory and being told to stop are no faults of the record."""
+    """Running out of memory and requests to stop are not errors of the record."""
 
     def stop(_: bytes) -> bytes:
         raise error

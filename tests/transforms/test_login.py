@@ -1,4 +1,4 @@
-"""The map of a login: what it leaves alone, which reason comes first, and what must not change its mind."""
+"""The transform of a login: outputs, the order of reasons, and the same outcome at any stack depth."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 
 from transforms import NESTING_LIMIT, Malformed, Reason, upper_device_type
-from transforms.login import exact
+from transforms.login import slow_path
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ UNTOUCHED = [
     b'{"device_type": "IOS", "malformed": {"reason": "invalid_json"}}',
 ]
 
-# Each row holds several reasons at once, the first of which counts.
+# Several reasons apply to most rows; the first one counts.
 FIRST_REASONS = [
     (Reason.NULL_VALUE, None),
     (Reason.EMPTY_VALUE, b""),
@@ -60,20 +60,20 @@ FIRST_REASONS = [
 
 @pytest.mark.parametrize(("value", "output"), OUTPUTS)
 def test_output(value: bytes, output: bytes) -> None:
-    """Of a well-formed login the text of device_type is upper-cased, and every other byte stays."""
+    """The device_type of a well-formed login is upper-cased, and every other byte stays."""
     assert upper_device_type(value) == output
 
 
 @pytest.mark.parametrize("value", UNTOUCHED)
 def test_untouched(value: bytes) -> None:
-    """Where upper-casing changes nothing, the very same object is given back, by either path."""
+    """If upper-casing changes nothing, the same object is returned, by both paths."""
     assert upper_device_type(value) is value
-    assert exact(value) is value
+    assert slow_path(value) is value
 
 
 @pytest.mark.parametrize(("reason", "value"), FIRST_REASONS)
 def test_first_reason(reason: Reason, value: bytes | None) -> None:
-    """The reasons are tried in the order in which the enumeration lists them, and the first that holds counts."""
+    """The first reason that applies counts, in the order of the enumeration."""
     result = upper_device_type(value)
 
     assert isinstance(result, Malformed)
@@ -97,10 +97,10 @@ USUAL = {
 
 
 @pytest.mark.parametrize("text", USUAL.values(), ids=USUAL.keys())
-def test_short_cut(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A login as programs usually write it takes the short cut, ten times as fast as the exact path."""
-    expected = exact(text.encode())
-    monkeypatch.setattr("transforms.login.exact", None)
+def test_fast_path(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login in a usual spelling takes the fast path."""
+    expected = slow_path(text.encode())
+    monkeypatch.setattr("transforms.login.slow_path", None)
 
     assert upper_device_type(text.encode()) == expected
 
@@ -116,20 +116,20 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_same_as_exact(value: bytes | None) -> None:
-    """The short cut gives what the exact path gives, up to the limit on nesting and past it."""
-    assert upper_device_type(value) == exact(value)
+def test_same_as_slow_path(value: bytes | None) -> None:
+    """The fast path agrees with the slow path, below and above the nesting limit."""
+    assert upper_device_type(value) == slow_path(value)
 
 
 def test_many_device_types() -> None:
-    """Ten thousand different device types, each twice, are each upper-cased as if it were the first."""
+    """Ten thousand different device types are each upper-cased, twice."""
     for _ in range(2):
         for number in range(10_000):
             assert upper_device_type(b'{"device_type": "phone %d"}' % number) == b'{"device_type": "PHONE %d"}' % number
 
 
-def test_same_text_spelled_otherwise() -> None:
-    """What the map has seen before does not change how it treats the same device type spelled in another way."""
+def test_other_spellings() -> None:
+    """Earlier values do not change the outcome for the same device type in another spelling."""
     spellings = {
         b'{"device_type": "a/b"}': b'{"device_type": "A/B"}',
         b'{"device_type":"a/b"}': b'{"device_type":"A/B"}',
@@ -146,7 +146,7 @@ def test_same_text_spelled_otherwise() -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 def test_stack_depth(value: bytes | None) -> None:
-    """The outcome is the same at any depth of the stack, down to forty frames before its end."""
+    """The outcome is the same at any stack depth, down to forty frames before the limit."""
     frames_left = sys.getrecursionlimit() - _frames() - 40
     outcomes = [_deeper(frames, lambda: upper_device_type(value)) for frames in (0, frames_left // 2, frames_left)]
 
@@ -155,7 +155,7 @@ def test_stack_depth(value: bytes | None) -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 def test_end_of_the_stack(value: bytes | None) -> None:
-    """Where the stack ends inside the map it raises RecursionError; it never gives another outcome."""
+    """If the stack ends inside the transform, it raises RecursionError; it never returns another outcome."""
     outcomes: list[bytes | Malformed] = []
     base = sys.getrecursionlimit() - _frames()
     for frames_left in range(40):
@@ -169,7 +169,7 @@ def test_end_of_the_stack(value: bytes | None) -> None:
 
 
 def _frames() -> int:
-    """How many frames are on the stack, the caller's included."""
+    """The number of frames on the stack, including the caller's."""
     frame, count = sys._getframe(1), 1  # the documented way to count them
     while frame.f_back is not None:
         frame, count = frame.f_back, count + 1

@@ -1,4 +1,4 @@
-"""The tag of a malformed record: its exact bytes, and the way back to the input."""
+"""The tag of a malformed record: its exact bytes, and `original`."""
 
 import json
 from base64 import b64encode
@@ -9,7 +9,7 @@ import pytest
 from tools.generator.logins import MALFORMED_KINDS
 from transforms import Malformed, Reason, original, refused_timestamp, too_large, upper_device_type
 
-# The detail is left out of these: D stands for its JSON text.
+# D stands for the detail's JSON text.
 TAGGED_INSIDE = [
     (b"{}", b'{"malformed":{"reason":"missing_device_type","detail":D}}'),
     (b" { \n} ", b' { \n"malformed":{"reason":"missing_device_type","detail":D}} '),
@@ -55,7 +55,7 @@ TAGGED_AROUND = [
     ),
 ]
 
-# Inputs that try to pass for a tag, or to hide one.
+# Inputs that imitate a tag or hide one.
 HOSTILE = [
     b'{"malformed":{"reason":"missing_device_type","detail":"x"}}',
     b'{"x":1,"malformed":{"reason":"missing_device_type","detail":"x"}}',
@@ -104,7 +104,7 @@ NOT_TAGGED = [
 
 @pytest.mark.parametrize(("value", "tagged"), TAGGED_INSIDE + TAGGED_AROUND)
 def test_tagged_value(value: bytes, tagged: bytes) -> None:
-    """A JSON object gets the tag as its last member, any other value is put into the tag, and no other byte moves."""
+    """A JSON object gets the tag as its last member; any other value is wrapped in the tag; no other byte changes."""
     result = _malformed(value)
 
     assert result.value == tagged.replace(b"D", json.dumps(result.detail).encode())
@@ -112,12 +112,12 @@ def test_tagged_value(value: bytes, tagged: bytes) -> None:
 
 @pytest.mark.parametrize("value", [value for value, _ in TAGGED_INSIDE + TAGGED_AROUND] + HOSTILE)
 def test_original(value: bytes) -> None:
-    """From a tagged value the input is had back, byte for byte."""
+    """`original` gives the input of a tagged value back, byte for byte."""
     assert original(_malformed(value).value) == value
 
 
 def test_every_reason_is_reversible() -> None:
-    """The table above gives each reason of the map at least once; a tombstone stays null and is its own original."""
+    """The tables cover each reason of the transform; a tombstone stays null and is its own original."""
     seen = {_malformed(value).reason for value, _ in TAGGED_INSIDE + TAGGED_AROUND}
     tombstone = _malformed(None)
 
@@ -129,7 +129,7 @@ def test_every_reason_is_reversible() -> None:
 
 @pytest.mark.parametrize("value", [b'{"device_type":"ios"}', b'{"malformed":1}', b"", b"{", b"[]", b"\xff"])
 def test_refused_timestamp(value: bytes) -> None:
-    """A record whose timestamp is refused is tagged as it came in, with the timestamp in the detail."""
+    """A record with a refused timestamp is tagged: its input value, with the timestamp in the detail."""
     result = refused_timestamp(value.upper(), value, -1764300000000)
 
     assert result.reason is Reason.REFUSED_TIMESTAMP
@@ -138,27 +138,27 @@ def test_refused_timestamp(value: bytes) -> None:
 
 
 def test_refused_timestamp_of_a_malformed_record() -> None:
-    """If a record is malformed already, its first reason stays."""
+    """A record that is already malformed keeps its reason."""
     result = _malformed(b"{}")
 
     assert refused_timestamp(result, b"{}", 7) is result
 
 
 def test_refused_timestamp_of_null() -> None:
-    """If the value is null and no transform minds, it stays null."""
+    """A null value that a transform accepts stays null."""
     assert refused_timestamp(b"made of nothing", None, 7)[::2] == (Reason.REFUSED_TIMESTAMP, None)
 
 
 @pytest.mark.parametrize("value", NOT_TAGGED)
 def test_not_tagged(value: bytes) -> None:
-    """Of a value that bears no whole tag there is no original: ValueError, and nothing but that."""
+    """`original` raises ValueError for a value without a complete tag."""
     with pytest.raises(ValueError, match=r"\w"):
         original(value)
 
 
 @pytest.mark.parametrize("size", [None, 0, 1, 2**20])
 def test_too_large(size: int | None) -> None:
-    """The stub of a record that is too large has its size, its digest and its place, and no byte of its value."""
+    """The stub of a record that is too large has its size, digest and place, and no byte of its value."""
     value = None if size is None else b"7" * size
     stub = too_large(value, "the record does not fit", topic='t"\u00fc', partition=3, offset=2**40)
 
@@ -184,14 +184,14 @@ def test_too_large(size: int | None) -> None:
 
 
 def test_large_values_come_back() -> None:
-    """Values of a mebibyte come back as well, of each kind of tag."""
+    """Values of 1 MiB come back, for each kind of tag."""
     filler = b"a" * 2**20
     for value in (filler, filler + b"\xff", b'{"x":"%b"}' % filler, b'{"malformed":"%b"}' % filler):
         assert original(_malformed(value).value) == value
 
 
 def test_malformed_is_immutable() -> None:
-    """Nobody changes a verdict once it is given."""
+    """A Malformed cannot be changed."""
     result = _malformed(b"")
 
     for name in ("reason", "detail", "value"):
@@ -218,7 +218,7 @@ def test_reasons() -> None:
 
 
 def test_raw_base64_is_standard() -> None:
-    """What is not UTF-8 is kept in the standard alphabet of base64, padded."""
+    """A value that is not UTF-8 is encoded in standard base64, with padding."""
     value = bytes(range(255, -1, -1))
     tagged = _malformed(value).value
 

@@ -53,19 +53,19 @@ def test_changed(value: bytes, output: bytes) -> None:
 
 @pytest.mark.parametrize("value", UNTOUCHED)
 def test_untouched(value: bytes) -> None:
-    """Without such a member, with the same text, or with what is no JSON, the very same object is given back."""
+    """Without such a member, with the same text, or without JSON, the same object is returned."""
     assert replace_member(value, "ip", str.upper) is value
 
 
 @pytest.mark.parametrize("name", ["", "a b", 'a"b', "a\\b", "a,b", "a:b", "\u00e4", "ip\n"])
 def test_name(name: str) -> None:
-    """A name that could be mistaken for JSON's own characters is refused."""
+    """A name with characters of JSON's syntax is refused."""
     with pytest.raises(ValueError, match="name"):
         replace_member(b"{}", name, str.upper)
 
 
 def test_all_names() -> None:
-    """A name may hold any letter, digit, underscore, hyphen and point, each spelled by an escape or not."""
+    """A name may have any letter, digit, underscore, hyphen and point, each escaped or not."""
     for name in ("device_type", "A-Z.9", "malformed", "jklmno", "JKLMNO"):
         for number, character in enumerate(name):
             for escape in (f"\\u{ord(character):04x}", f"\\u{ord(character):04X}", character):
@@ -74,7 +74,7 @@ def test_all_names() -> None:
 
 
 def test_random_objects() -> None:
-    """In objects of any make, the members that Python's json finds at the top level are changed, and no others."""
+    """In random objects, exactly the top-level members that Python's json finds are changed."""
     chance = random.Random(11)
     for _ in range(3_000):
         value = _object(chance, 3)

@@ -42,7 +42,7 @@ def test_calls(module: Path) -> None:
 
 
 def test_nothing_else_is_loaded() -> None:
-    """Importing and calling the map loads neither Kafka nor logging nor any other part of the pipeline."""
+    """Importing and calling the transform loads neither Kafka nor logging nor any other part of the pipeline."""
     loaded = subprocess.run(
         [sys.executable, "-c", LOADED], cwd=PACKAGE.parent, capture_output=True, text=True, check=True, timeout=60
     )
@@ -56,7 +56,7 @@ def test_nothing_else_is_loaded() -> None:
 
 
 def test_public_names() -> None:
-    """The package exports the map, what it gives back, and what maps are made of; nothing else."""
+    """The package exports the transform, its results, and the parts of transforms; nothing else."""
     assert sorted(transforms.__all__) == [
         "FirstTransform",
         "Malformed",

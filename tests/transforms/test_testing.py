@@ -1,4 +1,4 @@
-"""The three properties for transforms: they hold for what is right, and fail for what is not."""
+"""The three properties of transforms: they hold for correct ones, and fail for others."""
 
 import json
 
@@ -37,7 +37,7 @@ def refuse(value: bytes) -> Malformed:
 
 
 def test_login() -> None:
-    """All three hold for the map of a login, also on this project's own values."""
+    """All three hold for the transform of a login, also with this project's own values."""
     assert_never_raises(upper_device_type, "device_type")
     assert_never_raises(upper_device_type, values=any_values)
     assert_keeps_other_bytes(upper_device_type, "device_type")
@@ -55,7 +55,7 @@ def test_replace_member() -> None:
 
 @pytest.mark.parametrize("transform", [rewrite, give_none])
 def test_raises(transform: object) -> None:
-    """A transform that raises on some bytes, or gives none, is found."""
+    """A transform that raises for some bytes, or returns none, is found."""
     with pytest.raises((AssertionError, ValueError, KeyError, TypeError)):
         assert_never_raises(transform, "ip")  # type: ignore[arg-type]
 
@@ -69,5 +69,5 @@ def test_changes_other_bytes(transform: object) -> None:
 
 @pytest.mark.parametrize("transform", [refuse, rewrite, give_none])
 def test_tagged(transform: object) -> None:
-    """In `chain`, also what a transform finds malformed, or raises on, can be had back."""
+    """In `chain`, the input comes back, even if a transform finds it malformed or raises."""
     assert_original_comes_back(transform, "ip")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Strategies for the property tests: JSON texts as odd as the grammar allows, and values that are nearly JSON."""
+"""Strategies for the property tests: JSON texts with unusual spellings, and damaged ones."""
 
 from hypothesis import strategies as st
 
@@ -109,10 +109,10 @@ def split_logins(held: Texts) -> st.SearchStrategy[tuple[str, str, str]]:
 
 
 usual_logins = _split_logins(_usual_members | _second_members, st.just('"device_type"'), device_types).map("".join)
-"""Logins spelled as most programs spell them, some with a second device type or nested too deep."""
+"""Logins in usual spellings, some with a second device type or nested too deep."""
 
 odd_logins = _split_logins(_odd_members, st.sampled_from(DEVICE_TYPE_KEYS), device_types).map("".join)
-"""Logins spelled as hardly any program does."""
+"""Logins in unusual spellings."""
 
 texts = st.one_of(
     usual_logins,
@@ -142,7 +142,7 @@ _places = st.integers(0, 9999)  # taken modulo the length: drawn from 0 to the l
 
 @st.composite
 def mutated(draw: st.DrawFn, originals: Texts = usual_logins | texts) -> bytes:
-    """A JSON text with a few bytes flipped, put in, left out or copied from another place."""
+    """A JSON text with a few bytes flipped, inserted, removed or copied."""
     value = bytearray(draw(originals).encode())
     for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
         at, size = draw(_places) % (len(value) + 1), draw(st.integers(0, 3))

@@ -1,1 +1,1 @@
-"""Is the output right? `python -m tools.verify`; command.py begins, comparison.py judges."""
+"""Is the output right? `python pipeline.py verify`; command.py begins, comparison.py judges."""

@@ -1,4 +1,4 @@
-"""Is the output right? Holds the output topic against the input topic, record by record: `python -m tools.verify`.
+"""Is the output right? Compares the output topic with the input topic, record by record: `python pipeline.py verify`.
 
 The map is pure and order is kept, so each output partition must be the map of its input partition. Settings are those
 of pipeline.py. Exit codes are those of runtime/errors.py, and 1 where anything is lost, duplicated, reordered or wrong;
@@ -96,9 +96,9 @@ def _progress(size: int) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=size < LONG or not console.is_terminal)
 
 
-def _options(arguments: Sequence[str] | None = None) -> Options:
+def _options(arguments: Sequence[str]) -> Options:
     formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m tools.verify", description=__doc__, formatter_class=formatter)
+    parser = argparse.ArgumentParser("pipeline.py verify", description=__doc__, formatter_class=formatter)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--from-timestamp",
@@ -128,9 +128,9 @@ def whole_number(text: str) -> int:
     return number
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run as the command line and the settings say; give the exit code."""
-    options = _options()
+    options = _options(arguments)
     gc.freeze()
     gc.set_threshold(_SELDOM)
     reports: list[Report] = []

@@ -1,23 +1,25 @@
 """Reads user logins, upper-cases `device_type`, tags what is malformed, and writes every record on.
 
-The way of one record: input topic -> TRANSFORMS, bytes to bytes (transforms/login.py) -> the sink at the end of the
-dataframe (runtime/loop/sink.py; runtime/loop/output_record.py adds the header) -> output topic. A checkpoint then
-commits what was produced and what was consumed, both or neither.
+The way of one record: input topic -> TRANSFORMS, bytes to bytes (transforms/login.py) -> the last step of the dataframe
+(runtime/loop/sink.py; runtime/loop/output_record.py adds the header) -> output topic. A checkpoint then commits the
+produced records and the consumed offsets together.
 
-To add a transform, write it in a new file in transforms/ and name it in TRANSFORMS.
+To add a transform, write it in a new file in transforms/ and add it to TRANSFORMS.
 """
+
+import sys
 
 from runtime.stop.signals import stop_request
 
 if __name__ == "__main__":
-    stop_request.listen(leave_at_once=True)  # before the slow imports
+    stop_request.listen(leave_at_once=sys.argv[1:] in ([], ["run"]))  # before the slow imports
 
 import argparse
-import sys
+from collections.abc import Sequence
 
 from loguru import logger
 
-from runtime.command import run_command
+from runtime.command import Command, dispatch, run_command
 from runtime.errors import Stopped
 from runtime.loop.application import Application
 from runtime.settings import ENV_FILE, Settings
@@ -27,31 +29,31 @@ TRANSFORMS: tuple[FirstTransform, *tuple[Transform, ...]] = (upper_device_type,)
 
 
 def log_trace(transform: str, error: Exception) -> None:
-    """Log where a transform raised, without the exception's text: it may hold a field's value."""
+    """Log where a transform raised, without the exception's text: it may contain a field's value."""
     trace = TransformError(type(error).__name__).with_traceback(error.__traceback__)
     logger.opt(exception=trace).debug("the transform {} raised {}", transform, type(error).__name__)
 
 
 class TransformError(Exception):
-    """Stands for what a transform raised, in the log."""
+    """Replaces the exception of a transform in the log."""
 
 
 def build(settings: Settings) -> Application:
-    """Put the pipeline together, without running it.
+    """Build the pipeline without running it.
 
     Raises:
-        PipelineError: there is no broker, or a topic is missing or unfit.
+        PipelineError: no broker answers, or a topic is missing or unsuitable.
     """
     app = Application(settings)
     source, target = app.open_topics()
     frame = app.dataframe(source)
     frame = frame.apply(chain(*TRANSFORMS, on_error=log_trace))
-    frame.to_topic(target)
+    app.to_topic(frame, target)
     return app
 
 
 def run(settings: Settings) -> None:
-    """Run the pipeline until it is asked to stop."""
+    """Run the pipeline until a signal asks to stop."""
     app = build(settings)
     try:
         app.run()
@@ -63,12 +65,28 @@ def run(settings: Settings) -> None:
     logger.info("stopped: {}", app.totals)
 
 
-def main() -> int:
-    """Run as the settings say; give the exit code that runtime/errors.py lists."""
-    formatter = argparse.RawDescriptionHelpFormatter
-    epilog = "Its settings are environment variables: README.md lists them, and the exit codes."
-    argparse.ArgumentParser(description=__doc__, epilog=epilog, formatter_class=formatter).parse_args()
+def run_main(arguments: Sequence[str]) -> int:
+    """Run the pipeline with the settings of the environment."""
+    argparse.ArgumentParser("pipeline.py run", description=COMMANDS["run"].summary).parse_args(arguments)
     return run_command(lambda: Settings.load(ENV_FILE), run)
+
+
+def verify_main(arguments: Sequence[str]) -> int:
+    """Compare the output topic with the input topic."""
+    from tools.verify.command import main  # noqa: PLC0415  (`run` must not wait for this import)
+
+    return main(arguments)
+
+
+COMMANDS = {
+    "run": Command(run_main, "run the pipeline (the default)"),
+    "verify": Command(verify_main, "compare the output topic with the input topic, record by record"),
+}
+
+
+def main() -> int:
+    """Run the command of the command line; return an exit code of runtime/errors.py."""
+    return dispatch(__doc__, COMMANDS, "run", sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which timestamps the output topic takes."""
+"""Which timestamps the output topic accepts."""
 
 import time
 
@@ -11,7 +11,7 @@ SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 
 
 def limits(**config: object) -> TimestampLimits:
-    """What is tested: `before` and `after` in milliseconds."""
+    """Limits for these settings: `before` and `after` in milliseconds."""
     names = {"before": "message.timestamp.before.max.ms", "after": "message.timestamp.after.max.ms"}
     return TimestampLimits({names.get(name, "message.timestamp.type"): f"{value}" for name, value in config.items()})
 
@@ -42,7 +42,7 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_refuses(tested: TimestampLimits, timestamp: int, *, refused: bool) -> None:
-    """Timestamps are refused that are a minute, or less, from a limit, or beyond it."""
+    """Timestamps beyond a limit, or less than a minute within it, are refused."""
     tested.update()
     assert tested.refuses(timestamp) == refused
 
@@ -59,7 +59,7 @@ def test_update(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("tested", [limits(before=HOUR), limits(after=HOUR), limits(before=SECOND, after=HOUR)])
 def test_widen(tested: TimestampLimits) -> None:
-    """Each widening refuses more, until only the present time is left; then it says that it can't."""
+    """Each widening refuses more, until only the current time is left; then it returns False."""
     tested.update()
     width = tested.newest - tested.oldest
     times = 0

@@ -1,12 +1,9 @@
-"""The checks of both topics at start: what is refused, and what is warned of."""
-
-from collections.abc import Iterator
+"""The checks of both topics at start: errors and warnings."""
 
 import pytest
-from loguru import logger
 
 from runtime.connect.broker import TopicFacts
-from runtime.connect.topics import check
+from runtime.connect.topics import check_topics_fit
 from runtime.errors import Misconfigured
 
 DAY = 86_400_000
@@ -19,30 +16,21 @@ USUAL = {
 
 
 def facts(name: str, partitions: int = 3, **changed: str) -> TopicFacts:
-    """What a broker says of a topic."""
+    """A topic's facts, with usual settings except these."""
     return TopicFacts(name, partitions, USUAL | {key.replace("_", "."): value for key, value in changed.items()})
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """What is logged meanwhile."""
-    found: list[str] = []
-    sink = logger.add(lambda line: found.append(str(line).strip()), format="{level} {message}")
-    yield found
-    logger.remove(sink)
 
 
 @pytest.mark.parametrize("policy", ["compact", "compact,delete", "delete,compact"])
 def test_compacted(policy: str) -> None:
-    """A compacted output topic is refused, whatever else cleans it; the line has its name and what is allowed."""
-    with pytest.raises(Misconfigured, match=rf"'out'.*cleanup\.policy={policy}.*allowed: cleanup\.policy=delete"):
-        check(facts("in"), facts("out", cleanup_policy=policy))
+    """A compacted output topic is refused, with any other policy; the line has its name and what to set."""
+    with pytest.raises(Misconfigured, match=rf"'out'.*cleanup\.policy={policy}.*set cleanup\.policy=delete"):
+        check_topics_fit(facts("in"), facts("out", cleanup_policy=policy))
 
 
 def test_same_topic() -> None:
-    """An output that is the input, once all names are resolved, is refused."""
-    with pytest.raises(Misconfigured, match="the same topic, 'in': give `output` another name"):
-        check(facts("in"), facts("in"))
+    """An output topic that is the input topic, after Quix Cloud has resolved the names, is refused."""
+    with pytest.raises(Misconfigured, match=r"output must differ from input \(both are 'in'\)"):
+        check_topics_fit(facts("in"), facts("in"))
 
 
 @pytest.mark.parametrize(("source", "target"), [(2, 1), (4, 2), (100, 99)])
@@ -50,7 +38,7 @@ def test_too_few_partitions(source: int, target: int) -> None:
     """An output topic with fewer partitions than the input is refused; the line has both names and both counts."""
     said = rf"'out' has too few partitions \({target}\).*'in' has {source}; add partitions"
     with pytest.raises(Misconfigured, match=said):
-        check(facts("in", source), facts("out", target))
+        check_topics_fit(facts("in", source), facts("out", target))
 
 
 @pytest.mark.parametrize(
@@ -67,8 +55,8 @@ def test_too_few_partitions(source: int, target: int) -> None:
     ],
 )
 def test_fit(lines: list[str], source: TopicFacts, target: TopicFacts) -> None:
-    """Topics that fit give no warning; what the input topic is like, or the output keeps longer, does no harm."""
-    check(source, target)
+    """Suitable topics give no warning, whatever the settings of the input topic."""
+    check_topics_fit(source, target)
 
     assert lines == []
 
@@ -76,14 +64,18 @@ def test_fit(lines: list[str], source: TopicFacts, target: TopicFacts) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "said"),
     [
-        (facts("in"), facts("out", retention_ms=f"{DAY}"), ["out", f"retention.ms={DAY}", f"in ({7 * DAY})", "expire"]),
-        (facts("in", retention_ms="-1"), facts("out"), ["out", f"retention.ms={7 * DAY}", "in (-1)", "expire"]),
+        (
+            facts("in"),
+            facts("out", retention_ms=f"{DAY}"),
+            [f"retention.ms of out ({DAY})", f"of in ({7 * DAY})", "expire"],
+        ),
+        (facts("in", retention_ms="-1"), facts("out"), [f"retention.ms of out ({7 * DAY})", "of in (-1)", "expire"]),
         (facts("in"), facts("out", message_timestamp_type="LogAppendTime"), ["out", "replaces the timestamps"]),
     ],
 )
 def test_warning(lines: list[str], source: TopicFacts, target: TopicFacts, said: list[str]) -> None:
-    """What a reader of the output would not expect is one warning that has the topics' names and figures."""
-    check(source, target)
+    """A surprising setting gives one warning with the topics' names and figures."""
+    check_topics_fit(source, target)
 
     (line,) = lines
     assert line.startswith("WARNING ")
@@ -92,7 +84,7 @@ def test_warning(lines: list[str], source: TopicFacts, target: TopicFacts, said:
 
 
 def test_all_warnings(lines: list[str]) -> None:
-    """Each trouble has a line of its own."""
-    check(facts("in"), facts("out", retention_ms="1", message_timestamp_type="LogAppendTime"))
+    """Each problem has its own line."""
+    check_topics_fit(facts("in"), facts("out", retention_ms="1", message_timestamp_type="LogAppendTime"))
 
     assert len(lines) == 2

@@ -1,4 +1,4 @@
-"""Taking batches, with stand-ins for Quix's consumer and context; tests/parity has the same on a real Kafka."""
+"""Batches, with a fake consumer and context; tests/parity has a real Kafka."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from runtime.loop.transaction_size import FIRST
 
 
 class FakeMessage:
-    """A record as confluent-kafka gives it, or an error in the place of one."""
+    """A record, or an error instead of a record, as confluent-kafka gives it."""
 
     def __init__(self, partition: int, offset: int | None, error: int | None = None) -> None:
         self._place = (partition, offset)
@@ -53,7 +53,7 @@ class FakeMessage:
 
 
 class FakeConsumer:
-    """Gives one batch, whose partitions are committed as far as `committed` says."""
+    """A consumer with one batch and these committed offsets."""
 
     def __init__(self, messages: Sequence[FakeMessage], committed: dict[int, int]) -> None:
         self.messages = list(messages)
@@ -101,7 +101,7 @@ class FakeContext:
 
 
 def begun(consumer: FakeConsumer, context: FakeContext | None = None, commit_every: int = 10) -> Batches:
-    """What is tested, with all partitions assigned and the first transaction begun."""
+    """Batches with all partitions assigned and the first transaction begun."""
     positions = Positions(cast("Any", consumer), "earliest")
     positions.topic_ids = TopicIds(cast("Any", None), {}, str)
     positions.assign([TopicPartition("in", partition) for partition in consumer.offsets])
@@ -125,7 +125,7 @@ def records(count: int, offset: int = 0) -> list[FakeMessage]:
 
 
 def test_plain() -> None:
-    """What has arrived is taken as it is while partitions stay."""
+    """Without a rebalance, all arrived records are taken."""
     consumer = FakeConsumer(MESSAGES, COMMITTED)
     assert begun(consumer).take() == MESSAGES
     assert consumer.assigned is None
@@ -133,7 +133,7 @@ def test_plain() -> None:
 
 
 def test_share() -> None:
-    """No more is taken than a transaction may hold, of each partition as much, and the others come later, in order."""
+    """A batch has at most as many records as a transaction may hold, in equal shares; the others follow in order."""
     several = [FakeMessage(number // FIRST, number % FIRST) for number in range(3 * FIRST)]
     consumer = FakeConsumer(several, {0: 0, 1: 0, 2: 0})
     batches = begun(consumer)
@@ -148,7 +148,7 @@ def test_share() -> None:
 
 
 def test_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While much waits, one record at a time is taken, so that the consumer stays a member of its group."""
+    """While many bytes wait, one record at a time is taken, so the consumer stays in its group."""
     monkeypatch.setattr(batching, "WAITING_BYTES", 3 * FIRST)
     consumer = FakeConsumer(records(3 * FIRST), {0: 0})
     batches = begun(consumer)
@@ -160,7 +160,7 @@ def test_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rebalance_while_taking() -> None:
-    """If partitions move while records are taken, these are dropped and read again from what is committed."""
+    """Records taken during a rebalance are dropped, and read again from the committed offsets."""
     consumer = FakeConsumer(MESSAGES, {0: 3, 1: 7})
     batches = begun(consumer)
     consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
@@ -172,7 +172,7 @@ def test_rebalance_while_taking() -> None:
     ("code", "raised"), [(KafkaError._AUTO_OFFSET_RESET, False), (KafkaError.TOPIC_AUTHORIZATION_FAILED, True)]
 )
 def test_rebalance_while_taking_an_error(code: int, *, raised: bool) -> None:
-    """An error in a record's place is not dropped with the records, unless it comes again by itself."""
+    """An error instead of a record is not dropped with the records, unless the consumer repeats it."""
     consumer = FakeConsumer([*MESSAGES, FakeMessage(1, None, code)], COMMITTED)
     batches = begun(consumer)
     consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
@@ -185,7 +185,7 @@ def test_rebalance_while_taking_an_error(code: int, *, raised: bool) -> None:
 
 
 def test_rebalance_without_records() -> None:
-    """If partitions move and no record was taken, nothing is to be read again."""
+    """After a rebalance without records, nothing is read again."""
     consumer = FakeConsumer([], {0: 5})
     batches = begun(consumer)
     consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
@@ -194,30 +194,30 @@ def test_rebalance_without_records() -> None:
 
 
 def test_commits_when_idle() -> None:
-    """If nothing more comes, what has been handled is due at once; if nothing was handled, nothing is."""
+    """If no more records arrive, the handled ones are due for commit; without handled ones, nothing is."""
     consumer = FakeConsumer([], COMMITTED)
     batches = begun(consumer)
     assert batches.take() == []
-    assert not batches.is_full
+    assert not batches.is_commit_due
     handle(batches, MESSAGES)
     assert batches.take() == []
     assert consumer.polled == [limits.IDLE_WAIT, limits.COMMIT_WHEN_IDLE]
-    assert batches.is_full
+    assert batches.is_commit_due
 
 
-def test_no_commit_while_they_come() -> None:
-    """A record that comes while we wait for one leaves COMMIT_EVERY in force."""
+def test_no_commit_while_records_arrive() -> None:
+    """If a record arrives in time, no commit is due before COMMIT_EVERY."""
     consumer = FakeConsumer([], COMMITTED)
     batches = begun(consumer)
     handle(batches, MESSAGES)
     consumer.next = FakeMessage(0, 7)
     assert batches.take() == [consumer.next]
-    assert not batches.is_full
+    assert not batches.is_commit_due
 
 
 @pytest.mark.parametrize("exactly_once", [True, False])
 def test_between_transactions(monkeypatch: pytest.MonkeyPatch, *, exactly_once: bool) -> None:
-    """After a commit, records are left waiting until the broker has ended the transaction, if there is one."""
+    """After a commit, no record is taken until the broker has ended the transaction, if there is one."""
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr(limits, "BETWEEN_TRANSACTIONS", 1000 * limits.BETWEEN_TRANSACTIONS)
@@ -226,7 +226,7 @@ def test_between_transactions(monkeypatch: pytest.MonkeyPatch, *, exactly_once: 
 
 
 def test_offsets_after_all() -> None:
-    """Offsets are stored once the whole batch is handled, the last of each partition, and every record counts."""
+    """Offsets are stored after the whole batch: the last one of each partition."""
     context = FakeContext()
     seen: list[Any] = []
 
@@ -248,7 +248,7 @@ def test_offsets_after_all() -> None:
     ],
 )
 def test_failure(failure: Exception, raised: type[Exception], said: str) -> None:
-    """A record that fails leaves the whole batch's offsets unstored, and is named if the failure is its own."""
+    """If a record fails, no offset of the batch is stored; an unexpected error names the record."""
     context, results = FakeContext(), iter([None, failure])
 
     def execute(*_record: object) -> None:
@@ -263,14 +263,14 @@ def test_failure(failure: Exception, raised: type[Exception], said: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("count", "commit_every", "is_full"),
+    ("count", "commit_every", "is_commit_due"),
     [(1, 10, False), (9, 10, False), (10, 10, True), (FIRST - 1, 10, True), (FIRST - 1, FIRST, False)],
 )
-def test_group_commit(count: int, commit_every: int, *, is_full: bool) -> None:
+def test_group_commit(count: int, commit_every: int, *, is_commit_due: bool) -> None:
     """A checkpoint ends after COMMIT_EVERY records."""
     batches = begun(FakeConsumer([], COMMITTED), commit_every=commit_every)
     handle(batches, records(count))
-    assert batches.is_full == is_full
+    assert batches.is_commit_due == is_commit_due
 
 
 def test_backlog() -> None:
@@ -283,13 +283,13 @@ def test_backlog() -> None:
         consumer.messages = []
         for part in (messages[:-10], messages[-10:]):
             handle(batches, part)
-            full.append(batches.is_full)
+            full.append(batches.is_commit_due)
         batches.begin()
     assert full == [False, True] * 2
 
 
 def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a batch that takes too long, the rest comes after the commit, and nothing of it is stored."""
+    """If a batch takes too long, the rest follows after the commit."""
     monkeypatch.setattr(limits, "LONG_BATCH", 0.02)
     consumer, context = FakeConsumer([], {0: 0, 1: 7}), FakeContext()
     context.commit_interval = 0.01
@@ -302,30 +302,30 @@ def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
     assert consumer.assigned is None
 
 
-def test_given_up() -> None:
-    """What was handled in a transaction that is given up is read again."""
+def test_rewind() -> None:
+    """The records of an aborted transaction are read again."""
     consumer = FakeConsumer([], COMMITTED)
     batches = begun(consumer)
     handle(batches, MESSAGES)
-    batches.begin(again=True)
+    batches.rewind()
     assert consumer.assigned == COMMITTED
 
 
 def test_out_of_range() -> None:
-    """If a partition has no record at its offset, what came before is committed, and then it goes on where one is."""
+    """If a partition has no record at its offset, the earlier ones are committed; then it continues at the next one."""
     consumer, context = FakeConsumer([], COMMITTED), FakeContext()
     batches = begun(consumer, context)
     failure = FakeMessage(1, None, KafkaError._AUTO_OFFSET_RESET)
     assert handle(batches, [MESSAGES[0], failure, MESSAGES[2]]) == 1
     assert context.stored == {0: 5}
-    assert batches.is_full
+    assert batches.is_commit_due
     batches.begin()
     assert consumer.assigned == {0: 6, 1: 100}
 
 
 def test_consumer_error() -> None:
-    """Another error in a record's place stops the pipeline; a batch that can't be unpacked is named."""
-    with pytest.raises(Failed, match=r"the batch at in\[0\]@7 can't be unpacked"):
+    """Another error instead of a record stops the pipeline; a batch that cannot be decompressed is named."""
+    with pytest.raises(Failed, match=r"cannot decompress the batch at in\[0\]@7"):
         handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, 7, KafkaError._BAD_COMPRESSION)])
     with pytest.raises(KafkaConsumerException):
         handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, None, KafkaError.TOPIC_AUTHORIZATION_FAILED)])

@@ -1,4 +1,4 @@
-"""How a checkpoint ends, with stand-ins for Quix's context and the clients."""
+"""The end of a checkpoint, with fakes for Quix's context and the clients."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,14 +15,14 @@ from runtime.loop.transaction_size import FIRST, TransactionSize
 from runtime.observe.counters import Totals
 
 
-class World:
-    """All that a checkpoint has to do with; `steps` has what was done, in order."""
+class Harness:
+    """Checkpoints with fakes for all they use; `steps` lists the calls, in order."""
 
     def __init__(self, *, exactly_once: bool = True, config: dict[str, str] | None = None) -> None:
         self.steps: list[str] = []
         self.handled = 100
         self.unsent = 0
-        self.is_due = self.is_full = False
+        self.is_due = self.is_commit_due = False
         self.failures: dict[str, Exception] = {}
         self.totals = Totals()
         self.totals.uncommitted = self.handled
@@ -35,33 +35,36 @@ class World:
             producer=SimpleNamespace(flush=lambda _: self.do("flush") or self.unsent),
         )
         batches = SimpleNamespace(
-            handled=self.handled, attempted=self.handled, begin=self.begin, size=self.size, is_full=False
+            handled=self.handled,
+            attempted=self.handled,
+            begin=lambda: self.do("begin"),
+            rewind=lambda: self.do("rewind"),
+            size=self.size,
+            is_commit_due=False,
         )
         ids = SimpleNamespace(
-            ask=lambda: self.do("ask"),
-            check=lambda: self.do("check"),
-            check_now=lambda: self.do("check now"),
-            check_now_and_then=lambda: self.do("look"),
+            request=lambda: self.do("request ids"),
+            check=lambda: self.do("check ids"),
+            check_now=lambda: self.do("check ids now"),
+            check_periodically=lambda: self.do("check ids periodically"),
         )
         renewal = SimpleNamespace(discard=lambda: self.do("discard"))
-        output = SimpleNamespace(timestamps=TimestampLimits(config or {}), totals=self.totals)
+        self.timestamps = TimestampLimits(config or {})
+        output = SimpleNamespace(timestamps=self.timestamps, totals=self.totals)
         self.batches = batches
         parts = (context, renewal, batches, ids, output)
         self.checkpoints = Checkpoints(*(cast("Any", part) for part in parts))
 
     def do(self, step: str) -> Any:
-        """Note a step, which may fail."""
+        """Record a call, which may fail."""
         self.steps.append(step)
         if step in self.failures:
             raise self.failures[step]
 
-    def begin(self, *, again: bool = False) -> None:
-        """Begin the next transaction."""
-        self.do("read again" if again else "go on")
 
-
-DONE = ["ask", "flush", "check", "commit", "go on"]
-AGAIN = ["ask", "flush", "check now", "discard", "begin transaction", "read again"]
+DONE = ["request ids", "flush", "check ids", "commit", "begin"]
+FAILED = ["request ids", "flush", "check ids now"]
+RETRIED = [*FAILED, "discard", "begin transaction", "rewind"]
 LIMITED = {"message.timestamp.after.max.ms": "3600000"}
 
 
@@ -75,40 +78,40 @@ def refused(code: int) -> KafkaProducerDeliveryError:
     [
         ({}, []),
         ({"is_due": True}, DONE),
-        ({"is_full": True}, DONE),
+        ({"is_commit_due": True}, DONE),
         ({"force": True}, DONE),
-        ({"is_due": True, "handled": 0}, ["look", "commit", "go on"]),
+        ({"is_due": True, "handled": 0}, ["check ids periodically", "commit", "begin"]),
     ],
 )
 def test_end(change: dict[str, Any], steps: list[str]) -> None:
-    """A checkpoint ends if it is due: what is delivered is committed once the topics are known to be the same."""
-    world = World()
-    world.is_due, world.handled = change.get("is_due", False), change.get("handled", 100)
-    world.batches.is_full = change.get("is_full", False)
-    world.checkpoints.end(force=change.get("force", False))
-    assert world.steps == steps
-    assert world.totals.committed == (100 if steps == DONE else 0)
+    """A checkpoint ends if it is due: delivered records are committed after the topics' ids are confirmed."""
+    harness = Harness()
+    harness.is_due, harness.handled = change.get("is_due", False), change.get("handled", 100)
+    harness.batches.is_commit_due = change.get("is_commit_due", False)
+    harness.checkpoints.end(force=change.get("force", False))
+    assert harness.steps == steps
+    assert harness.totals.committed == (100 if steps == DONE else 0)
 
 
-@pytest.mark.parametrize("failures", [{"check"}, {"flush", "check now"}])
+@pytest.mark.parametrize("failures", [{"check ids"}, {"flush", "check ids now"}])
 def test_replaced_topic(failures: set[str]) -> None:
-    """If a topic is another one by then, that is told, and nothing is committed."""
-    world = World()
-    world.failures = {step: Misconfigured("deleted") if "check" in step else TIMED_OUT for step in failures}
+    """If a topic was replaced, that is the error, and nothing is committed."""
+    harness = Harness()
+    harness.failures = {step: Misconfigured("deleted") if "check" in step else TIMED_OUT for step in failures}
     with pytest.raises(Misconfigured):
-        world.checkpoints.end(force=True)
-    assert "commit" not in world.steps
-    assert world.totals.committed == 0
+        harness.checkpoints.end(force=True)
+    assert "commit" not in harness.steps
+    assert harness.totals.committed == 0
 
 
 TIMED_OUT = refused(KafkaError._MSG_TIMED_OUT)
 
 
-def fail(world: World, error: Exception | None) -> None:
-    """Let the flush fail with this error, or end without all records being taken."""
-    world.unsent = 0 if error else 7
+def fail(harness: Harness, error: Exception | None) -> None:
+    """Make the flush fail with this error, or end before all records are accepted."""
+    harness.unsent = 0 if error else 7
     if error:
-        world.failures["flush"] = error
+        harness.failures["flush"] = error
 
 
 TOO_SLOW = [None, TIMED_OUT]
@@ -116,13 +119,13 @@ TOO_SLOW = [None, TIMED_OUT]
 
 @pytest.mark.parametrize("error", TOO_SLOW)
 def test_too_slow(error: Exception | None) -> None:
-    """A transaction that the broker does not take in time is given up and done again with fewer records."""
-    world = World()
-    fail(world, error)
-    world.checkpoints.end(force=True)
-    assert world.steps == AGAIN
-    assert world.size.records == 25
-    assert str(world.totals) == "0 in, 0 out, 0 malformed"
+    """A transaction that the broker does not accept in time is aborted and retried with fewer records."""
+    harness = Harness()
+    fail(harness, error)
+    harness.checkpoints.end(force=True)
+    assert harness.steps == RETRIED
+    assert harness.size.records == 25
+    assert str(harness.totals) == "0 in, 0 out, 0 malformed"
 
 
 @pytest.mark.parametrize("error", TOO_SLOW)
@@ -130,13 +133,13 @@ def test_too_slow(error: Exception | None) -> None:
 def test_too_slow_for_too_long(
     monkeypatch: pytest.MonkeyPatch, error: Exception | None, no_progress_within: float, *, exactly_once: bool
 ) -> None:
-    """It is not done again without end, nor if that would write records twice."""
+    """It is not retried forever, nor if that would write records twice."""
     monkeypatch.setattr(limits, "NO_PROGRESS_TIMEOUT", no_progress_within)
-    world = World(exactly_once=exactly_once)
-    fail(world, error)
+    harness = Harness(exactly_once=exactly_once)
+    fail(harness, error)
     with pytest.raises((OutputTooSlow, KafkaProducerDeliveryError)):
-        world.checkpoints.end(force=True)
-    assert world.steps == ["ask", "flush", "check now"]
+        harness.checkpoints.end(force=True)
+    assert harness.steps == FAILED
 
 
 @pytest.mark.parametrize("exactly_once", [True, False])
@@ -144,16 +147,15 @@ def test_too_slow_for_too_long(
     "code", [KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD, KafkaError._INVALID_DIFFERENT_RECORD]
 )
 def test_refused_timestamp(code: int, *, exactly_once: bool) -> None:
-    """If the broker refuses a timestamp all the same, it is done again with a wider margin."""
-    world = World(exactly_once=exactly_once, config=LIMITED)
-    world.failures["flush"] = refused(code)
-    timestamps = world.checkpoints._output.timestamps
-    timestamps.update()
-    before = timestamps.newest
-    world.checkpoints.end(force=True)
-    assert world.steps == AGAIN
-    assert timestamps.newest < before
-    assert world.size.records == FIRST
+    """If the broker refuses a timestamp, the batch is retried with a wider margin."""
+    harness = Harness(exactly_once=exactly_once, config=LIMITED)
+    harness.failures["flush"] = refused(code)
+    harness.timestamps.update()
+    before = harness.timestamps.newest
+    harness.checkpoints.end(force=True)
+    assert harness.steps == RETRIED
+    assert harness.timestamps.newest < before
+    assert harness.size.records == FIRST
 
 
 @pytest.mark.parametrize(
@@ -161,12 +163,12 @@ def test_refused_timestamp(code: int, *, exactly_once: bool) -> None:
     [(KafkaError.INVALID_RECORD, {}), (KafkaError.MSG_SIZE_TOO_LARGE, LIMITED), (KafkaError._FENCED, LIMITED)],
 )
 def test_other_refusals(code: int, config: dict[str, str]) -> None:
-    """What no wider margin helps against stops the pipeline."""
-    world = World(config=config)
-    world.failures["flush"] = refused(code)
+    """An error that a wider margin does not avoid stops the pipeline."""
+    harness = Harness(config=config)
+    harness.failures["flush"] = refused(code)
     with pytest.raises(KafkaProducerDeliveryError):
-        world.checkpoints.end(force=True)
-    assert world.steps == ["ask", "flush", "check now"]
+        harness.checkpoints.end(force=True)
+    assert harness.steps == FAILED
 
 
 @pytest.mark.parametrize(
@@ -178,9 +180,9 @@ def test_other_refusals(code: int, config: dict[str, str]) -> None:
     ],
 )
 def test_producer_failed(error: Exception) -> None:
-    """A fatal error of the producer ends the producer, not the process: the batch is done again with a new one."""
-    world = World()
-    world.failures["flush"] = error
-    world.checkpoints.end(force=True)
-    assert world.steps == AGAIN
-    assert world.size.records == FIRST
+    """A fatal error of the producer ends the producer, not the process: the batch is retried with a new one."""
+    harness = Harness()
+    harness.failures["flush"] = error
+    harness.checkpoints.end(force=True)
+    assert harness.steps == RETRIED
+    assert harness.size.records == FIRST

@@ -1,4 +1,4 @@
-"""Commits that wait for the group's coordinator, with stand-ins for the clients'; tests/faults has real ones."""
+"""Commits that wait for the group's coordinator, with a fake client; faults/ has real ones."""
 
 import threading
 import time
@@ -47,8 +47,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("raised", [True, False])
 @pytest.mark.parametrize("code", sorted(COORDINATOR_AWAY))
-def test_again(code: int, *, raised: bool) -> None:
-    """What only means that the coordinator moves is tried again, with the same offsets, until it is done."""
+def test_retried(code: int, *, raised: bool) -> None:
+    """A commit is retried with the same offsets while the coordinator moves."""
     commit, calls = answers(code, code, None, raised=raised)
 
     assert retry_while_coordinator_moves(commit)(offsets=[1], asynchronous=False) == [Place(None), Place(None)]
@@ -56,7 +56,7 @@ def test_again(code: int, *, raised: bool) -> None:
 
 
 def test_refused() -> None:
-    """What waiting does not mend is passed on at once, raised or in the answer."""
+    """Another error is passed on at once, raised or in the answer."""
     commit, calls = answers(REFUSED, raised=True)
     with pytest.raises(KafkaException, match="generation"):
         retry_while_coordinator_moves(commit)()
@@ -69,12 +69,12 @@ def test_refused() -> None:
 
 
 def test_asynchronous() -> None:
-    """A commit that gives no answer is done."""
+    """A commit without an answer is not retried."""
     assert retry_while_coordinator_moves(lambda **_: None)(asynchronous=True) is None
 
 
-def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After limits.COMMIT_RETRY_TIMEOUT the last answer counts."""
+def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After limits.COMMIT_RETRY_TIMEOUT, the last answer is passed on."""
     monkeypatch.setattr(limits, "COMMIT_RETRY_TIMEOUT", 0.05)
     commit, calls = answers(AWAY, raised=True)
     with pytest.raises(KafkaException, match="oordinator"):
@@ -99,43 +99,43 @@ def watched(
     return CommitWatchdog(commit, refresh_metadata, on_timeout)
 
 
-def test_looks_beside_a_long_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside a commit that takes long, it looks again and again, also where a look fails, until that has ended."""
+def test_refreshes_during_a_long_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """During a long commit, the metadata are refreshed repeatedly, also after a failed refresh."""
     monkeypatch.setattr(limits, "METADATA_REFRESH_AFTER", 0.02)
-    monkeypatch.setattr(commits, "_TICK", 0.001)
+    monkeypatch.setattr(commits, "_CHECK_INTERVAL", 0.001)
     done = threading.Event()
-    looks: list[int] = []
+    refreshes: list[int] = []
 
     def refresh_metadata() -> None:
-        looks.append(len(looks))
-        if len(looks) == 3:
+        refreshes.append(len(refreshes))
+        if len(refreshes) == 3:
             done.set()
         raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     with watched(done, refresh_metadata) as commit:
         commit(force=True)
-    assert len(looks) >= 3
+    assert len(refreshes) >= 3
 
 
-def test_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A commit that takes longer than a worker may be silent is told, once."""
+def test_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit longer than limits.POLL_TIMEOUT calls `on_timeout`, once."""
     monkeypatch.setattr(limits, "POLL_TIMEOUT", 0.1)
-    monkeypatch.setattr(commits, "_TICK", 0.001)
-    done, told = threading.Event(), threading.Event()
+    monkeypatch.setattr(commits, "_CHECK_INTERVAL", 0.001)
+    done, timed_out = threading.Event(), threading.Event()
     times: list[float] = []
 
     def on_timeout() -> None:
         times.append(time.monotonic())
-        told.set()
+        timed_out.set()
 
-    def end_once_told() -> None:
-        told.wait(60)
+    def end_after_timeout() -> None:
+        timed_out.wait(60)
         done.set()
 
     threads = set(threading.enumerate())
     with watched(done, on_timeout=on_timeout) as commit:
         begun = time.monotonic()
-        threading.Thread(target=end_once_told).start()
+        threading.Thread(target=end_after_timeout).start()
         commit(force=True, revoking=True)
     (at,) = times
     assert at - begun > 0.1
@@ -143,23 +143,23 @@ def test_overdue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_short_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once a commit has ended, or has raised, it looks no more; what the commit raises is passed on."""
+    """After a commit has ended or failed, nothing is called; the commit's error is passed on."""
     monkeypatch.setattr(limits, "METADATA_REFRESH_AFTER", 0.2)
     monkeypatch.setattr(limits, "POLL_TIMEOUT", 0.3)
-    monkeypatch.setattr(commits, "_TICK", 0.001)
-    looked = threading.Event()
+    monkeypatch.setattr(commits, "_CHECK_INTERVAL", 0.001)
+    called = threading.Event()
     with (
-        CommitWatchdog(lambda: None, looked.set, looked.set) as short,
-        CommitWatchdog(refuse, looked.set, looked.set) as refused,
+        CommitWatchdog(lambda: None, called.set, called.set) as short,
+        CommitWatchdog(refuse, called.set, called.set) as refused,
     ):
         short()
         with pytest.raises(KafkaException):
             refused()
-        assert not looked.wait(0.5)
+        assert not called.wait(0.5)
 
 
-def test_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It looks each limits.METADATA_REFRESH_AFTER of a commit; then its thread ends."""
+def test_refresh_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The metadata are refreshed every limits.METADATA_REFRESH_AFTER of a commit; then the thread ends."""
     now, asked = 100.0, 0
 
     def clock() -> float:
@@ -167,22 +167,22 @@ def test_looks_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
         asked += 1
         return now
 
-    def looks_by(moment: float) -> int:
-        """How often it has looked, once it has had several chances at this moment."""
+    def refreshes_by(moment: float) -> int:
+        """The number of refreshes after several checks at this time."""
         nonlocal now
         now, before = moment, asked
         wait_until(lambda: asked > before + 10, "it asks for the time")
-        return len(looks)
+        return len(refreshes)
 
     def call() -> None:
-        counted.extend(looks_by(100 + after) for after in (0.0, 6.9, 7.1, 14.0, 14.2, 21.1, 21.3))
+        counted.extend(refreshes_by(100 + after) for after in (0.0, 6.9, 7.1, 14.0, 14.2, 21.1, 21.3))
 
     monkeypatch.setattr(commits, "time", SimpleNamespace(monotonic=clock))
-    monkeypatch.setattr(commits, "_TICK", 0.001)
-    looks: list[float] = []
+    monkeypatch.setattr(commits, "_CHECK_INTERVAL", 0.001)
+    refreshes: list[float] = []
     counted: list[int] = []
     threads = set(threading.enumerate())
-    with CommitWatchdog(call, lambda: looks.append(now), bool) as watched:
+    with CommitWatchdog(call, lambda: refreshes.append(now), bool) as watched:
         watched()
     assert counted == [0, 0, 1, 1, 2, 2, 3]
     monkeypatch.undo()

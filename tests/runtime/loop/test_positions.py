@@ -1,6 +1,6 @@
-"""Where partitions are read on from, with a stand-in for the consumer; tests/pipeline has the same on a real Kafka."""
+"""The offsets where partitions are read from, with a fake consumer; tests/pipeline has a real Kafka."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,7 +14,6 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from loguru import logger
 
 from runtime.connect.topic_ids import TopicIds
 from runtime.errors import Misconfigured
@@ -67,7 +66,7 @@ class Committed:
 
 
 def positions(consumer: FakeConsumer, reset: str = "earliest") -> Positions:
-    """What is tested; the topic's id is `new`."""
+    """Positions for a topic with the id `new`."""
     tested = Positions(cast("Any", consumer), reset)
     tested.topic_ids = TopicIds(cast("Any", FakeAdmin()), {"in": "new"}, str)
     return tested
@@ -78,15 +77,6 @@ def assign(tested: Positions, *partitions: int) -> dict[int, int]:
     places = [TopicPartition("in", partition) for partition in partitions]
     tested.assign(places)
     return {place.partition: place.offset for place in places}
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """What is logged meanwhile."""
-    found: list[str] = []
-    sink = logger.add(lambda line: found.append(str(line).strip()), format="{level} {message}")
-    yield found
-    logger.remove(sink)
 
 
 @pytest.mark.parametrize(
@@ -113,15 +103,15 @@ def test_begin_error() -> None:
 
 @pytest.mark.parametrize("reset", ["earliest", "latest", "error"])
 def test_another_topic(lines: list[str], reset: str) -> None:
-    """An offset of a deleted topic of that name does not count: the present one is read from its beginning."""
+    """An offset of a deleted topic of the same name is ignored: the new topic is read from its beginning."""
     assert assign(positions(FakeConsumer({2: (7, "topic-id:old")}), reset), 2) == {2: OFFSET_BEGINNING}
     (line,) = lines
     for text in ("WARNING", "offset 7 of in[2]", "deleted topic", "from its beginning"):
         assert text in line
 
 
-def test_not_told() -> None:
-    """A broker that does not tell the committed offsets is no reason to begin anywhere."""
+def test_no_committed_offsets() -> None:
+    """If the broker does not give the committed offsets, no partition begins."""
     with pytest.raises(KafkaException):
         assign(positions(FakeConsumer({0: (7, None)}, KafkaError.GROUP_AUTHORIZATION_FAILED)), 0)
 
@@ -148,7 +138,7 @@ def test_read_again() -> None:
 
 @pytest.mark.parametrize("reset", ["earliest", "latest"])
 def test_expired(lines: list[str], reset: str) -> None:
-    """An expired offset goes on at the earliest record left, with a warning that says what was not read."""
+    """After an expired offset, reading continues at the earliest record, with a warning of the unread ones."""
     consumer = FakeConsumer({0: (40, None), 1: (150, None)})
     tested = positions(consumer, reset)
     assign(tested, 0, 1)
@@ -181,7 +171,7 @@ def test_refused(offset: int, reset: str, said: str) -> None:
 
 @pytest.mark.parametrize("offset", [FIRST, 150, END])
 def test_in_range_again(lines: list[str], offset: int) -> None:
-    """An offset that the broker has by now stays as it is."""
+    """An offset that the broker has again stays as it is."""
     consumer = FakeConsumer({0: (offset, None)})
     tested = positions(consumer)
     assign(tested, 0)

@@ -11,6 +11,7 @@ from runtime import limits
 from runtime.errors import Stopped
 from runtime.loop import producer_renewal
 from runtime.loop.producer_renewal import ProducerRenewal
+from runtime.loop.quix import QuixProducer
 from runtime.stop.signals import stop_request
 
 
@@ -33,7 +34,7 @@ class FakeProducer:
     made: list["FakeProducer"]
 
     def __init__(self, config: dict[str, object]) -> None:
-        assert config == {"transactional.id": "it"}
+        assert config == {"transactional.id": "it", "batch.size": 7}
         self.asked = 0
         self.made.append(self)
 
@@ -49,9 +50,7 @@ class FakeQuix:
     """Quix's producer, whose commit takes `seconds`."""
 
     def __init__(self, *, transactional: bool = True) -> None:
-        self._producer = SimpleNamespace(
-            transactional=transactional, _producer_config={"transactional.id": "it"}, _inner_producer=None
-        )
+        self._producer = SimpleNamespace(transactional=transactional, _inner_producer=None)
         self.seconds = 0.0
         self.error: Exception | None = None
         self.begun_by: list[object] = []
@@ -79,7 +78,9 @@ FATAL = KafkaException(KafkaError(KafkaError._FATAL, fatal=True))
 
 def renewal(quix: FakeQuix, within: float = 10.0) -> ProducerRenewal:
     """What is tested, started, with a list of the producers that it gave as `made` of FakeProducer."""
-    tested = ProducerRenewal(cast("Any", quix), within, lambda _: None, lambda offsets: [*offsets, "marked"])
+    config = {"transactional.id": "it", "batch.size": 7}
+    producer = QuixProducer(cast("Any", quix))
+    tested = ProducerRenewal(producer, config, within, lambda _: None, lambda offsets: [*offsets, "marked"])
     tested.start()
     return tested
 

@@ -13,6 +13,7 @@ from runtime import limits
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.errors import Misconfigured, OutputTooSlow
 from runtime.loop.output_record import Output
+from runtime.loop.quix import QuixProducer
 from runtime.loop.sink import Sink
 from runtime.observe.counters import Totals
 
@@ -66,7 +67,7 @@ class Quix:
 
 
 class Record:
-    """The record in hand."""
+    """The current record."""
 
     def partition(self) -> int:
         """The partition that it came from."""
@@ -82,8 +83,8 @@ class Batches:
 def send(producer: Producer, quix: Quix | None = None) -> None:
     """Send one record."""
     step = Sink("out", Output("out", 1_000_000, TimestampLimits({}), Totals()), Batches())  # type: ignore[arg-type]
-    step.connect(quix or Quix(), producer)  # type: ignore[arg-type]
-    execute: Callable[..., None] = step.get_executor(lambda *_: None)
+    step.connect(QuixProducer(quix or Quix()), producer)  # type: ignore[arg-type]
+    execute: Callable[..., None] = step.get_executor()
     execute(b"v", b"k", 7, None)
 
 

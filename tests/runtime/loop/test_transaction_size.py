@@ -3,18 +3,10 @@
 import pytest
 
 from runtime.loop.transaction_size import FIRST, QUICK, SLOW, TransactionSize
+from tests.runtime.clock import Clock
 
 QUICKLY, SLOWLY = QUICK / 2, 2 * SLOW
 BETWEEN = (QUICK + SLOW) / 2
-
-
-class Clock:
-    """A clock that stands still until it is told otherwise."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from runtime import limits
+from runtime import __version__, limits
 from runtime.observe.http_server import MAX_CONNECTIONS, MAX_REQUEST, Response, serve
 from tests.kafka import TIMEOUT
 from tools.waiting import wait_until
@@ -22,20 +22,13 @@ PAGES = {
 ELSEWHERE = b"ask for /live or /ready\n"
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
-
-
 @pytest.fixture
-def port(capfd: pytest.CaptureFixture[str]) -> Iterator[int]:
-    """Where a server listens; nothing that its clients do is printed."""
-    number = free_port()
-    with serve(PAGES, number):
-        yield number
-    assert capfd.readouterr() == ("", "")
+def port(capfd: pytest.CaptureFixture[str], free_port: int) -> Iterator[int]:
+    """The port of a server; it prints nothing, whatever its clients do."""
+    with serve(PAGES, free_port):
+        yield free_port
+    printed = "".join(capfd.readouterr())
+    assert [line for line in printed.splitlines() if "rdkafka#" not in line] == [], "other tests' clients may print"
 
 
 def ask(port: int, method: str, path: str, host: str = "127.0.0.1") -> tuple[int, bytes, dict[str, str]]:
@@ -92,6 +85,12 @@ def test_head(port: int, path: str) -> None:
     assert ask(port, "HEAD", path)[2]["Content-Length"] == headers["Content-Length"] == str(len(body))
 
 
+@pytest.mark.parametrize("path", ["/live", "/ready", "/elsewhere"])
+def test_version(port: int, path: str) -> None:
+    """Every answer's header says which version gives it."""
+    assert ask(port, "GET", path)[2]["Server"] == f"user-login-pipeline/{__version__}"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"] if socket.has_dualstack_ipv6() else ["127.0.0.1"])
 def test_both_families(port: int, host: str) -> None:
     """It answers over IPv4 and, if the machine has it, over IPv6."""
@@ -133,7 +132,7 @@ def test_many_clients(port: int) -> None:
 
 
 def test_slow_client(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    """A client that sends a byte now and then keeps no other from an answer, and is disconnected after a while."""
+    """A client that slowly sends bytes does not block others, and is disconnected after limits.CONNECTION_MAX_AGE."""
     monkeypatch.setattr(limits, "CONNECTION_MAX_AGE", 1.0)
     with connect(port) as client:
         client.sendall(b"GET /live HTTP/1.1\r\n")
@@ -161,11 +160,11 @@ def test_clients_that_do_not_read(port: int) -> None:
         assert ask(port, "GET", "/live")[0] == HTTPStatus.OK
 
 
-def test_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """It stops without waiting for its clients, whatever they are at, and the port is free again."""
     monkeypatch.setattr(limits, "HTTP_THREAD_TIMEOUT", 4 * TIMEOUT)
     with ExitStack() as stack:
-        for number in (port := free_port(), port):
+        for number in (free_port, free_port):
             with serve(PAGES, number):
                 silent, unfinished, idle = (stack.enter_context(connect(number)) for _ in range(3))
                 unfinished.sendall(b"GET /live HTT")

@@ -1,4 +1,4 @@
-"""What librdkafka's statistics are taken to say, by a clock of the test's own."""
+"""The problems found in librdkafka's statistics."""
 
 import json
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from runtime import limits
 from runtime.observe.statistics import Progress
+from tests.runtime.clock import Clock
 
 UNKNOWN = -1001
 AT_END = {
@@ -36,29 +37,21 @@ def statistics(*partitions: dict[str, Any], join_state: str = "steady", idle: tu
     )
 
 
-class Clock:
-    """A clock that stands still until it is told otherwise."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def problems_after(seconds: float, first: str, *later: str) -> list[str]:
     """What is wrong, if the statistics are these, and so many seconds lie between the first and the last of them."""
     clock = Clock()
+    start = clock.now
     progress = Progress(clock)
     progress.take(first)
     for number, text in enumerate(later, 1):
-        clock.now = Clock.now + seconds * number / len(later)
+        clock.now = start + seconds * number / len(later)
         progress.take(text)
     return progress.problems()
 
 
 def test_before_the_first() -> None:
     """Without statistics, no partition can have been assigned."""
-    assert Progress().problems() == ["the group has not been joined yet"]
+    assert Progress().problems() == ["the consumer group is not joined yet"]
 
 
 @pytest.mark.parametrize("join_state", ["init", "wait-join", "wait-sync", "wait-assign-call", "wait-unassign-call"])
@@ -81,7 +74,7 @@ def test_joining(join_state: str) -> None:
     ],
 )
 def test_silence(idle: tuple[float, ...], named: str | None) -> None:
-    """It is not ready once no broker has said anything for a while; one that never did (-1) does not count."""
+    """It is not ready if no broker has answered for some time; one that never answered (-1) does not count."""
     assert problems_after(0, statistics(AT_END, idle=idle)) == ([named] if named else [])
 
 
@@ -103,18 +96,19 @@ CONTENT = [
 
 @pytest.mark.parametrize("changes", WAITING)
 def test_stalled(changes: dict[str, Any]) -> None:
-    """A partition that stands still, though there is something to do, is named once that has lasted."""
+    """A partition with waiting records that makes no progress is named after limits.STALLED_AFTER."""
     standing = statistics(AT_END | {"partition": 1}, AT_END | changes | {"partition": 3})
     offset = changes.get("next_offset", 11)
+    lag = {9: 2, UNKNOWN: 0}.get(offset, changes.get("fetchq_cnt", 0))
     assert problems_after(limits.STALLED_AFTER, standing, standing) == []
     assert problems_after(limits.STALLED_AFTER + 1, standing, standing) == [
-        f"partition 3 has stood at offset {offset} for {limits.STALLED_AFTER + 1:.0f} s while records wait"
+        f"partition 3 stalled at offset {offset}, lag {lag}, for {limits.STALLED_AFTER + 1:.0f} s"
     ]
 
 
 @pytest.mark.parametrize("changes", CONTENT)
 def test_nothing_to_do(changes: dict[str, Any]) -> None:
-    """A partition in which nothing waits may stand for as long as it likes."""
+    """A partition without waiting records is never stalled."""
     standing = statistics(AT_END | changes)
     assert problems_after(10 * limits.STALLED_AFTER, standing, standing) == []
 
@@ -139,4 +133,4 @@ def test_begins_anew(between: str) -> None:
 def test_unreadable(text: str) -> None:
     """Statistics of another shape never stop the pipeline: it is just not ready, and says why."""
     (problem,) = problems_after(1, statistics(AT_END), text)
-    assert problem.startswith("librdkafka's statistics can't be read: ")
+    assert problem.startswith("cannot read librdkafka's statistics: ")

@@ -1,13 +1,15 @@
-"""A stop in the middle of joining the group."""
+"""A stop while the worker joins its group."""
 
 import pytest
 
 from runtime import limits
-from runtime.stop.membership import Membership
+from runtime.errors import Failed
+from runtime.explain import EVICTED_TEXT
+from runtime.stop.membership import Membership, unmask_callback_error
 
 
 @pytest.mark.parametrize("joins_at", [0, 1, 5])
-def test_settles(joins_at: int) -> None:
+def test_waits(joins_at: int) -> None:
     """It polls until it has joined, and no longer."""
     member, polls = Membership(), 0
 
@@ -22,10 +24,23 @@ def test_settles(joins_at: int) -> None:
 
 
 def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the rebalance does not end, it leaves all the same."""
+    """If the rebalance does not end in time, it stops waiting."""
     monkeypatch.setattr(limits, "JOIN_TIMEOUT", 0.05)
     member = Membership()
     polls: list[float] = []
     member.wait_until_joined(polls.append)
     assert polls
     assert member.joining
+
+
+@pytest.mark.parametrize(
+    ("error", "told", "is_told"),
+    [
+        (SystemError("returned NULL without setting an exception"), Failed(EVICTED_TEXT), True),
+        (SystemError("returned NULL without setting an exception"), None, False),
+        (RuntimeError("another"), Failed(EVICTED_TEXT), False),
+    ],
+)
+def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bool) -> None:
+    """If confluent-kafka has lost what a callback of ours raised, that is still what is told; nothing else is."""
+    assert unmask_callback_error(error, told) is (told if is_told else error)

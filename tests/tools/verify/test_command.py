@@ -1,4 +1,4 @@
-"""`python -m tools.verify` on a real Kafka: what it says of outputs that are right, and of doctored ones."""
+"""`python pipeline.py verify` on a real Kafka: what it says of outputs that are right, and of doctored ones."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""`python -m tools.verify` beside a running pipeline, and the process's own manners: output, exit codes, signals."""
+"""`python pipeline.py verify` beside a running pipeline, and the process's own manners: output, exit codes, signals."""
 
 import json
 import os
@@ -88,7 +88,16 @@ def test_no_verdict() -> None:
     assert "there is no verdict" in err
 
 
-BAR = "import sys; from tools.verify import command; command.LONG = {long}; sys.exit(command.main())"
+def test_early_signal() -> None:
+    """A signal during the imports is remembered: it ends in 70, as 0 would mean that the output is right."""
+    with Verify("127.0.0.1:9", "in", "out", PYTHONPROFILEIMPORTTIME="1") as run:
+        run.wait_for_log("| argparse")
+        run.send(signal.SIGTERM)
+        code, out, _ = run.end()
+    assert (code, out) == (70, "")
+
+
+BAR = "import sys; from tools.verify import command; command.LONG = {long}; sys.exit(command.main(sys.argv[1:]))"
 
 
 @pytest.mark.parametrize(("long", "is_shown"), [(10, True), (100_000, False)])

@@ -41,8 +41,7 @@ def test_verdict(
         command, "audit", lambda _, given: Report("in", "out", given.complete).of({0: FOUND[found]}, final=True)
     )
     for form in [], ["--json"]:
-        monkeypatch.setattr("sys.argv", ["verify", *options, *form])
-        assert command.main() == code
+        assert command.main([*options, *form]) == code
     *table, as_json = capsys.readouterr().out.splitlines()
     assert table[-1].startswith(verdict)
     assert json.loads(as_json)["ok"] is (code == 0)

@@ -1,4 +1,4 @@
-"""Runs `python -m tools.verify` as its users do, on two topics, and reads what it prints."""
+"""Runs `python pipeline.py verify` as its users do, on two topics, and reads what it prints."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Verify:
         kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
         own = {"Quix__Broker__Address": address, "input": source, "output": target, "LOG_LEVEL": "WARNING"}
         self._process = ChildProcess(
-            [sys.executable, "-m", "tools.verify", *arguments],
+            [sys.executable, "pipeline.py", "verify", *arguments],
             env={**kept, **own, **settings},
             cwd=ROOT,
             stdout=subprocess.PIPE,

@@ -1,0 +1,43 @@
+"""The admin client without a broker; tests/pipeline has it with one."""
+
+import pytest
+from quixstreams.kafka import ConnectionConfig
+
+from runtime import limits
+from runtime.connect.broker import BrokerAdmin, TopicFacts
+from runtime.errors import Misconfigured, Stopped, Unavailable
+from runtime.stop.signals import stop_request
+
+
+def connection(port: int = 1, **changed: str) -> ConnectionConfig:
+    """A connection to this port, with these settings."""
+    return ConnectionConfig.model_validate({"bootstrap_servers": f"127.0.0.1:{port}", **changed})
+
+
+def test_contradiction() -> None:
+    """If librdkafka refuses the settings, the error names them as the user knows them."""
+    with pytest.raises(Misconfigured, match=r"the BROKER_.* settings contradict each other: .*BROKER_SSL_CA_LOCATION"):
+        BrokerAdmin(connection(security_protocol="ssl", ssl_ca_location=__file__))
+
+
+@pytest.mark.parametrize(
+    ("cloud", "address"), [(False, r"{} \(Quix__Broker__Address\)"), (True, r"{} \(supplied by Quix Cloud\)")]
+)
+def test_no_broker(monkeypatch: pytest.MonkeyPatch, free_port: int, address: str, *, cloud: bool) -> None:
+    """Without a broker, it waits for limits.START_TIMEOUT; the error has the address and where it is from."""
+    monkeypatch.setattr(limits, "START_TIMEOUT", 0.0)
+    expected = f"no broker answers at {address.format(f'127.0.0.1:{free_port}')}: waited 0 s"
+    with pytest.raises(Unavailable, match=expected):
+        BrokerAdmin(connection(free_port), cloud=cloud).wait()
+
+
+def test_stop(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
+    """A request to stop ends the wait."""
+    monkeypatch.setattr(stop_request, "requested", True)
+    with pytest.raises(Stopped):
+        BrokerAdmin(connection(free_port)).wait()
+
+
+def test_max_message_bytes() -> None:
+    """The largest record batch is a number of bytes."""
+    assert TopicFacts("out", 1, {"max.message.bytes": "1048588"}).max_message_bytes == 1_048_588

@@ -1,0 +1,53 @@
+"""Quix's producer as runtime/ uses it; test_private_names.py guards the names behind it."""
+
+import pytest
+from confluent_kafka import KafkaError, Message
+from quixstreams.internal_producer import InternalProducer
+from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
+
+from runtime.loop.quix import QuixProducer
+
+
+@pytest.fixture(params=[True, False])
+def quix(request: pytest.FixtureRequest) -> QuixProducer:
+    """A producer with transactions, or without, that has sent nothing yet."""
+    extra = {"transactional.id": "it"} if request.param else {}
+    return QuixProducer(InternalProducer("127.0.0.1:9", extra_config=extra, transactional=request.param))
+
+
+def test_config(quix: QuixProducer) -> None:
+    """The configuration is what Quix would use: the broker, its callbacks, and the transactional id if there is one."""
+    assert quix.config["bootstrap.servers"] == "127.0.0.1:9"
+    assert {"error_cb", "stats_cb"} <= quix.config.keys()
+    assert ("transactional.id" in quix.config) is quix.transactional
+
+
+def test_failed_delivery(quix: QuixProducer) -> None:
+    """The first failed delivery is raised, once; what was purged has not failed."""
+    deliver = quix.config["on_delivery"]
+    for code in (KafkaError._PURGE_QUEUE, KafkaError.INVALID_TIMESTAMP, KafkaError._TIMED_OUT):
+        deliver(KafkaError(code), Message())
+    with pytest.raises(KafkaProducerDeliveryError) as raised:
+        quix.raise_for_error()
+    assert raised.value.error.code() == KafkaError.INVALID_TIMESTAMP
+    quix.raise_for_error()
+
+
+def test_replace(quix: QuixProducer) -> None:
+    """Quix uses the producer that it is given, and makes none itself; the one before is given back."""
+
+    class Client:
+        """A producer that counts."""
+
+        polls = 0
+
+        def poll(self, timeout: float) -> None:
+            assert timeout == 0.0
+            self.polls += 1
+
+    first, second = Client(), Client()
+    assert quix.replace(first) == [None]
+    quix.internal.poll(0.0)
+    assert quix.replace(second) == [first]
+    quix.internal.poll(0.0)
+    assert (first.polls, second.polls) == (1, 1)

@@ -3,9 +3,13 @@
 import re
 from typing import Any
 
+import pytest
+
 from runtime import limits
 from runtime.connect import client_config as clients
 from tests.deploy.conftest import ROOT, Rendered
+
+pytestmark = pytest.mark.long
 
 CONSUMER: dict[str, Any] = clients.CONSUMER
 

@@ -1,15 +1,20 @@
-"""docs/faults.md: the table of what each row found, made from faults/results and never by hand."""
+"""Writes docs/faults.md's table and faults/results/rows.md, both made from faults/results and never by hand."""
 
 from pathlib import Path
 
-from faults.report import table
+from faults.report import details, table
 
 PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
+DETAILS = "rows.md"
 _BEGIN, _END = "<!-- table -->\n", "<!-- end of table -->\n"
 
 
 def write_table(results: Path, page: Path = PAGE) -> None:
-    """Put the table of all results into the page, between its two marks; only where they are the repository's own."""
+    """Write the details into the folder of the results, and the table between the page's two marks.
+
+    The repository's own page is left as it is if the results are not the repository's.
+    """
+    (results / DETAILS).write_text(details(results))
     if results.resolve() != (PAGE.parent.parent / "faults" / "results").resolve() and page == PAGE:
         return
     text = page.read_text()

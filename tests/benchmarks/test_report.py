@@ -11,7 +11,7 @@ from benchmarks.experiments import flatness, rotated
 from benchmarks.goals import goals
 from benchmarks.latency import percentile
 from benchmarks.peers import BARE, OURS, STOCK, STOCK_AT_LEAST_ONCE
-from benchmarks.report import markdown, throughput_table
+from benchmarks.report import markdown
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 
 
@@ -135,12 +135,8 @@ KEPT = ROOT / "benchmarks" / "results"
 
 
 def test_what_is_kept(tmp_path: Path) -> None:
-    """The report and the charts in the repository are those of the results beside them; the README has their tables."""
+    """The report and the charts in the repository are those of the results next to them."""
     results = Results.read(KEPT / "results.json")
     write(results, tmp_path)
     for made in tmp_path.iterdir():
         assert (KEPT / made.name).read_text() == made.read_text(), made.name
-    readme = (ROOT / "README.md").read_text()
-    assert throughput_table(results) in readme
-    for chart in charts(results):
-        assert chart.startswith(("sizes", "long")) or f"benchmarks/results/{chart}" in readme

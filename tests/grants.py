@@ -1,4 +1,4 @@
-"""What the pipeline has to be allowed, as docs/operations.md lists it, and what it says where one permission is lacking."""
+"""The permissions that docs/operations.md lists, and the error if one of them is missing."""
 
 from typing import NamedTuple
 

@@ -8,6 +8,7 @@ from benchmarks.results import THROUGHPUT, Results
 from faults.__main__ import RESULTS
 from runtime.settings import Settings
 from tests.docs.pages import ROOT, code, read, table, words
+from tools.broker.download import read_lock
 from transforms import Malformed, upper_device_type
 
 README = read("README.md")
@@ -54,6 +55,19 @@ def test_kills() -> None:
     assert int(stated) == sum(row["faults"].values())
     assert row["command"].startswith(f"make faults ROW=1 N={stated}")
     assert (row["ids"]["lost"], row["ids"]["duplicated"], row["ids"]["reordered"]) == (0, 0, 0)
+
+
+def test_requirements() -> None:
+    """The versions of Python are those of pyproject.toml, and the download is as large as Kafka's jars."""
+    first, last = re.findall(r"Python 3\.(\d+) to 3\.(\d+)", README)[0]
+    assert f'requires-python = ">=3.{first},<3.{int(last) + 1}"' in read("pyproject.toml")
+    assert f"({sum(jar.size for jar in read_lock()) / 1e6:.0f} MB)" in README
+
+
+def test_speed_of_verify() -> None:
+    """The speed of `verify` is the one that docs/verify.md says how to measure."""
+    (stated,) = re.findall(r"[\d,]+ to [\d,]+ records a second", words("README.md"))
+    assert stated in words("docs/verify.md")
 
 
 def test_time_of_the_tests() -> None:

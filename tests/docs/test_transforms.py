@@ -1,4 +1,4 @@
-"""docs/transforms.md: its example, followed to the letter in a copy of the project."""
+"""docs/transforms.md: its example, followed in a copy of the project."""
 
 import re
 import shutil
@@ -31,7 +31,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transform, named, test = PYTHON
     imported, assigned = named.strip().split("\n\n")
     pipeline = (copy / "pipeline.py").read_text("utf-8")
-    if "mask_ip" not in pipeline:  # otherwise somebody has followed the page in earnest
+    if "mask_ip" not in pipeline:  # otherwise the repository already has the example
         (first_line,) = re.findall(r"^from transforms import .*\n", pipeline, re.MULTILINE)
         (before,) = re.findall(r"^TRANSFORMS\b.*", pipeline, re.MULTILINE)
         assert assigned.startswith(before.removesuffix(")"))
@@ -52,12 +52,12 @@ def run(copy: Path, *command: str) -> None:
 
 @pytest.mark.parametrize("command", [("ruff", "check"), ("ruff", "format", "--check")])
 def test_style(copy: Path, command: tuple[str, ...]) -> None:
-    """The style is the project's."""
+    """The example passes the style checks."""
     run(copy, *command, *CHECKED)
 
 
 def test_types(copy: Path) -> None:
-    """The types are right, also where another file replaces TRANSFORMS."""
+    """The types are right, also if another file replaces TRANSFORMS."""
     run(copy, "mypy", "--follow-imports=silent", *CHECKED)
 
 

@@ -124,8 +124,6 @@ def _commit() -> str:
 
 def table(folder: Path) -> str:
     """Return the Markdown table of every row-*.json in the folder."""
-    found = [json.loads(file.read_text()) for file in folder.glob("row-*.json")]
-    found.sort(key=lambda row: (int("".join(filter(str.isdigit, row["row"]))), row["row"]))
     lines = [
         (
             "| row | under load | faults | records | lost | duplicated | reordered | wrong | longest stall, s "
@@ -133,7 +131,7 @@ def table(folder: Path) -> str:
         ),
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for row in found:
+    for row in _kept(folder):
         ids, faults = row["ids"], sum(row["faults"].values())
         bound = f"< {300 / faults:.2g} %" if faults and row["ok"] else ""
         stall, resumed = (f"{row[key]:.1f}" if row[key] else "" for key in ("longest_stall", "resume_p99"))
@@ -143,12 +141,22 @@ def table(folder: Path) -> str:
             *(row["seed"], row["about"]["date"], "met" if row["ok"] else "**missed**"),
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
-    lines.append("")
-    lines += [f"- Row {row['row']}: `{row['command']}`; {_details(row)}" for row in found]
-    versions = sorted(
-        {", ".join(f"{k} {v}" for k, v in row["about"].items() if k not in {"date", "commit"}) for row in found}
-    )
-    return "\n".join([*lines, "", *(f"Ran on: {text}." for text in versions), ""])
+    return "\n".join([*lines, ""])
+
+
+def details(folder: Path) -> str:
+    """Return the Markdown page with the command, the versions, the exits and the notes of every row-*.json."""
+    lines = ["# Fault rows in detail", "", "Written by `python -m faults --table`. docs/faults.md has the table.", ""]
+    for row in _kept(folder):
+        ran_on = ", ".join(f"{name} {value}" for name, value in row["about"].items())
+        lines.append(f"- Row {row['row']}: `{row['command']}`; {_details(row)}; ran on {ran_on}")
+    return "\n".join([*lines, ""])
+
+
+def _kept(folder: Path) -> list[dict[str, Any]]:
+    """Return every row-*.json in the folder, by number."""
+    found = [json.loads(file.read_text()) for file in folder.glob("row-*.json")]
+    return sorted(found, key=lambda row: (int("".join(filter(str.isdigit, row["row"]))), row["row"]))
 
 
 def _details(row: dict[str, Any]) -> str:
@@ -157,5 +165,4 @@ def _details(row: dict[str, Any]) -> str:
     figures = "".join(f"; {name} {value:,.6g}" for name, value in row["figures"].items())
     missed = "".join(f"; missed: {g['name']} {g['value']:g} > {g['most']:g}" for g in row["goals"] if not g["met"])
     notes = "".join(f"; {shorten(note, _NOTE, placeholder=' …')}" for note in row["notes"][:5])
-    commit = f"; at {row['about']['commit']}" if "commit" in row["about"] else ""
-    return f"{kinds}; {row['seconds']:.0f} s{commit}; exits unasked: {exits}{figures}{missed}{notes}"
+    return f"{kinds or 'no faults'}; {row['seconds']:.0f} s; exits unasked: {exits}{figures}{missed}{notes}"

@@ -1,4 +1,4 @@
-"""What the pipeline has to be allowed, as README.md lists it, and what it says where one permission is lacking."""
+"""The permissions that docs/operations.md lists, and the error if one of them is missing."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ MINIMAL = {
     "group-Read": Grant(GROUP, "<group>", AclOperation.READ, EXACT, ["consumer group", "Quix__Consumer_Group"]),
     "transaction-Write": Grant(TRANSACTION, "<group>", AclOperation.WRITE, PREFIX, ["transactional id"]),
 }
-"""What README.md says has to be allowed, beside Describe."""
+"""What docs/operations.md says has to be allowed, beside Describe."""
 
 DESCRIBE = [Grant(TOPIC, name, AclOperation.DESCRIBE, EXACT, []) for name in ("in", "out")]
 

@@ -9,7 +9,7 @@ from benchmarks.experiments import flatness, rotated
 from benchmarks.goals import goals
 from benchmarks.latency import percentile
 from benchmarks.peers import BARE, OURS, STOCK, STOCK_AT_LEAST_ONCE
-from benchmarks.report import markdown, throughput_table
+from benchmarks.report import markdown
 from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 
 
@@ -134,10 +134,6 @@ KEPT = ROOT / "benchmarks" / "results"
 
 
 def test_what_is_kept() -> None:
-    """The report in the repository is that of the results beside it; the README has its table."""
+    """The report in the repository is that of the results next to it."""
     results = Results.read(KEPT / "results.json")
     assert (KEPT / "results.md").read_text() == markdown(results)
-    readme = (ROOT / "README.md").read_text()
-    assert throughput_table(results) in readme
-    for chart in charts(results):
-        assert chart.startswith(("sizes", "long")) or f"benchmarks/results/{chart}" in readme

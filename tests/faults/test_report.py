@@ -6,9 +6,9 @@ import pytest
 
 from faults.__main__ import RESULTS
 from faults.idcheck import Counts
-from faults.report import Limit, RowReport, about, table
+from faults.report import Limit, RowReport, about, details, table
 from faults.rows.soak import slope
-from faults.table import PAGE, write_table
+from faults.table import DETAILS, PAGE, write_table
 
 
 def made(row: str, lost: int) -> RowReport:
@@ -28,8 +28,8 @@ def test_table(tmp_path: Path) -> None:
     assert "**missed**" in lines[0]
     assert "%" not in lines[0]
     assert "< 30 %" in lines[1]
-    assert "missed: lost by id 1 > 0" in table(tmp_path)
-    assert "make faults ROW=10" in table(tmp_path)
+    assert "missed: lost by id 1 > 0" in details(tmp_path)
+    assert "make faults ROW=10" in details(tmp_path)
 
 
 def test_page(tmp_path: Path) -> None:
@@ -46,8 +46,9 @@ def test_page(tmp_path: Path) -> None:
 
 
 def test_page_is_the_results() -> None:
-    """The page in the repository is what its results make."""
+    """The pages in the repository are what its results make."""
     assert table(RESULTS) in PAGE.read_text()
+    assert (RESULTS / DETAILS).read_text() == details(RESULTS)
 
 
 @pytest.mark.parametrize("rise", [0.0, 0.5, -0.25])

@@ -12,7 +12,7 @@ EXAMPLES = 5
 
 @dataclass
 class Findings:
-    """One partition's result; README.md says what each count means."""
+    """One partition's result; docs/verify.md says what each count means."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     examples: dict[str, list[int]] = field(default_factory=lambda: {fault: [] for fault in FAULTS})

@@ -45,7 +45,7 @@ class Report:
         return ", ".join(f"{name} {count}" for name, count in total(self.partitions).items())
 
     def as_json(self) -> str:
-        """The report as README.md describes it, on one line."""
+        """The report as docs/verify.md describes it, on one line."""
         return json.dumps(
             {
                 "final": self.is_final,

@@ -1,17 +1,15 @@
-"""README's example of a transform, followed to the letter in a copy of the project."""
+"""docs/transforms.md: its example, followed in a copy of the project."""
 
 import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECTION = (ROOT / "README.md").read_text("utf-8").split("\n### Add a transform\n", 1)[1].split("\n## ", 1)[0]
-PYTHON = [textwrap.dedent(block) for block in re.findall(r"```python\n(.*?) *```", SECTION, re.DOTALL)]
+PYTHON = re.findall(r"```python\n(.*?)```", (ROOT / "docs/transforms.md").read_text("utf-8"), re.DOTALL)
 FOLDERS = [file.parent.name for file in ROOT.glob("*/__init__.py")]
 CHECKED = [
     "pipeline.py",
@@ -24,7 +22,7 @@ CHECKED = [
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project after README's three steps."""
+    """The project after the page's three steps."""
     copy = tmp_path_factory.mktemp("copy")
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -33,7 +31,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transform, named, test = PYTHON
     imported, assigned = named.strip().split("\n\n")
     pipeline = (copy / "pipeline.py").read_text("utf-8")
-    if "mask_ip" not in pipeline:  # else somebody has followed the README in earnest
+    if "mask_ip" not in pipeline:  # otherwise the repository already has the example
         (first_line,) = re.findall(r"^from transforms import .*\n", pipeline, re.MULTILINE)
         (before,) = re.findall(r"^TRANSFORMS\b.*", pipeline, re.MULTILINE)
         assert assigned.startswith(before.removesuffix(")"))
@@ -54,13 +52,13 @@ def run(copy: Path, *command: str) -> None:
 
 @pytest.mark.parametrize("command", [("ruff", "check"), ("ruff", "format", "--check")])
 def test_style(copy: Path, command: tuple[str, ...]) -> None:
-    """The style is the project's."""
+    """The example passes the style checks."""
     run(copy, *command, *CHECKED)
 
 
 @pytest.mark.long
 def test_types(copy: Path) -> None:
-    """The types are right, also where another file replaces TRANSFORMS."""
+    """The types are right, also if another file replaces TRANSFORMS."""
     run(copy, "mypy", "--follow-imports=silent", *CHECKED)
 
 

@@ -1,0 +1,26 @@
+"""docs/faults.md: what it concludes from the results is what they say."""
+
+import json
+
+from faults.__main__ import RESULTS
+from faults.rows import ROWS
+
+AT_LEAST_ONCE = {"2"}
+"""The rows that may duplicate records."""
+
+
+def test_conclusions() -> None:
+    """No kept row has a record lost, reordered, wrong or, under exactly-once, duplicated."""
+    for file in RESULTS.glob("row-*.json"):
+        row = json.loads(file.read_text())
+        assert row["row"] in ROWS
+        ids = row["ids"]
+        assert (ids["lost"], ids["reordered"], ids["wrong"]) == (0, 0, 0), file.name
+        assert ids["duplicated"] == 0 or row["row"] in AT_LEAST_ONCE, file.name
+
+
+def test_client() -> None:
+    """Rows from before 2026-11-28 were run with confluent-kafka 2.12, later ones with 2.16."""
+    for file in RESULTS.glob("row-*.json"):
+        about = json.loads(file.read_text())["about"]
+        assert about["confluent-kafka"].startswith("2.12." if about["date"] < "2026-11-28" else "2.16."), file.name

@@ -44,7 +44,7 @@ def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
 def test_killed_and_started_again(kafka: Kafka, pipelines: Pipelines) -> None:
     """Killed and started again under its name, a worker goes on without waiting for the old one's session to end."""
     source, target = topic_without_retention(kafka, "again-in"), topic_without_retention(kafka, "again-out")
-    settings = {"INSTANCE_ID": "one", "SESSION_TIMEOUT_MS": 5_000 * TIMEOUT}
+    settings = {"INSTANCE_ID": "one", "SESSION_TIMEOUT_MS": round(5_000 * TIMEOUT)}
     first = pipelines.start(source, target, **settings)
     kafka.produce(source, records(0, 100))
     kafka.read(target, 100)

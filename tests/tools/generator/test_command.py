@@ -417,7 +417,8 @@ def test_wrong_setting_as_a_process() -> None:
     code, out, err = run(RATE="fast")
     assert (code, out) == (78, "")
     assert len(err.splitlines()) == 1
-    assert "RATE is 'fast'" in err
+    assert "RATE must be records per second" in err
+    assert "(got 'fast')" in err
 
 
 def test_help() -> None:

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from quixstreams import Application
 
 from runtime.connect.broker import BrokerAdmin, TopicFacts
+from runtime.connect.destroy import destroy
 from runtime.errors import Failed, Stopped, Unavailable
 from runtime.explain import explain_kafka
 from runtime.settings import Settings
@@ -38,7 +39,7 @@ _READER = {
     "queued.max.messages.kbytes": 16_384,  # bounds the memory
 }
 _IDLE_WAIT = 0.05  # seconds
-_ASSIGN_AGAIN_AFTER = 10.0  # seconds without a record: librdkafka sometimes stops reading after leaders have moved
+_NEW_CLIENT_AFTER = 10.0  # seconds without an answer: a client sometimes stays stuck after leaders have moved
 # Errors while a partition changes its leader; librdkafka does not mark them as retriable.
 _BETWEEN_LEADERS = {
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -81,7 +82,10 @@ class TopicPair:
         self.source, self.target = broker.facts(*names)
         self._address = connection.bootstrap_servers
         self._client = connection.as_librdkafka_dict()
-        self._admin = AdminClient({**self._client, "log_level": 0})
+        self._admin = self._new_admin()
+
+    def _new_admin(self) -> AdminClient:
+        return AdminClient({**self._client, "log_level": 0})
 
     def reader(self, facts: TopicFacts) -> "PartitionReader":
         """Return a reader of one of the topics."""
@@ -123,14 +127,17 @@ class TopicPair:
             Unavailable: it did not answer for too long.
             KafkaException: it refused.
         """
-        deadline = time.monotonic() + self.patience
+        asked = renewed = time.monotonic()
         while True:
             try:
                 return question()
             except KafkaException as error:
                 self.raise_unless_temporary(error.args[0])
-                if time.monotonic() > deadline:
-                    raise self.unavailable() from error
+                now = time.monotonic()
+                if now > asked + self.patience:
+                    raise self.unavailable(error.args[0].str()) from error
+                if now > renewed + _NEW_CLIENT_AFTER:
+                    self._admin, renewed = self._new_admin(), now
                 time.sleep(_IDLE_WAIT)
 
     def raise_unless_temporary(self, error: KafkaError) -> None:
@@ -140,9 +147,10 @@ class TopicPair:
         if not is_temporary(error, self._address):
             raise KafkaException(error)
 
-    def unavailable(self) -> Unavailable:
+    def unavailable(self, detail: str) -> Unavailable:
         """The error if a broker did not answer for too long."""
-        return Unavailable(f"the broker at {self._address} did not answer for too long (Quix__Broker__Address)")
+        text = f"the broker at {self._address} did not answer within {self.patience:.0f} s (Quix__Broker__Address)"
+        return Unavailable(f"{text}: {detail}")
 
 
 def is_temporary(error: KafkaError, address: str) -> bool:
@@ -159,13 +167,17 @@ class PartitionReader:
         """Whether the range has been read to its end."""
         self.at = 0
         """The next offset."""
+        self._config = config
         self._topic = topic
         self._topics = topics
         self._place = TopicPartition(topic, -1)
         self._end = 0
         self._heard = self._assigned = 0.0
-        self._consumer = Consumer(config, logger=logging.getLogger("librdkafka"))
+        self._consumer = self._new_consumer()
         self._consumer.list_topics(topic, timeout=ANSWER_WITHIN)  # knowing the leaders saves half a second
+
+    def _new_consumer(self) -> Consumer:
+        return Consumer(self._config, logger=logging.getLogger("librdkafka"))
 
     def begin(self, partition: int, begin: int, end: int) -> None:
         """Start to read this range."""
@@ -190,8 +202,10 @@ class PartitionReader:
         if arrived:
             self._heard = time.monotonic()
         elif time.monotonic() > self._heard + self._topics.patience:
-            raise self._topics.unavailable()
-        elif time.monotonic() > max(self._heard, self._assigned) + _ASSIGN_AGAIN_AFTER:
+            raise self._topics.unavailable(f"waited for {self._topic}[{self._place.partition}]@{self.at}")
+        elif time.monotonic() > max(self._heard, self._assigned) + _NEW_CLIENT_AFTER:
+            stuck, self._consumer = [self._consumer], self._new_consumer()
+            destroy(stuck)
             self._assign(self._place.partition)
         if arrived and arrived[-1].error() is None and arrived[-1].offset() < self._end - 1:
             self.at = arrived[-1].offset() + 1

@@ -13,7 +13,7 @@ TRACED = 7
 
 _KEYLESS = 16  # one in this many logins has no key
 _DEVICES = ((b"android", b"ANDROID"), (b"iOS", b"IOS"), ("straße".encode(), b"STRASSE"), (b"web 2", b"WEB 2"))
-# The README's example of a transform does not change this ip, so the load also works with it.
+# The example in docs/transforms.md does not change this ip, so the load also works with it.
 _LOGIN = b'{"id": "%b", "app_version": "2.3.0", "ip": "10.%d.%d.0", "device_type": "%b", "pad": "%b"}'
 _MALFORMED: tuple[tuple[bytes, bytes | None], ...] = (
     (b"null_value", None),

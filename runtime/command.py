@@ -34,7 +34,7 @@ def dispatch(description: str | None, commands: Mapping[str, Command], default: 
     if arguments and arguments[0] in commands:
         return commands[arguments[0]].main(arguments[1:])
     formatter = argparse.RawDescriptionHelpFormatter
-    epilog = "Its settings are environment variables: README.md lists them, and the exit codes."
+    epilog = "Settings are environment variables: docs/settings.md. Exit codes: docs/operations.md."
     usage = "%(prog)s [COMMAND [OPTIONS]]"
     parser = argparse.ArgumentParser(usage=usage, description=description, epilog=epilog, formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"user-login-pipeline {__version__}")

@@ -1,29 +1,88 @@
-"""The structure of runtime/ and transforms/: unique names, and a test file for each file."""
+"""The structure: few names in each folder, imports from higher to lower layers, unique class names, one version."""
 
 import ast
+import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from importlinter.cli import lint_imports
+
+from runtime import __version__
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted(file for folder in ("runtime", "transforms") for file in (ROOT / folder).rglob("*.py"))
-RUNTIME = [file.relative_to(ROOT / "runtime") for file in FILES if file.is_relative_to(ROOT / "runtime")]
+NAMES_THE_VERSION = {
+    "dockerfile": r'image\.version="(.+?)"',
+    "docker-compose.yml": r"image: user-login-pipeline:(.+)",
+    "deploy/kubernetes/overlays/development/kustomization.yaml": r'newTag: "(.+)"',
+    "deploy/kubernetes/overlays/production/kustomization.yaml": r'newTag: "(.+)"',
+    "deploy/kubernetes/README.md": r"-t user-login-pipeline:(\S+)",
+    "CHANGELOG.md": r"\A(?:.|\n)*?\n## (\d\S+)",
+}
 
 
-def test_class_names() -> None:
-    """No two public classes have the same name."""
-    names = Counter(
-        node.name
-        for file in FILES
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
-    )
-    assert len(names) > 20
-    assert [name for name, count in names.items() if count > 1] == []
+RUNTIME = sorted(file.relative_to(ROOT / "runtime") for file in (ROOT / "runtime").rglob("*.py"))
+
+
+def names(folder: str = "") -> set[str]:
+    """What git keeps in a folder, without names that begin with a dot."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", f"./{folder}"]
+    files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    first = {file.removeprefix(folder).split("/")[0] for file in files if (ROOT / file).exists()}
+    return {name for name in first if not name.startswith(".")}
+
+
+def test_top_level() -> None:
+    """The top level has at most 20 entries."""
+    assert 10 < len(names()) <= 20
+
+
+def test_runtime() -> None:
+    """The top level of runtime/ has at most 9 units."""
+    assert 5 < len(names("runtime/") - {"__init__.py"}) <= 9
+
+
+def test_imports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Imports go from higher layers to lower ones, without cycles, as pyproject.toml says."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # lint_imports adds to it
+    code = lint_imports(no_cache=True, no_logo=True)
+    assert code == 0, capsys.readouterr().out
 
 
 @pytest.mark.parametrize("file", [file for file in RUNTIME if file.name != "__init__.py"], ids=str)
 def test_test_file(file: Path) -> None:
     """Each file of runtime/ has its test file in tests/runtime/."""
     assert (ROOT / "tests" / "runtime" / file.parent / f"test_{file.name}").is_file()
+
+
+def test_class_names() -> None:
+    """No two public classes outside the tests have the same name."""
+    found = Counter(
+        node.name
+        for folder in ("benchmarks", "faults", "runtime", "tools", "transforms")
+        for file in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert len(found) > 20
+    assert [name for name, count in found.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("file", NAMES_THE_VERSION)
+def test_version(file: str) -> None:
+    """Each file that names this project's version names the one in runtime/__init__.py."""
+    found = re.findall(NAMES_THE_VERSION[file], (ROOT / file).read_text())
+    assert found == [__version__]
+
+
+def test_make_lists_its_targets() -> None:
+    """`make` alone prints one line for each target that has a name to call it by."""
+    command = ["make", "--no-print-directory"]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets is not None
+    assert sorted(line.split()[1] for line in lines) == sorted(targets[1].split())
+    assert all(len(line.split()) > 3 for line in lines)

@@ -145,7 +145,7 @@ def test_wrong_mechanism(refusing: dict[str, Pipeline]) -> None:
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
-    """With no more than what README.md lists, it runs; the password is nowhere in its log."""
+    """With no more than docs/operations.md lists, it runs; the password is nowhere in its log."""
     pipeline = refusing[guarantee]
     pipeline.wait_for(RUNNING)
     pipeline.wait_for("Committed a checkpoint")

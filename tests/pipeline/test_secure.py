@@ -103,7 +103,7 @@ def refused(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline
 
 @pytest.mark.parametrize("user", WORKING)
 def test_works(secured: Secured, pipelines: Pipelines, user: str) -> None:
-    """Every record comes through, with no more permissions than README.md lists, and no secret is logged."""
+    """Every record comes through, with no more permissions than docs/operations.md lists, and no secret is logged."""
     settings = WORKING[user](secured)
     pipeline = pipelines.start("in", f"out-{user}", **settings, LOG_LEVEL="DEBUG", Quix__Consumer_Group=group_of(user))
     pipeline.wait_for(RUNNING, timeout=PATIENCE)

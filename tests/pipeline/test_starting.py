@@ -109,7 +109,7 @@ def test_command_line(tmp_path: Path) -> None:
         assert set(COMMANDS) == {"run", "verify"}
         assert all(f"{name} " in asked.log for name in COMMANDS)
         assert "usage: " in asked.log
-        assert "README.md" in asked.log
+        assert "docs/settings.md" in asked.log
 
 
 def test_debug(pipelines: Pipelines) -> None:

@@ -31,7 +31,7 @@ check: $(STAMP) ## check style, types and declared dependencies, within 10 s
 	.venv/bin/deptry .
 	.venv/bin/deptry . $(WITHOUT_EXTRAS)
 
-test: $(STAMP) ## test each promise against a real Apache Kafka, in 3 minutes
+test: $(STAMP) ## test each promise against a real Apache Kafka, in 4 minutes
 	.venv/bin/python -m pytest -m "not long and not planted"
 
 test-long: $(STAMP) ## test what takes long, starts its own brokers, or needs Go, in 10 minutes

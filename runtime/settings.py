@@ -191,7 +191,7 @@ class Settings(BrokerSettings):
         "output", "processed-user-login", TOPIC_NAME, "the topic to write; must differ from `input`"
     )
     processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = setting(
-        "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once", "see Guarantees"
+        "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once", "whether a crash may duplicate records"
     )
     commit_every: Annotated[int, Field(ge=1, le=1_000_000)] = setting(
         "COMMIT_EVERY",

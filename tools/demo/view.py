@@ -19,7 +19,7 @@ from transforms import Reason
 SMALLEST = (60, 20)
 """Columns and lines below which only the plain line is shown."""
 
-_LINES_AROUND_RECORDS = 17  # all lines except the latest records
+_LINES_AROUND_RECORDS = len(Reason) + 6  # all lines except the latest records
 _DEVICE_TYPES = 5  # as many as fit next to the reasons
 _KEY, _PLACE = 8, 9  # columns of a key, and of a partition with an offset
 _EDGES = 7  # columns that the border of the latest records and the gaps between them take

@@ -101,6 +101,7 @@ def main() -> int:
     if session_timeout := os.environ.get("SESSION_TIMEOUT_MS"):
         clients.CONSUMER |= {
             "session.timeout.ms": int(session_timeout),
+            "max.poll.interval.ms": max(int(session_timeout), int(limits.POLL_TIMEOUT * 1000)),
             "heartbeat.interval.ms": int(session_timeout) // 12,
         }
     if TRACE_BATCHES:

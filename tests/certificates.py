@@ -1,4 +1,4 @@
-"""Certificates made on the spot: authorities, and what they sign for brokers and for clients, as PEM files."""
+"""Creates certificate authorities, and certificates for brokers and clients, as PEM files."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 
 class Authority:
-    """An authority whose certificate, `file`, others may trust; it signs as many others as are asked for."""
+    """A certificate authority; `file` is its own certificate, for others to trust."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -38,13 +38,13 @@ class Authority:
     def sign(
         self, name: str, hosts: Sequence[str] = (), *, expired: bool = False, password: str | None = None
     ) -> tuple[Path, Path]:
-        """Give the files of a certificate for this common name and of its key.
+        """Create a certificate and its key, and return both files.
 
         Args:
             name: the common name, and the files' name.
-            hosts: addresses and host names that it holds for.
-            expired: whether it has not held since yesterday.
-            password: what the key is encrypted with, where it is to be.
+            hosts: addresses and host names that the certificate is valid for.
+            expired: whether the certificate expired yesterday.
+            password: encrypts the key; None leaves it unencrypted.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         until = datetime.now(UTC) + (-_DAY if expired else _DAY)

@@ -1,4 +1,4 @@
-"""What every test can ask for: a broker for the whole session, topics of its own; and no process may be left behind."""
+"""Fixtures for all tests: a broker per session, topics per test, and a check that no process is left behind."""
 
 import os
 import signal
@@ -64,7 +64,7 @@ def topics(kafka: Kafka) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def script() -> Path:
-    """What `pipelines` start: `pipeline.py`, or what a module or a folder puts in its place."""
+    """The script that `pipelines` starts: `pipeline.py`; a module or a folder can override it."""
     return SCRIPT
 
 
@@ -77,14 +77,14 @@ def pipelines(kafka: Kafka, script: Path, tmp_path: Path) -> Iterator[Pipelines]
 
 @pytest.fixture(scope="module")
 def shared_pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
-    """Starts pipelines that several tests of a module look at; they end with the module."""
+    """Starts pipelines that the tests of a module share; they end with the module."""
     with Pipelines(kafka.address, tmp_path_factory.mktemp("pipelines")) as pipelines:
         yield pipelines
 
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Path:
-    """A file for SLOW_WHILE of tests/parity/run_pipeline.py; to be removed when it may go fast."""
+    """A file for SLOW_WHILE of tests/parity/run_pipeline.py; removing it ends the delay."""
     file = tmp_path / "slow"
     file.touch()
     return file
@@ -92,7 +92,7 @@ def slow(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_process_left() -> Iterator[None]:
-    """Fails a test that leaves a child process behind, a Broker's apart (where /proc shows them, as on Linux)."""
+    """Fails a test that leaves a child process behind, except a broker; it needs /proc, so it checks only on Linux."""
     before = _children()
     yield
     left = _children() - before
@@ -100,7 +100,7 @@ def _no_process_left() -> Iterator[None]:
 
 
 def _children() -> set[str]:
-    """The ids of this process's children, those that have ended but were not waited for included."""
+    """The ids of this process's children, zombies included."""
     found: set[str] = set()
     for file in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):  # the thread has ended

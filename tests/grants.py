@@ -11,7 +11,7 @@ EXACT, PREFIX = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
 
 
 class Grant(NamedTuple):
-    """One permission; with what the pipeline names where it is all that is lacking."""
+    """One permission, and the texts in the pipeline's error if only this permission is missing."""
 
     kind: ResourceType
     name: str
@@ -28,13 +28,13 @@ MINIMAL = {
     "group-Read": Grant(GROUP, "<group>", AclOperation.READ, EXACT, ["consumer group", "Quix__Consumer_Group"]),
     "transaction-Write": Grant(TRANSACTION, "<group>", AclOperation.WRITE, PREFIX, ["transactional id"]),
 }
-"""What docs/operations.md says has to be allowed, beside Describe."""
+"""The permissions that docs/operations.md lists, except Describe."""
 
 DESCRIBE = [Grant(TOPIC, name, AclOperation.DESCRIBE, EXACT, []) for name in ("in", "out")]
 
 
 def rule(user: str, grant: Grant) -> AclBinding:
-    """The rule that allows it to the user."""
+    """The access rule that grants the permission to the user."""
     name = grant.name.replace("<group>", group_of(user))
     allow = AclPermissionType.ALLOW
     return AclBinding(grant.kind, name, grant.pattern, f"User:{user}", "*", grant.operation, allow)

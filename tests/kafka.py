@@ -1,4 +1,4 @@
-"""What tests do with a broker: make topics, write records, read them back; every wait has a deadline."""
+"""A Kafka client for tests: creates topics, writes records, reads them back; every wait has a deadline."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ TIMEOUT = 60.0  # seconds; far above what anything takes on a slow machine
 
 @dataclass(frozen=True)
 class Record:
-    """One record; timestamp in milliseconds. The offset is known once read, and plays no part in comparing."""
+    """One record; timestamp in milliseconds. The offset is set when it is read; comparisons ignore it."""
 
     key: bytes | None = None
     value: bytes | None = None
@@ -27,7 +27,7 @@ class Record:
     offset: int = field(default=-1, compare=False)
 
 
-_ASK_AGAIN = {
+_RETRIABLE = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -65,12 +65,12 @@ class Kafka:
         self._admin.delete_records([place])[place].result(TIMEOUT)
 
     def partitions(self, topic: str) -> list[int]:
-        """The numbers of the topic's partitions that have a leader; none where there is no such topic."""
+        """The numbers of the topic's partitions that have a leader; none if the topic does not exist."""
         found = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic]
         return sorted(number for number, partition in found.partitions.items() if partition.leader >= 0)
 
     def produce(self, topic: str, records: Iterable[Record]) -> None:
-        """Write each record to its partition; returns when the broker has them all, KafkaException if it has not."""
+        """Write each record to its partition and wait until the broker has all; KafkaException if it refuses one."""
         errors: list[KafkaError] = []
         producer = Producer({**self._client, "queue.buffering.max.messages": 10_000_000})
         for record in records:
@@ -89,14 +89,14 @@ class Kafka:
         assert not unsent, f"{unsent} records could not be sent within {TIMEOUT:g} s"
 
     def read(self, topic: str, count: int, timeout: float = TIMEOUT, isolation: str = "read_committed") -> list[Record]:
-        """All the topic's records, by partition and offset, once there are at least `count`.
+        """Return all records of the topic, by partition and offset, once there are at least `count`.
 
-        It reads on to the end of every partition, so that one too many shows; AssertionError after `timeout` seconds.
+        It reads to the end of every partition, to find surplus records; AssertionError after `timeout` seconds.
         """
         records: list[Record] = []
         unfinished = set(self.partitions(topic))
         with closing(self._consumer(isolation)) as consumer:
-            consumer.list_topics(topic, timeout=TIMEOUT)  # knowing the leaders first spares it a pause of half a second
+            consumer.list_topics(topic, timeout=TIMEOUT)  # unknown leaders would cost it half a second
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
             deadline = time.monotonic() + timeout
             while unfinished or len(records) < count:
@@ -153,11 +153,11 @@ def _commit(consumer: Consumer, place: TopicPartition) -> list[TopicPartition]:
 
 
 def _answered(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
-    """The answer; nothing where the broker says to ask again."""
+    """Return the answer, or an empty list if the broker asks for a retry."""
     try:
         return ask()
     except KafkaException as error:
-        if error.args[0].code() not in _ASK_AGAIN:
+        if error.args[0].code() not in _RETRIABLE:
             raise
         return []
 

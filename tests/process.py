@@ -1,4 +1,4 @@
-"""`python pipeline.py` as its users start it: a process of its own, stopped by signals and heard line by line."""
+"""Runs `python pipeline.py` as a separate process, stops it by signals and reads its log line by line."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from tools.waiting import wait_until
 
 SCRIPT = Path(__file__).parent.parent / "pipeline.py"
 RUNNING = "now processing incoming messages"
-"""What the log says once the loop is about to begin."""
+"""Logged just before the loop begins."""
 
 _SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
 
@@ -28,10 +28,10 @@ class Pipeline:
     """One run of `pipeline.py`; leaving the `with` block, or `close`, ends it.
 
     Args:
-        settings: its settings by the names of their variables; of those, nothing is taken from our own environment.
-        folder: where it runs.
+        settings: its settings by variable name; none of them is taken from our own environment.
+        folder: its working directory.
         arguments: its command line.
-        script: what runs; one that changes `pipeline.py` takes its place.
+        script: the script to run: `pipeline.py`, or one that changes it.
     """
 
     def __init__(self, settings: Mapping[str, object], folder: Path, *arguments: str, script: Path = SCRIPT) -> None:
@@ -39,7 +39,7 @@ class Pipeline:
         self.folder = folder
         self.lines: list[str] = []
         self.heard: dict[str, float] = {}
-        """When each line came last, by time.monotonic."""
+        """By line, the time.monotonic() at which it was last read."""
         self.started = time.monotonic()
         self.ended: float | None = None
         self._process = ChildProcess(
@@ -65,7 +65,7 @@ class Pipeline:
         return int(kibibytes) * 1024
 
     def wait_for(self, *texts: str, timeout: float = TIMEOUT) -> str:
-        """The first line that holds all these texts, once it is there; AssertionError where none comes."""
+        """Wait for a line with all these texts and return the first; AssertionError if there is none."""
 
         def found() -> str | None:
             ended = not self._reader.is_alive()
@@ -80,7 +80,7 @@ class Pipeline:
         self._process.send_signal(number)
 
     def wait(self, timeout: float = TIMEOUT) -> int:
-        """The exit code, once it has ended and every line is here; negative where a signal killed it."""
+        """Wait until it has exited and all lines are read; return the exit code, negative if a signal killed it."""
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -89,12 +89,12 @@ class Pipeline:
         return self._process.returncode
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and give the exit code."""
+        """Send a signal and return the exit code."""
         self.send(number)
         return self.wait()
 
     def close(self) -> None:
-        """Kill it, if it still runs, and let go of it."""
+        """Kill it if it still runs."""
         self._process.end()
         self._reader.join(TIMEOUT)
 
@@ -104,7 +104,7 @@ class Pipeline:
     def __exit__(self, error: object, *_: object) -> None:
         self.close()
         if error is not None:
-            print(self.log)  # noqa: T201  (shown where a test fails)
+            print(self.log)  # noqa: T201  (shown if a test fails)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -120,8 +120,8 @@ class Pipelines:
 
     Args:
         address: the broker's bootstrap server.
-        folder: where their folders are made.
-        script: what runs, as for `Pipeline`.
+        folder: the parent of their folders.
+        script: the script to run, as for `Pipeline`.
     """
 
     def __init__(self, address: str, folder: Path, script: Path = SCRIPT) -> None:

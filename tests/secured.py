@@ -1,4 +1,4 @@
-"""A broker with a listener for each way to reach it: TLS, mutual TLS, SASL over TLS, an expired certificate, none."""
+"""A broker with a listener for each security mode: TLS, mutual TLS, SASL over TLS, an expired certificate, none."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _LOGIN = "org.apache.kafka.common.security"
 
 
 class Secured(NamedTuple):
-    """The broker that runs, a plain client of it that may do all, its ports by listener, and the certificates."""
+    """The running broker, a plaintext client without restrictions, the ports by listener, and the certificates."""
 
     broker: Broker
     kafka: Kafka
@@ -27,14 +27,14 @@ class Secured(NamedTuple):
     folder: Path
 
     def settings(self, listener: str, host: str = HOST) -> dict[str, str]:
-        """The pipeline's settings for a listener: its address, its protocol, and whom to trust."""
+        """The pipeline's settings for a listener: its address, its protocol, and the authority to trust."""
         settings = {"Quix__Broker__Address": f"{host}:{self.ports[listener]}"}
         if listener != "CLIENTS":
             settings |= {"BROKER_SECURITY_PROTOCOL": _LISTENERS[listener].lower()} | self.trusting("authority")
         return settings
 
     def trusting(self, authority: str) -> dict[str, str]:
-        """The setting that has the pipeline trust the `authority`, or the `stranger`."""
+        """The setting that makes the pipeline trust the `authority` or the `stranger`."""
         return {"BROKER_SSL_CA_LOCATION": str(self.folder / f"{authority}.pem")}
 
     def client(self, name: str) -> dict[str, str]:
@@ -56,12 +56,12 @@ def login(user: str, mechanism: str = "SCRAM-SHA-512", password: str = PASSWORD)
 
 @contextmanager
 def secured_broker(folder: Path, users: Mapping[str, Sequence[Grant]]) -> Iterator[Secured]:
-    """Run such a broker, with the topics `in` and `out`.
+    """Run a broker with these listeners and the topics `in` and `out`.
 
     Args:
-        folder: where the certificates come to lie.
-        users: what each may do. They log in with PASSWORD, or have their name in a certificate; who comes without
-            either may do all.
+        folder: for the certificates.
+        users: the permissions of each. They log in with PASSWORD, or have their name in a certificate. A client
+            without either may do anything.
     """
     ports = dict(zip(_LISTENERS, (*choose_ports(None), *choose_ports(None)), strict=False))
     with Broker(properties=_properties(folder, ports, users)) as broker:

@@ -1,4 +1,4 @@
-"""A test run that is killed, or started under `nohup` or in a background job, and the processes that it starts."""
+"""Child processes of a test run that is killed, or started under `nohup` or in a background job."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def test_it(tmp_path, number):
 
 
 def start(folder: Path, test: str, *options: str, before: str = "") -> ChildProcess:
-    """Run pytest on a test file of its own, from a shell that runs a command first."""
+    """Run pytest on one test file, from a shell that runs a command first."""
     (folder / "endless.py").write_text(ENDLESS)
     (folder / "test_it.py").write_text(test)
     command = ["/bin/sh", "-c", f'{before}\nexec "$@"', "sh", *RUN, *options, "test_it.py"]
@@ -56,13 +56,13 @@ def test_killed_run(tmp_path: Path, workers: int) -> None:
 
 
 def test_ignored_signals(tmp_path: Path) -> None:
-    """Signals that the run ignores from its start, as in the background, reach the processes that it starts."""
+    """Child processes receive the signals that the run ignores from its start, as in a background job."""
     with start(tmp_path, SENDS_EACH_SIGNAL, "--numprocesses=1", before="trap '' HUP INT QUIT TERM") as run:
         output, _ = run.communicate(timeout=4 * TIMEOUT)
         assert run.returncode == 0, output.decode()
 
 
 def lives(pid: int) -> bool:
-    """Whether there is this process; one that has ended and was not waited for does not count."""
+    """Whether this process is alive; a zombie is not."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
     return state.stdout.strip()[:1] not in {"", "Z"}

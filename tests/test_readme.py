@@ -1,4 +1,4 @@
-"""README.md: short, and its record, settings and figures are the code's and the results'."""
+"""README.md is short, and its record, settings and figures match the code and the results."""
 
 import json
 import re
@@ -15,13 +15,13 @@ README = read("README.md")
 
 
 def test_length() -> None:
-    """It has at most 150 lines and 1,500 words, as `wc` counts them."""
+    """README.md has at most 150 lines and 1,500 words, as `wc` counts them."""
     assert len(README.splitlines()) <= 150
     assert len(README.split()) <= 1500
 
 
 def test_record() -> None:
-    """The records before and after are what the map makes, as kafka-console-consumer prints it."""
+    """The record after is the map's output for the record before, as kafka-console-consumer prints it."""
     (before,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
     (after,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     assert [shown(line) for line in before.encode().splitlines()] == after.splitlines()
@@ -43,13 +43,13 @@ def test_settings() -> None:
 
 
 def test_speed() -> None:
-    """The ratio to stock Quix is that of benchmarks/results."""
+    """The ratio to stock Quix is the one in benchmarks/results."""
     ratio = Results.read(ROOT / "benchmarks/results/results.json").ratio(THROUGHPUT, "records_per_second", OURS, STOCK)
     assert f"{ratio:.2f} times the throughput of stock Quix" in README
 
 
 def test_kills() -> None:
-    """So many kills are in row 1's result, without a record lost, duplicated or reordered."""
+    """The number of kills is the one in row 1's result, which has no record lost, duplicated or reordered."""
     row = json.loads((RESULTS / "row-1.json").read_text())
     (stated,) = re.findall(r"workers killed (\d+) times", README)
     assert int(stated) == sum(row["faults"].values())
@@ -58,7 +58,7 @@ def test_kills() -> None:
 
 
 def test_requirements() -> None:
-    """The versions of Python are those of pyproject.toml, and the download is as large as Kafka's jars."""
+    """The Python versions are those of pyproject.toml, and the download has the size of Kafka's jars."""
     first, last = re.findall(r"Python 3\.(\d+) to 3\.(\d+)", README)[0]
     assert f'requires-python = ">=3.{first},<3.{int(last) + 1}"' in read("pyproject.toml")
     assert f"({sum(jar.size for jar in read_lock()) / 1e6:.0f} MB)" in README
@@ -71,6 +71,6 @@ def test_speed_of_verify() -> None:
 
 
 def test_time_of_the_tests() -> None:
-    """README.md and CONTRIBUTING.md say the same of how long the tests take."""
+    """README.md and CONTRIBUTING.md state the same duration of the tests."""
     (stated,) = re.findall(r"about \d+ minutes, two cores", words("README.md"))
     assert stated in words("CONTRIBUTING.md")

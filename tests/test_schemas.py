@@ -1,4 +1,4 @@
-"""The workflow, Renovate's settings and docker-compose.yml, judged by the schemas that check-jsonschema has."""
+"""The workflow, Renovate's settings and docker-compose.yml are valid by the schemas of check-jsonschema."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ MISTAKES = [
 
 
 def problems(schema: str, file: Path) -> str:
-    """What check-jsonschema finds wrong with a file; empty if it is valid."""
+    """The errors that check-jsonschema finds in a file; empty if it is valid."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -27,7 +27,7 @@ RUNTIME = sorted(file.relative_to(ROOT / "runtime") for file in (ROOT / "runtime
 
 
 def names(folder: str = "") -> set[str]:
-    """What git keeps in a folder, without names that begin with a dot."""
+    """The entries of a folder that git does not ignore, except those that begin with a dot."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", f"./{folder}"]
     files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     first = {file.removeprefix(folder).split("/")[0] for file in files if (ROOT / file).exists()}
@@ -79,7 +79,7 @@ def test_version(file: str) -> None:
 
 
 def test_make_lists_its_targets() -> None:
-    """`make` alone prints one line for each target that has a name to call it by."""
+    """`make` without a target prints one line for each target in .PHONY."""
     command = ["make", "--no-print-directory"]
     lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Requests that tests send to a broker in Kafka's own wire format, and record batches."""
+"""Sends requests to a broker in Kafka's own wire format, and encodes record batches."""
 
 import struct
 from collections.abc import Sequence

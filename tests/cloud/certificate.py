@@ -1,4 +1,4 @@
-"""A certificate for a broker on 127.0.0.1, signed by itself, as the one that Quix Cloud hands to its clients."""
+"""A self-signed certificate for a broker on 127.0.0.1, like the one that Quix Cloud gives to its clients."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -14,7 +14,7 @@ _DAY = timedelta(days=1)
 
 
 def make_certificate(file: Path) -> str:
-    """Write key and certificate to a file, for Kafka's PEM keystore; give the certificate, for those who trust it."""
+    """Write key and certificate to a file, for Kafka's PEM keystore; return the certificate, for clients to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A broker that asks for a password, and Quix Cloud's API in front of it."""
+"""A broker that requires a password, and Quix Cloud's API in front of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,12 +34,12 @@ RIGHTS = [
     *((user, EACH_GROUP, f"{WORKSPACE}-{GROUP}", EXACT, ALL) for user in (USER, NARROW)),
     *((user, TRANSACTION, f"{WORKSPACE}-{GROUP}", PREFIX, ALL) for user in (USER, NARROW)),
 ]
-"""What the workspace's users may do on the broker: nothing outside of what begins with the workspace's id."""
+"""The permissions of the workspace's users: only for names that begin with the workspace's id."""
 
 
 @pytest.fixture(scope="package")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A broker with TLS, SASL and access rules, as a workspace of Quix Cloud has it."""
+    """A broker with TLS, SASL and access rules, like that of a workspace of Quix Cloud."""
     keystore = tmp_path_factory.mktemp("broker") / "keystore.pem"
     certificate = make_certificate(keystore)
     properties = {
@@ -57,15 +57,15 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="package")
-def anything(broker: Place) -> dict[str, str]:
-    """What librdkafka needs for somebody who may do anything on it."""
+def admin_settings(broker: Place) -> dict[str, str]:
+    """The client settings of the broker's administrator."""
     return {**security(ADMIN), "sasl.mechanism": "PLAIN", "ssl.ca.pem": broker.certificate}
 
 
 @pytest.fixture(scope="package")
-def admin(broker: Place, anything: dict[str, str]) -> AdminClient:
-    """Somebody who may do anything on it; the workspace's users have their passwords and rights by then."""
-    client = AdminClient({"bootstrap.servers": broker.address, "log_level": 0, **anything})
+def admin(broker: Place, admin_settings: dict[str, str]) -> AdminClient:
+    """A client of the broker's administrator, who has set the workspace users' passwords and permissions."""
+    client = AdminClient({"bootstrap.servers": broker.address, "log_level": 0, **admin_settings})
     scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
     users = [UserScramCredentialUpsertion(user, scram, PASSWORD.encode()) for user in (USER, NARROW)]
     for known in client.alter_user_scram_credentials(users).values():
@@ -87,12 +87,12 @@ def platform(broker: Place, admin: AdminClient) -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="package")
-def kafka(broker: Place, anything: dict[str, str]) -> Kafka:
+def kafka(broker: Place, admin_settings: dict[str, str]) -> Kafka:
     """A client of the broker that sees everything."""
-    return Kafka(broker.address, anything)
+    return Kafka(broker.address, admin_settings)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a deployment runs: an empty folder."""
+    """The working directory of a deployment, empty."""
     return tmp_path

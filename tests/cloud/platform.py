@@ -1,6 +1,6 @@
-"""Quix Cloud's API as quixstreams asks it, on 127.0.0.1, with an embedded Kafka as the broker behind it.
+"""Quix Cloud's API as quixstreams uses it, on 127.0.0.1, with an embedded Kafka as the broker behind it.
 
-Paths and answers are those that quixstreams/platforms/quix (3.28) asks for and reads.
+Paths and answers are those that quixstreams/platforms/quix (3.28) uses.
 """
 
 import json
@@ -22,7 +22,7 @@ _POLICIES = {"delete": "Delete", "compact": "Compact", "delete,compact": "Delete
 
 
 def security(user: str, password: str = PASSWORD) -> dict[str, str]:
-    """What librdkafka needs for one of the broker's users, but for the certificate to trust."""
+    """The client settings of one of the broker's users, except the certificate to trust."""
     return {
         "security.protocol": "sasl_ssl",
         "sasl.mechanism": "SCRAM-SHA-256",
@@ -32,7 +32,7 @@ def security(user: str, password: str = PASSWORD) -> dict[str, str]:
 
 
 class Place(NamedTuple):
-    """A broker as its clients know it: its address, and the certificate, in PEM, that they trust."""
+    """The broker's address, and the certificate, in PEM, that its clients trust."""
 
     address: str
     certificate: str
@@ -42,10 +42,10 @@ class Platform:
     """One workspace of Quix Cloud, until the `with` block is left.
 
     Args:
-        broker: where clients reach the broker, and the certificate that they trust.
+        broker: its address, and the certificate that its clients trust.
         username: the workspace's user on the broker.
         password: that user's.
-        admin: a client that may do anything, to make and describe topics.
+        admin: a client without restrictions, to create and describe topics.
     """
 
     def __init__(self, broker: Place, username: str, password: str, admin: AdminClient) -> None:
@@ -62,11 +62,11 @@ class Platform:
 
     @property
     def url(self) -> str:
-        """What `Quix__Portal__Api` is to be."""
+        """The value for `Quix__Portal__Api`."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def environment(self, **changed: str) -> dict[str, str]:
-        """The variables that Quix Cloud sets in a deployment, as far as they matter to quixstreams."""
+        """The variables that Quix Cloud sets in a deployment and that quixstreams needs."""
         return {
             "Quix__Sdk__Token": TOKEN,
             "Quix__Portal__Api": self.url,
@@ -77,7 +77,7 @@ class Platform:
         }
 
     def create_topic(self, name: str, partitions: int = 1, retention: int = -1, **config: str) -> str:
-        """Make a topic, as a sync of quix.yaml does, and return its id, which is its name on the broker.
+        """Create a topic, as a sync of quix.yaml does, and return its id, which is its name on the broker.
 
         Retention is in minutes; without one, records of any age are kept.
         """
@@ -181,6 +181,6 @@ class Platform:
                 self.wfile.write(encoded)
 
             def log_message(self, *_: object) -> None:
-                """Leave the tests' output alone."""
+                """Print nothing."""
 
         return Handler

@@ -1,4 +1,4 @@
-"""What Quix Cloud builds from: an application's folder and its includedFolders hold all that the image needs."""
+"""The build on Quix Cloud: an application's folder and its includedFolders have all that the image needs."""
 
 import os
 import shlex
@@ -29,7 +29,7 @@ def test_lock() -> None:
 
 
 def build(application: str, context: Path, image: Path) -> list[str]:
-    """Do by hand what the dockerfile's last stage copies, from the context to the image; give the entry point."""
+    """Copy files from the context to the image, as the dockerfile's last stage does; return the entry point."""
     entry: list[str] = []
     work = image
     for line in (context / folder(application) / "dockerfile").read_text().replace("\\\n", "").splitlines():
@@ -53,7 +53,7 @@ def build(application: str, context: Path, image: Path) -> list[str]:
 
 @pytest.mark.parametrize(("application", "command"), [(name, []) for name in APPLICATIONS] + [("pipeline", ["verify"])])
 def test_build_context(application: str, command: list[str], tmp_path: Path) -> None:
-    """From no more than the platform's build sees, the image gets everything that its entry point needs to start."""
+    """The image gets all that its entry point needs to start, from only the folders that the build sees."""
     context, image = tmp_path / "context", tmp_path / "image"
     app = yaml.safe_load((ROOT / folder(application) / "app.yaml").read_text())
     for part in (folder(application), *app["includedFolders"]):
@@ -76,7 +76,7 @@ def test_build_context(application: str, command: list[str], tmp_path: Path) -> 
 
 @pytest.mark.parametrize("application", APPLICATIONS)
 def test_entry_point(application: str) -> None:
-    """The entry point that app.yaml names is the image's, and is in the application's folder, as is the dockerfile."""
+    """The entry point in app.yaml is the image's; it and the dockerfile are in the application's folder."""
     app = yaml.safe_load((ROOT / folder(application) / "app.yaml").read_text())
     for name in ("dockerfile", "runEntryPoint", "defaultFile"):
         assert (ROOT / folder(application) / app[name]).is_file()

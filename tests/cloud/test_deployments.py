@@ -15,11 +15,11 @@ from tests.process import SCRIPT, Pipeline
 pytestmark = pytest.mark.long
 
 DAYS = 2 * 1440
-"""How long the input keeps its records, in minutes; the platform's own default is another time."""
+"""The input's retention time in minutes; it differs from the platform's default."""
 
 
 def generate(platform: Platform, folder: Path, **settings: str) -> str:
-    """Run the generator as a deployment, to its end; give what it printed."""
+    """Run the generator as a deployment until it exits; return its output."""
     run = subprocess.run(
         [sys.executable, "-m", "tools.generator"],
         env=platform.environment(RATE="0", PYTHONPATH=str(SCRIPT.parent), **settings),
@@ -41,16 +41,16 @@ def setting(admin: AdminClient, topic: str, name: str) -> str:
 
 @pytest.fixture
 def sent(platform: Platform, kafka: Kafka, folder: Path) -> list[Record]:
-    """What the generator has sent to `logins`, a topic that a sync of quix.yaml has made."""
+    """The records that the generator has sent to `logins`, a topic from a sync of quix.yaml."""
     source = platform.create_topic("logins", partitions=4, retention=DAYS)
     assert "60 sent to logins" in generate(platform, folder, COUNT="60", MALFORMED="0.2", output="logins")
     return kafka.read(source, 60)
 
 
 def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: list[Record], folder: Path) -> None:
-    """Every record arrives as the contract says, in a topic made like the input; no secret is in the log.
+    """Every record arrives as the contract requires, in a topic created like the input; no secret is logged.
 
-    Group and transactional id begin with the workspace's id, or the broker would refuse them. No state folder is made.
+    Group and transactional id begin with the workspace's id; the broker refuses others. No state folder is created.
     """
     source, target = f"{WORKSPACE}-logins", f"{WORKSPACE}-processed"
     settings = platform.environment(input="logins", output="processed", AUTO_CREATE_TOPICS="true", LOG_LEVEL="DEBUG")
@@ -71,8 +71,8 @@ def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: 
     assert list(folder.iterdir()) == []
 
 
-def test_settings_not_told(broker: Place, admin: AdminClient, kafka: Kafka, folder: Path) -> None:
-    """Where the workspace's user may not ask the broker for a topic's settings, it says so and runs all the same."""
+def test_settings_not_readable(broker: Place, admin: AdminClient, kafka: Kafka, folder: Path) -> None:
+    """The pipeline warns and runs if the workspace's user may not read the topics' settings."""
     with Platform(broker, NARROW, PASSWORD, admin) as platform:
         source, target = (platform.create_topic(f"narrow-{side}", partitions=2) for side in ("in", "out"))
         record = Record(key=b"k", value=b'{"device_type": "ios"}', partition=1)
@@ -84,8 +84,8 @@ def test_settings_not_told(broker: Place, admin: AdminClient, kafka: Kafka, fold
             assert pipeline.stop() == 0
 
 
-def test_generator_makes_its_topic(platform: Platform, kafka: Kafka, folder: Path) -> None:
-    """The generator has its topic made by the platform, under the workspace's id, where it is missing."""
+def test_generator_creates_its_topic(platform: Platform, kafka: Kafka, folder: Path) -> None:
+    """The platform creates the generator's topic if it is missing, with the workspace's id as prefix."""
     generate(platform, folder, COUNT="5", output="fresh", TOPIC_PARTITIONS="3")
 
     assert kafka.partitions(f"{WORKSPACE}-fresh") == [0, 1, 2]
@@ -93,7 +93,7 @@ def test_generator_makes_its_topic(platform: Platform, kafka: Kafka, folder: Pat
 
 
 def test_workspace_found_by_token(platform: Platform, kafka: Kafka, folder: Path) -> None:
-    """Without an environment's id, the token's only one is taken; a group that has the prefix already gets no other."""
+    """The token's only workspace is used without a workspace id; a group that has the prefix gets no second one."""
     source, target = (platform.create_topic(f"found-{side}") for side in ("in", "out"))
     kafka.produce(source, [Record(value=b"{}")])
     settings = platform.environment(input="found-in", output="found-out", Quix__Consumer_Group=f"{WORKSPACE}-{GROUP}")
@@ -106,7 +106,7 @@ def test_workspace_found_by_token(platform: Platform, kafka: Kafka, folder: Path
 
 @pytest.mark.parametrize("short_name", ["input", "output"])
 def test_same_topic(platform: Platform, kafka: Kafka, folder: Path, short_name: str) -> None:
-    """Input and output that are one topic by two names end in 78, and nothing is written."""
+    """Input and output that are one topic by two names cause exit code 78, and nothing is written."""
     topic = platform.create_topic(f"one-{short_name}")
     kafka.produce(topic, [Record(b"k", b'{"device_type": "ios"}')] * 2)
     names = {"input": topic, "output": topic, short_name: f"one-{short_name}"}

@@ -1,4 +1,4 @@
-"""quix.yaml and each app.yaml are what Quix Cloud's documents want, and agree with each other and with the settings."""
+"""quix.yaml and each app.yaml follow Quix Cloud's documentation, and agree with each other and the settings."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ QUIX = ROOT / "quix.yaml"
 SETTINGS: dict[str, type[BrokerSettings]] = {"generator": GeneratorSettings, "pipeline": Settings}
 LEFT_OUT = (
     *("BROKER_", "Quix__Broker__", "Quix__Sdk__", "Quix__Portal__", "Quix__Workspace__"),
-    *("HEALTH_PORT", "INSTANCE_ID"),  # nobody asks there; replicas share their variables
+    *("HEALTH_PORT", "INSTANCE_ID"),  # no health checks there; replicas share their variables
 )
-"""How the names of those settings begin that Quix Cloud sets itself, supplies with the broker, or has no use for."""
+"""Prefixes of the settings that Quix Cloud sets itself, supplies with the broker, or does not use."""
 
 TOPICS = {"input": "InputTopic", "output": "OutputTopic"}
 Change = Callable[[Any], object]
@@ -38,7 +38,7 @@ def read(file: Path) -> Any:
 
 
 def errors(schema: str, content: object) -> Iterator[str]:
-    """What is wrong with a descriptor, by its schema."""
+    """The errors in a descriptor, by its schema."""
     wanted = json.loads((SCHEMAS / f"{schema}-descriptor.json").read_text())
     jsonschema.Draft202012Validator.check_schema(wanted)
     return (
@@ -50,7 +50,7 @@ def errors(schema: str, content: object) -> Iterator[str]:
     ("schema", "file"), [("pipeline", QUIX), *(("application", descriptor(name)) for name in SETTINGS)], ids=str
 )
 def test_as_documented(schema: str, file: Path) -> None:
-    """Each descriptor is as Quix's documents have it."""
+    """Each descriptor follows Quix's documentation."""
     assert list(errors(schema, read(file))) == []
 
 
@@ -90,7 +90,7 @@ APP_MISTAKES: dict[str, Change] = {
     ],
 )
 def test_mistake(schema: str, file: Path, change: Change) -> None:
-    """The schemas refuse what the documents do not allow."""
+    """The schemas refuse what the documentation does not allow."""
     content = deepcopy(read(file))
     change(content)
 
@@ -99,7 +99,7 @@ def test_mistake(schema: str, file: Path, change: Change) -> None:
 
 @pytest.mark.parametrize("application", SETTINGS)
 def test_variables(application: str) -> None:
-    """An app.yaml has each setting that Quix Cloud does not supply, with default and what it may be; no secrets."""
+    """An app.yaml has each setting that Quix Cloud does not supply, with its default and choices, and no secrets."""
     fields = {str(field.validation_alias): field for field in SETTINGS[application].model_fields.values()}
     expected = {}
     for name, field in fields.items():
@@ -123,7 +123,7 @@ def test_variables(application: str) -> None:
 
 
 def test_agreement() -> None:
-    """Each deployment's application is there, and the topics declared are those that the applications use."""
+    """Each deployment's application exists, and the declared topics are those that the applications use."""
     quix = read(QUIX)
     folders = [deployment["application"] for deployment in quix["deployments"]]
     assert sorted(folders) == sorted(f"deploy/quix/{name}" for name in SETTINGS)
@@ -139,7 +139,7 @@ def test_agreement() -> None:
 
 
 def test_topics_fit() -> None:
-    """The output has as many partitions as the input, is not compacted, and keeps its records no shorter."""
+    """The output has as many partitions as the input, is not compacted, and keeps its records at least as long."""
     source, target = (
         next(topic["configuration"] for topic in read(QUIX)["topics"] if topic["name"] == name)
         for name in ("user-login", "processed-user-login")
@@ -151,7 +151,7 @@ def test_topics_fit() -> None:
 
 
 def test_replicas_have_work() -> None:
-    """No pipeline is started for which there is no partition."""
+    """The pipeline has at most as many replicas as there are partitions."""
     quix = read(QUIX)
     (replicas,) = (d["resources"]["replicas"] for d in quix["deployments"] if d["application"].endswith("/pipeline"))
     assert replicas <= min(topic["configuration"]["partitions"] for topic in quix["topics"])

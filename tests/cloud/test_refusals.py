@@ -1,4 +1,4 @@
-"""What keeps a deployment of Quix Cloud from starting: an exit code, and one line that says why."""
+"""Errors that keep a deployment of Quix Cloud from starting: an exit code, and one line that says why."""
 
 import signal
 import socket
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 
 
 class Stop(NamedTuple):
-    """Settings that keep the pipeline from starting, its exit code, what the line says, and what it does not."""
+    """Settings that keep the pipeline from starting, its exit code, texts in the error line, and texts not in it."""
 
     settings: dict[str, str]
     exit_code: int
@@ -31,10 +31,10 @@ STOPS = {
     "expired token": Stop(
         {"Quix__Sdk__Token": "sdk-rotated"}, 77, ["Quix__Sdk__Token", "expired or of another environment", "401"], []
     ),
-    "a line's end in the token": Stop({"Quix__Sdk__Token": f"{TOKEN}\n"}, 78, ["Quix__Sdk__Token", "copy it"], []),
+    "newline in the token": Stop({"Quix__Sdk__Token": f"{TOKEN}\n"}, 78, ["Quix__Sdk__Token", "copy it"], []),
     "unknown environment": Stop({"Quix__Workspace__Id": "nowhere"}, 78, ["Quix__Workspace__Id", "404"], ["Token"]),
-    "no address of the API": Stop({"Quix__Portal__Api": ""}, 78, ["Quix__Portal__Api", "Quix__Broker__Address"], []),
-    "no URL": Stop(
+    "no API address": Stop({"Quix__Portal__Api": ""}, 78, ["Quix__Portal__Api", "Quix__Broker__Address"], []),
+    "invalid URL": Stop(
         {"Quix__Portal__Api": "portal"}, 78, ["Quix__Portal__Api must be a URL, https://... (got 'portal')"], []
     ),
     "missing topic": Stop(
@@ -54,7 +54,7 @@ STOPS = {
 
 @pytest.fixture(scope="module")
 def places(broker: Place, admin: AdminClient) -> Iterator[dict[str, str]]:
-    """Addresses by the words that stand for them above."""
+    """The addresses for the placeholders above."""
     with ExitStack() as stack, closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
         unused.bind(("127.0.0.1", 0))
         nowhere = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -77,7 +77,7 @@ def places(broker: Place, admin: AdminClient) -> Iterator[dict[str, str]]:
 def stopped(
     platform: Platform, places: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Pipeline]]:
-    """A pipeline for each of these, all at once, as some take half a minute to give up."""
+    """A pipeline for each of these, all in parallel, as some try for half a minute."""
     with ExitStack() as stack:
         yield {
             kind: stack.enter_context(
@@ -92,7 +92,7 @@ def stopped(
 
 @pytest.mark.parametrize("kind", STOPS)
 def test_stopped(stopped: dict[str, Pipeline], places: dict[str, str], kind: str) -> None:
-    """It ends in the exit code, with one error of its own, whose line says what it should and no secret."""
+    """The pipeline exits with its code and one error line, which has the right texts and no secret."""
     pipeline, stop = stopped[kind], STOPS[kind]
     assert pipeline.wait(timeout=90) == stop.exit_code, pipeline.log
     errors = [line for line in pipeline.lines if "ERROR" in line]
@@ -107,18 +107,18 @@ def test_stopped(stopped: dict[str, Pipeline], places: dict[str, str], kind: str
 
 
 @pytest.mark.parametrize("kind", [kind for kind, stop in STOPS.items() if stop.exit_code == 69])
-def test_time_to_give_up(stopped: dict[str, Pipeline], kind: str) -> None:
-    """Where nobody answers, it gives up after half a minute; quixstreams alone would take one to four for the API."""
+def test_time_to_exit(stopped: dict[str, Pipeline], kind: str) -> None:
+    """The pipeline exits in time without an answer; quixstreams alone would take one to four minutes for the API."""
     assert stopped[kind].wait(timeout=90) == 69
     assert seconds(stopped[kind]) < 2 * START_TIMEOUT
 
 
 @pytest.mark.parametrize("place", ["<unused>", "<silent>"])
 def test_stop_while_waiting(platform: Platform, places: dict[str, str], folder: Path, place: str) -> None:
-    """Asked to stop while the API does not answer, it stops with exit code 0 and does not wait on."""
+    """A signal stops a pipeline that waits for the API, with exit code 0."""
     with Pipeline(platform.environment(Quix__Portal__Api=places[place]), folder) as pipeline:
         pipeline.wait_for("starting: ")
-        assert pipeline.stop(signal.SIGTERM) == 0  # 69 if it had gone on waiting
+        assert pipeline.stop(signal.SIGTERM) == 0  # 69 if it had continued to wait
 
 
 def seconds(pipeline: Pipeline) -> float:

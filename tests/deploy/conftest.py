@@ -14,7 +14,7 @@ OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
 
 
 class Rendered:
-    """What one overlay comes to: its objects by kind, of which there is one each."""
+    """The rendered objects of one overlay by kind, one of each."""
 
     def __init__(self, text: str) -> None:
         objects = list(yaml.safe_load_all(text))
@@ -32,5 +32,5 @@ def overlay(request: pytest.FixtureRequest) -> Rendered:
 
 
 def render(folder: Path) -> Rendered:
-    """What kustomize makes of a folder."""
+    """Render a folder with kustomize."""
     return Rendered(kustomize_build(folder))

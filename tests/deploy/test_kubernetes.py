@@ -25,7 +25,7 @@ def test_valid(overlay: Rendered, version: str) -> None:
 
 
 def test_kinds(overlay: Rendered) -> None:
-    """An overlay is a Deployment, a ConfigMap and a PodDisruptionBudget, all labelled; a Secret is never in it."""
+    """An overlay has a Deployment, a ConfigMap and a PodDisruptionBudget, all labelled, and never a Secret."""
     assert sorted(overlay.objects) == ["ConfigMap", "Deployment", "PodDisruptionBudget"]
     for item in overlay.objects.values():
         metadata = item["metadata"]
@@ -33,7 +33,7 @@ def test_kinds(overlay: Rendered) -> None:
 
 
 def test_selectors(overlay: Rendered) -> None:
-    """The Deployment, its budget and its spread over nodes and zones select the pods that it makes."""
+    """The Deployment, its budget and its spread over nodes and zones select the Deployment's pods."""
     deployment = overlay.objects["Deployment"]
     budget = overlay.objects["PodDisruptionBudget"]
     spread = overlay.pod["topologySpreadConstraints"]
@@ -48,7 +48,7 @@ def test_selectors(overlay: Rendered) -> None:
 
 
 def test_settings(overlay: Rendered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every variable is a setting, those of the ConfigMap are no secrets, and the pipeline accepts their values."""
+    """Every variable is a setting, the ConfigMap has no secrets, and the pipeline accepts the values."""
     plain = overlay.settings
     secret = [variable["name"] for variable in overlay.container.get("env", [])]
     assert set(plain) | set(secret) <= NAMES
@@ -66,14 +66,14 @@ def test_settings(overlay: Rendered, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_settings_reach_the_container(overlay: Rendered) -> None:
-    """The container takes the ConfigMap by its rendered name, which ends in a hash: changed settings restart it."""
+    """The container uses the ConfigMap by its name with a hash, so that changed settings restart it."""
     metadata = overlay.objects["ConfigMap"]["metadata"]
     assert overlay.container["envFrom"] == [{"configMapRef": {"name": metadata["name"]}}]
     assert re.fullmatch(r"user-login-pipeline-[a-z0-9]{10}", metadata["name"])
 
 
 def test_credentials() -> None:
-    """In production, credentials and the authority's certificate come from a secret, the file to its place."""
+    """Production takes credentials and the CA certificate from a secret; the file is at its configured path."""
     rendered = render(KUBERNETES / "overlays" / "production")
     named = [variable["valueFrom"]["secretKeyRef"] for variable in rendered.container["env"]]
     (volume,), (mount,) = rendered.pod["volumes"], rendered.container["volumeMounts"]
@@ -85,7 +85,7 @@ def test_credentials() -> None:
 
 
 def test_image(overlay: Rendered) -> None:
-    """The image is the one of this version, by its tag; no `latest`, and no tag left out."""
+    """The image has the tag of this version."""
     repository, _, tag = overlay.container["image"].rpartition(":")
     assert repository.endswith("user-login-pipeline")
     assert tag == __version__
@@ -95,7 +95,7 @@ WORKERS = {"development": 1, "production": 4}
 
 
 def test_workers(overlay: Rendered, request: pytest.FixtureRequest) -> None:
-    """Workers are replaced one by one, by an update as by draining nodes, and never outnumber their usual count."""
+    """Updates and node drains replace workers one by one, and never exceed their usual number."""
     deployment = overlay.objects["Deployment"]
     budget = overlay.objects["PodDisruptionBudget"]
     name = request.node.callspec.params["overlay"]

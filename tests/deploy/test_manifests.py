@@ -1,4 +1,4 @@
-"""The manifests that all overlays share, checked against the schemas that kubernetes-validate carries."""
+"""The manifests that all overlays share are valid by the schemas of kubernetes-validate."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from kubernetes_validate import SchemaNotFoundError, ValidationError, validate
 from tests.deploy.conftest import KUBERNETES
 
 VERSIONS = ("1.35", "1.37")
-"""Of Kubernetes: the oldest and the newest that are maintained."""
+"""The oldest and the newest version of Kubernetes that is maintained."""
 
 MANIFESTS = sorted(set((KUBERNETES / "base").iterdir()) - {KUBERNETES / "base/kustomization.yaml"})
 DEPLOYMENT, BUDGET = (KUBERNETES / "base" / f"{name}.yaml" for name in ("deployment", "poddisruptionbudget"))
@@ -24,7 +24,7 @@ MISTAKES = [
 
 
 def problem(manifest: Any, version: str) -> str:
-    """What is wrong with a manifest, unknown fields included; empty if it is valid."""
+    """The error in a manifest, unknown fields included; empty if it is valid."""
     try:
         validate(manifest, version, strict=True)
     except (ValidationError, SchemaNotFoundError) as error:

@@ -1,4 +1,4 @@
-"""What the pods of the manifests are: when they count as alive, how they stop, what they may do and use."""
+"""The pods of the manifests: probes, grace period, permissions and resources."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ CONSUMER: dict[str, Any] = clients.CONSUMER
 
 
 def test_probes(overlay: Rendered) -> None:
-    """All probes ask HEALTH_PORT: at the start and for being alive /live, for being ready /ready."""
+    """All probes ask HEALTH_PORT: the start-up and liveness probes /live, the readiness probe /ready."""
     ports = {port["name"]: port["containerPort"] for port in overlay.container["ports"]}
     asked = {}
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -26,18 +26,18 @@ def test_probes(overlay: Rendered) -> None:
 
 
 def test_time_to_start(overlay: Rendered) -> None:
-    """A worker that can't find its broker says so itself, after 35 s at most, before its start-up probe gives up."""
+    """A worker without a broker exits by itself, after 35 s at most, before its start-up probe fails."""
     probe = overlay.container["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] >= 2 * 35
 
 
 def test_time_to_stop(overlay: Rendered) -> None:
-    """The grace period is above what a stop can take."""
+    """The grace period is longer than the longest stop."""
     assert overlay.pod["terminationGracePeriodSeconds"] > limits.STOP_TIMEOUT + 10
 
 
 def test_restricted(overlay: Rendered) -> None:
-    """Pods meet the Pod Security Standard `restricted`, write nowhere, and hold no token for Kubernetes' own API."""
+    """Pods meet the Pod Security Standard `restricted`, write nowhere, and have no token for Kubernetes' API."""
     user = overlay.pod["securityContext"]
     assert user["runAsNonRoot"] is True
     assert user["runAsUser"] == user["runAsGroup"] == image_user()
@@ -53,7 +53,7 @@ def test_restricted(overlay: Rendered) -> None:
 
 
 def test_resources(overlay: Rendered) -> None:
-    """CPU and memory are asked for and limited; the memory limit leaves room for both of librdkafka's queues."""
+    """CPU and memory have requests and limits; the memory limit leaves room for both of librdkafka's queues."""
     resources = overlay.container["resources"]
     assert {name: sorted(values) for name, values in resources.items()} == {
         "limits": ["cpu", "memory"],

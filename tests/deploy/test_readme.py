@@ -1,4 +1,4 @@
-"""The commands and the YAML in deploy/kubernetes/README.md fit the manifests."""
+"""The commands and the YAML in deploy/kubernetes/README.md match the manifests."""
 
 import math
 import re
@@ -15,7 +15,7 @@ SECRET = "user-login-pipeline-broker"
 
 
 def yaml_in_readme() -> Iterator[Any]:
-    """What the README shows in YAML."""
+    """The YAML documents in the README."""
     for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL):
         yield from yaml.safe_load_all(block)
 
@@ -43,7 +43,7 @@ def test_scaling_in_the_readme() -> None:
 
 @pytest.mark.long
 def test_secret_in_the_readme() -> None:
-    """The README's command makes the secret, and the keys in it, that production and KEDA take."""
+    """The README's command creates the secret with the keys that production and KEDA use."""
     rendered = render(KUBERNETES / "overlays" / "production")
     create = re.search(r"kubectl create secret generic (\S+)(.*?)kubectl", README, re.DOTALL)
     assert create
@@ -57,7 +57,7 @@ def test_secret_in_the_readme() -> None:
 
 
 def test_sizing() -> None:
-    """What is calculated in the README follows from the one measured figure, the records/s of one worker."""
+    """The README's calculated figures follow from the one measured figure, the records/s of one worker."""
     measured = re.search(r"<!-- figure: .*? -->([\d,]+) records/s", README)
     assert measured
     rate = number(measured[1])
@@ -72,10 +72,10 @@ def test_sizing() -> None:
     assert [number(row[0]) for row in rows] == [100_000, 1_000_000]
     for row in rows:
         load, workers, partitions = (number(cell) for cell in row[:3])
-        made_up = load * 600 / (workers * rate - load)
+        catch_up = load * 600 / (workers * rate - load)
         assert workers == max(2, math.ceil(load / (rate / 2)))
         assert partitions in {2 * workers, 3 * workers}
-        assert row[3] == f"{load / rate:.1f} cores | {load * 230 / 1e6:.0f} MB/s | {made_up:.0f} s"
+        assert row[3] == f"{load / rate:.1f} cores | {load * 230 / 1e6:.0f} MB/s | {catch_up:.0f} s"
 
 
 def number(text: str) -> int:

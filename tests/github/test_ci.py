@@ -1,4 +1,4 @@
-"""The workflow for GitHub Actions: pinned, read-only, and made of commands that `make` has."""
+"""The workflow for GitHub Actions is pinned, read-only, and made of `make` targets."""
 
 import re
 import tomllib
@@ -14,12 +14,12 @@ JOBS: dict[str, Any] = WORKFLOW["jobs"]
 
 
 def commands(job: str) -> list[str]:
-    """What a job runs, in order."""
+    """The commands of a job, in order."""
     return [step["run"] for step in JOBS[job]["steps"] if "run" in step]
 
 
 def test_what_runs() -> None:
-    """Linux runs all checks on each Python that is allowed, macOS the tests; what takes long runs once a day."""
+    """Linux runs all checks on each supported Python, macOS the tests; long jobs run once a day."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.15"
     assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
@@ -35,7 +35,7 @@ def test_what_runs() -> None:
 
 
 def test_permissions() -> None:
-    """The workflow may read this repository and nothing else, and leaves no credentials behind for what it runs."""
+    """The workflow may only read this repository, and leaves no credentials to its commands."""
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert not [job for job in JOBS.values() if "permissions" in job]
     checkouts = [step for job in JOBS.values() for step in job["steps"] if "checkout@" in step.get("uses", "")]
@@ -45,7 +45,7 @@ def test_permissions() -> None:
 
 
 def test_pinned() -> None:
-    """Each action is one of GitHub's own at a commit, its version beside it; each job has a machine and a limit."""
+    """Each action is GitHub's own, pinned to a commit with its version; each job has a machine and a time limit."""
     lines = re.findall(r"uses: (.*)", TEXT)
     assert lines
     assert [line for line in lines if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
@@ -53,13 +53,13 @@ def test_pinned() -> None:
 
 
 def test_superseded_runs_end() -> None:
-    """A newer push to a pull request ends the run before it; runs of main go on."""
+    """A newer push to a pull request ends the run before it; runs of main continue."""
     assert WORKFLOW["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
     assert "github.ref" in WORKFLOW["concurrency"]["group"]
 
 
 def test_cache() -> None:
-    """The cache is the folder that tests fill, and renewed when what it holds is pinned anew."""
+    """The cache is the folder that tests fill, and its key changes with the pinned versions."""
     steps = [step["with"] for job in JOBS.values() for step in job["steps"] if "cache@" in step.get("uses", "")]
     assert len(steps) == len(JOBS)
     for step in steps:

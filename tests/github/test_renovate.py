@@ -1,4 +1,4 @@
-"""Renovate's settings reach what is pinned here, and the locks are such as its pip-compile manager can write anew."""
+"""Renovate's settings cover the pinned versions, and its pip-compile manager can rewrite the locks."""
 
 import json
 import re
@@ -15,7 +15,7 @@ RENOVATE: dict[str, Any] = json.loads((ROOT / ".github/renovate.json").read_text
 LOCKS = sorted(f"requirements/{path.name}" for path in (ROOT / "requirements").iterdir())
 
 OPTIONS = {"--universal", "--python-version", "--generate-hashes", "--extra", "--constraint", "--output-file"}
-"""Of those that Renovate's pip-compile manager knows for uv, the ones in use here."""
+"""The options of uv in use here, all supported by Renovate's pip-compile manager."""
 
 
 def pins(lock: str) -> set[str]:
@@ -24,13 +24,13 @@ def pins(lock: str) -> set[str]:
 
 
 def matches(manager: dict[str, Any], path: str) -> bool:
-    """Whether a manager's patterns, regular expressions between slashes, take a file."""
+    """Whether a manager's patterns, regular expressions between slashes, match a file."""
     return any(re.search(pattern.strip("/"), path) for pattern in manager["managerFilePatterns"])
 
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_lock_commands(lock: str) -> None:
-    """A lock's second line is the command that wrote it, with options that Renovate knows, their values behind "="."""
+    """A lock's second line is the command that wrote it, with options that Renovate supports and values after "="."""
     assert matches(RENOVATE["pip-compile"], lock)
     words = shlex.split((ROOT / lock).read_text().splitlines()[1].removeprefix("#    "))
     assert words[:3] == ["uv", "pip", "compile"]
@@ -41,17 +41,17 @@ def test_lock_commands(lock: str) -> None:
 
 
 def test_lock_order() -> None:
-    """Renovate writes the locks in the order of their names; each is held to the versions of the one before."""
-    held_to = []
+    """Each lock is constrained by the one before, as Renovate writes them in the order of their names."""
+    constraints = []
     for lock in LOCKS:
         found = re.search(r"--constraint=(\S+)", (ROOT / lock).read_text().splitlines()[1])
-        held_to.append(found[1] if found else None)
-    assert held_to == [None, *LOCKS[:-1]]
+        constraints.append(found[1] if found else None)
+    assert constraints == [None, *LOCKS[:-1]]
 
 
 @pytest.mark.parametrize("lock", LOCKS[:-1])
 def test_locks_agree(lock: str) -> None:
-    """What runs in production is tested and measured in the same versions."""
+    """The packages of the pipeline's lock have the same versions in the locks for tests and benchmarks."""
     assert pins("requirements/pipeline.lock") <= pins(lock)
 
 
@@ -65,7 +65,7 @@ def test_lock_lines(lock: str) -> None:
 
 
 def test_kustomize() -> None:
-    """Renovate sees the module and the version of kustomize."""
+    """Renovate finds the module and the version of kustomize."""
     (manager,) = RENOVATE["customManagers"]
     assert matches(manager, "tests/deploy/kustomize.py")
     (pattern,) = manager["matchStrings"]

@@ -1,4 +1,4 @@
-"""The rows of the record contract, each as a record and what becomes of it."""
+"""The rows of the record contract, as records and the reasons for which they are malformed."""
 
 import time
 from typing import NamedTuple
@@ -11,7 +11,7 @@ NOW = int(time.time() * 1000)
 
 
 class Case(NamedTuple):
-    """A record, and the reason for which it is malformed; None where it is well-formed."""
+    """A record, and the reason for which it is malformed; None if it is well-formed."""
 
     name: str
     record: Record
@@ -26,9 +26,9 @@ def _deep(levels: int) -> bytes:
 _WELL_FORMED = {
     "spaced": LOGIN,
     "compact": LOGIN.replace(b'": "', b'":"').replace(b", ", b","),
-    "upper already": b'{"device_type": "IOS"}',
+    "already in upper case": b'{"device_type": "IOS"}',
     "loose spacing": b' \t{ "device_type"\n:\r "ios" , "x" : 1 }\n',
-    "other bytes": b'{"a": 1.0, "b": 1E400, "c": -0, "d": 0.1000000000000000055, "device_type": "ios"}',
+    "unusual numbers": b'{"a": 1.0, "b": 1E400, "c": -0, "d": 0.1000000000000000055, "device_type": "ios"}',
     "30-digit integer": b'{"n": 123456789012345678901234567890, "device_type": "ios"}',
     "5,000-digit integer": b'{"n": ' + b"7" * 5000 + b', "device_type": "ios"}',
     "duplicates elsewhere": b'{"x": 1, "x": 2, "device_type": "ios", "x": 3}',
@@ -37,10 +37,10 @@ _WELL_FORMED = {
     "escaped key": b'{"device\\u005ftype": "ios"}',
     "escaped text": b'{"device_type": "\\u0069os\\t\\"\\u00e9"}',
     "UTF-8": '{"city": "K\u00f6ln \u26c4 \U0001f4f1", "device_type": "stra\u00dfe"}'.encode(),
-    "growing": '{"device_type": "\u03b0\u0149"}'.encode(),
-    "nested one, too": b'{"x": {"device_type": 7}, "device_type": "ios"}',
+    "longer in upper case": '{"device_type": "\u03b0\u0149"}'.encode(),
+    "nested device_type, too": b'{"x": {"device_type": 7}, "device_type": "ios"}',
     "member called malformed": b'{"malformed": {"reason": "invalid_json"}, "device_type": "ios"}',
-    "as deep as may be": _deep(NESTING_LIMIT),
+    "at the nesting limit": _deep(NESTING_LIMIT),
 }
 
 _MALFORMED: dict[str, dict[str, bytes | None]] = {
@@ -61,7 +61,7 @@ _MALFORMED: dict[str, dict[str, bytes | None]] = {
         "far too deep": b"[" * 100_000,
         "cut off": LOGIN[:40],
         "control character": b'{"device_type": "i\nos"}',
-        "no text at all": b"\0",
+        "NUL byte": b"\0",
         "braces only": b"}}}{{{",
     },
     "not_an_object": {
@@ -91,7 +91,7 @@ _MALFORMED: dict[str, dict[str, bytes | None]] = {
         "empty text": b'{"device_type": ""}',
         "blank text": '{"device_type": " \\t\u3000"}'.encode(),
         "lone surrogate": b'{"device_type": "ios\\ud800"}',
-        "beside a member called malformed": b'{"malformed": 1, "device_type": null}',
+        "with a member called malformed": b'{"malformed": 1, "device_type": null}',
     },
 }
 

@@ -1,4 +1,4 @@
-"""What the contract expects in the output topic for a record of the input topic."""
+"""The output record that the contract requires for an input record."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ _transform = chain(*TRANSFORMS)
 
 
 def expected(record: Record) -> Record:
-    """The record in the output, if it fits into the topic: the map's value, no forged tag, the tag as last header."""
+    """The output record, if it fits into the topic: the map's value, no forged tag, the tag as last header."""
     result = _transform(record.value)
     headers = [header for header in record.headers if header[0] != "malformed"]
     if not isinstance(result, Malformed):

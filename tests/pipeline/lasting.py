@@ -1,4 +1,4 @@
-"""Makes topics that keep what is written to them, however old the timestamps."""
+"""Creates topics that keep records of any age."""
 
 from collections.abc import Mapping
 
@@ -8,5 +8,5 @@ from tests.kafka import Kafka
 def topic_without_retention(
     kafka: Kafka, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
 ) -> str:
-    """Create a topic; half a minute after its start, a broker deletes what is older than a week by default."""
+    """Create a topic without a retention time; by default, a broker deletes records that are older than a week."""
     return kafka.create_topic(name, partitions, {"retention.ms": "-1", **(config or {})})

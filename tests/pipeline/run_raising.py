@@ -17,7 +17,7 @@ from transforms import upper_device_type
 
 
 def check_ip(value: bytes) -> bytes:
-    """Raise if the login has no ip, or one that is no number."""
+    """Raise if the login has no ip, or its ip is not a number."""
     int(json.loads(value)["ip"])
     return value
 

@@ -1,8 +1,8 @@
-"""`pipeline.py` with impatient health checks, and with ways to get stuck.
+"""`pipeline.py` with short health-check timeouts, and with ways to get stuck.
 
-Variables, beside the pipeline's own:
-    STUCK_WHILE: a file; while it is there, the map of a record does not return.
-    PAUSED_WHILE: a file; while it is there, the consumer fetches nothing after its first batch.
+Variables, in addition to the pipeline's own:
+    STUCK_WHILE: a file; while it exists, the map of a record does not return.
+    PAUSED_WHILE: a file; while it exists, the consumer fetches nothing after its first batch.
 """
 
 import os
@@ -32,17 +32,17 @@ PAUSED_WHILE = Path(os.environ.get("PAUSED_WHILE", NOWHERE))
 
 
 def stuck(value: bytes | None) -> bytes | Malformed:
-    """What the pipeline does, sooner or later."""
+    """Wait while STUCK_WHILE exists, then map the record."""
     while STUCK_WHILE.exists():
         time.sleep(0.01)
     return upper_device_type(value)
 
 
 class PausedBatches(batching.Batches):
-    """Batches that stop coming."""
+    """Batches that stop while PAUSED_WHILE exists."""
 
     def take(self) -> list[Message]:
-        """Take what has arrived, and make the consumer pause or go on."""
+        """Take the messages that have arrived, and pause or resume the consumer."""
         messages = super().take()
         if PAUSED_WHILE.exists():
             if messages:
@@ -53,11 +53,11 @@ class PausedBatches(batching.Batches):
 
 
 def main() -> int:
-    """Run the pipeline so changed."""
+    """Run the pipeline with these changes."""
     pipeline.TRANSFORMS = (stuck, *pipeline.TRANSFORMS[1:])
     application.Batches = PausedBatches  # type: ignore[attr-defined]
     clients.CONSUMER |= {"queued.max.messages.kbytes": 100, "fetch.message.max.bytes": 10_000}
-    limits.READY_TIMEOUT, limits.LIVE_TIMEOUT = 5.0, 10.0  # a busy machine may hold the loop up for seconds
+    limits.READY_TIMEOUT, limits.LIVE_TIMEOUT = 5.0, 10.0  # a busy machine may delay the loop for seconds
     limits.STALLED_AFTER, limits.BROKER_SILENT_AFTER = 2.0, 4.0
     return pipeline.main()
 

@@ -1,4 +1,4 @@
-"""Batches that unpack to far more than was sent: what stops them, and what is said where nothing does."""
+"""Decompression bombs: batches that unpack to far more bytes than were sent."""
 
 from confluent_kafka import KafkaError, Producer
 
@@ -6,12 +6,12 @@ from tests.kafka import TIMEOUT, Kafka
 from tests.pipeline.lasting import topic_without_retention
 from tests.process import Pipelines
 
-UNPACKED = 90_000_000  # bytes; some 3 kB on the way, and more than librdkafka unpacks
-FEW = 5_000_000  # bytes; more than the topic takes, and no more than the test's small broker has room for
+UNPACKED = 90_000_000  # bytes; about 3 kB compressed, and more than librdkafka unpacks
+FEW = 5_000_000  # bytes; above the topic's limit, but small enough for the test's broker
 
 
 def send_bomb(kafka: Kafka, topic: str, unpacked: int = UNPACKED) -> KafkaError | None:
-    """Write it; give the error with which the broker refuses it, if it does."""
+    """Send a batch that unpacks to this many bytes; return the broker's error, if any."""
     errors: list[KafkaError | None] = []
     producer = Producer(
         {
@@ -27,7 +27,7 @@ def send_bomb(kafka: Kafka, topic: str, unpacked: int = UNPACKED) -> KafkaError 
 
 
 def test_refused(kafka: Kafka) -> None:
-    """A topic with compression.type=uncompressed takes no batch that unpacks to more than its max.message.bytes."""
+    """A topic with compression.type=uncompressed refuses a batch that unpacks to more than its max.message.bytes."""
     error = send_bomb(
         kafka, topic_without_retention(kafka, "unpacked", config={"compression.type": "uncompressed"}), FEW
     )
@@ -36,7 +36,7 @@ def test_refused(kafka: Kafka) -> None:
 
 
 def test_stops(kafka: Kafka, pipelines: Pipelines) -> None:
-    """Where one got in, the pipeline does not pass over it: it ends in 70, with one line that says what to do."""
+    """A bomb in the input stops the pipeline with exit code 70 and one line that says what to do."""
     source, target = topic_without_retention(kafka, "bomb-in"), topic_without_retention(kafka, "bomb-out")
     assert send_bomb(kafka, source) is None
     pipeline = pipelines.start(source, target)

@@ -1,4 +1,4 @@
-"""Every row of the record contract, through the process, for both guarantees and two partition layouts."""
+"""Every row of the record contract, with a pipeline process, for both guarantees and two partition layouts."""
 
 from collections import Counter
 from dataclasses import replace
@@ -16,7 +16,7 @@ RUNS = [(guarantee, count) for guarantee in ("exactly-once", "at-least-once") fo
 
 
 class Run(NamedTuple):
-    """What a pipeline that has stopped read and wrote."""
+    """The records that a stopped pipeline read and wrote."""
 
     source: str
     sent: list[Record]
@@ -27,7 +27,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[tuple[str, int], Run]:
-    """One run for each guarantee and layout, all at once; each partition has all cases, in an order of its own."""
+    """One run for each guarantee and layout, all in parallel; each partition has all cases, in its own order."""
     started = {}
     for guarantee, count in RUNS:
         source, target = (topic_without_retention(kafka, f"{guarantee}-{count}-{end}", count) for end in ("in", "out"))
@@ -39,7 +39,7 @@ def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[tuple[str, int], Run
 
 
 def finish(kafka: Kafka, source: str, target: str, sent: list[Record], process: Pipeline) -> Run:
-    """Stop a pipeline once it has written all."""
+    """Stop a pipeline once it has written all records."""
     process.wait_for(RUNNING)
     read: dict[int, list[Record]] = {}
     for record in kafka.read(target, len(sent)):
@@ -48,7 +48,7 @@ def finish(kafka: Kafka, source: str, target: str, sent: list[Record], process: 
 
 
 def in_order(partition: int) -> list[Case]:
-    """The cases as they stand in a partition."""
+    """The cases in the order of a partition."""
     return CASES[partition:] + CASES[:partition]
 
 
@@ -60,7 +60,7 @@ def run(request: pytest.FixtureRequest, runs: dict[tuple[str, int], Run]) -> Run
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[case.name for case in CASES])
 def test_record(run: Run, number: int) -> None:
-    """A record comes out on its partition, in its place, with the value and headers that the contract says."""
+    """A record keeps its partition and its position, and has the value and headers that the contract requires."""
     for partition, records in run.read.items():
         case = in_order(partition)[number]
         wanted = expected(replace(case.record, partition=partition))
@@ -69,19 +69,19 @@ def test_record(run: Run, number: int) -> None:
 
 
 def test_one_for_one(run: Run) -> None:
-    """Each partition has one record out for each record in, under read_committed, and all of it is committed."""
+    """Each partition has one output record for each input record, under read_committed."""
     assert {partition: len(records) for partition, records in run.read.items()} == Counter(
         record.partition for record in run.sent
     )
 
 
 def test_all_is_committed(kafka: Kafka, run: Run) -> None:
-    """Records that were there before the first start are processed and, once it has stopped, committed."""
+    """Records from before the first start are all committed once the pipeline has stopped."""
     assert kafka.committed(group_of(run.source), run.source) == dict.fromkeys(run.read, len(CASES))
 
 
 def test_stop_line(run: Run) -> None:
-    """It exits with 0, and its last line has the totals: in, out, malformed, and each reason's share."""
+    """The pipeline exits with 0, and its last line has the totals: in, out, malformed, and by reason."""
     reasons = Counter(case.reason for case in CASES if case.reason)
     partitions = len(run.read)
     totals = f"{len(run.sent)} in, {len(run.sent)} out, {reasons.total() * partitions} malformed"
@@ -93,7 +93,7 @@ def test_stop_line(run: Run) -> None:
 
 
 def test_warnings(run: Run) -> None:
-    """Each reason is warned of, by at most two lines: one at once, and one with the rest when it stops."""
+    """Each reason causes one warning at once, and at most one more with the rest on stopping."""
     for reason in {case.reason for case in CASES if case.reason}:
         lines = [line for line in run.process.lines if "WARNING" in line and reason in line]
         assert 1 <= len(lines) <= 2
@@ -102,5 +102,5 @@ def test_warnings(run: Run) -> None:
 
 
 def test_leaves_nothing_behind(run: Run) -> None:
-    """The working directory stays empty: it may be read-only."""
+    """The working directory stays empty, because it may be read-only."""
     assert list(run.process.folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The output topic refuses a record that it would have taken at start: the pipeline stops, and loses nothing."""
+"""The output topic's limit is lowered while the pipeline runs: the pipeline stops and loses nothing."""
 
 import random
 import re
@@ -14,21 +14,21 @@ from tests.process import RUNNING, Pipelines, group_of
 SETTING = "max.message.bytes"
 USUAL = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(20)]
 LARGE = Record(b"k", b'{"device_type": "ios", "x": "%b"}' % random.Random(1).randbytes(1000).hex().encode())
-BEHIND = {"exactly-once": 200 * USUAL, "at-least-once": USUAL}
-"""What comes behind the refused record. With many, the refusal comes while their batch is still being produced; if
-there is no transaction, some of them would be written already, and then again."""
+FOLLOWING = {"exactly-once": 200 * USUAL, "at-least-once": USUAL}
+"""The records after the refused one. With many, the refusal arrives while their batch is still being produced.
+Without a transaction, some of them would be written twice."""
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
-    """A refused record stops it, uncommitted; once the topic takes it, the next start writes it and the rest."""
+    """A refused record stops the pipeline; once the topic accepts it, the next start writes it and the rest."""
     source, target = (topic_without_retention(kafka, f"refused-{guarantee}-{end}") for end in ("in", "out"))
     kafka.produce(source, USUAL)
     pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
     pipeline.wait_for(RUNNING)
     kafka.read(target, len(USUAL))
     alter_topic(kafka.address, target, SETTING, "500")
-    kafka.produce(source, [*USUAL, LARGE, *BEHIND[guarantee]])
+    kafka.produce(source, [*USUAL, LARGE, *FOLLOWING[guarantee]])
     assert pipeline.wait() == 70, pipeline.log
     (error,) = (line for line in pipeline.lines if "ERROR" in line)
     assert "max.message.bytes of the output topic was lowered" in error
@@ -38,7 +38,7 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
 
     alter_topic(kafka.address, target, SETTING, "1000000")
     before = kafka.read(target, done)
-    sent = [*USUAL, *USUAL, LARGE, *BEHIND[guarantee]]
+    sent = [*USUAL, *USUAL, LARGE, *FOLLOWING[guarantee]]
     again = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
     read = kafka.read(target, len(before) + len(sent) - done)
     assert again.stop() == 0
@@ -51,6 +51,6 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
 
 
 def counted(lines: list[str]) -> tuple[int, int]:
-    """How many records came in and how many were committed, as the last line with totals says."""
+    """The numbers of records in and out in the last line with totals."""
     (*_, found) = (found for line in lines if (found := re.search(r": (\d+) in, (\d+) out", line)))
     return int(found[1]), int(found[2])

@@ -1,4 +1,4 @@
-"""/live and /ready of a running pipeline: at work, standing by, stuck, stalled, without a broker."""
+"""/live and /ready of a running pipeline: working, without a partition, stuck, stalled, without a broker."""
 
 import socket
 import time
@@ -21,14 +21,14 @@ LOGIN = b'{"device_type": "ios", "n": %d}'
 
 
 class Answer(NamedTuple):
-    """What an endpoint says; status 0 where nobody answers."""
+    """An endpoint's answer; status 0 if the connection is refused."""
 
     status: int
     body: str
 
 
 def ask(port: int, path: str) -> Answer:
-    """Ask a pipeline."""
+    """Send a GET request to a pipeline."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request("GET", path)
@@ -41,19 +41,19 @@ def ask(port: int, path: str) -> Answer:
 
 
 def wait_for(port: int, path: str, status: int, text: str = "") -> Answer:
-    """The first answer with this status and text."""
+    """Wait for an answer with this status and text, and return it."""
 
     def wanted() -> Answer | None:
         answer = ask(port, path)
         return answer if answer.status == status and text in answer.body else None
 
-    found = wait_until(wanted, f"{path} with {status} {text!r}", 4 * TIMEOUT)  # its start takes most of that, if busy
+    found = wait_until(wanted, f"{path} with {status} {text!r}", 4 * TIMEOUT)  # the start takes most of that, if busy
     assert found is not None
     return found
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number: int = taken.getsockname()[1]
         return number
@@ -61,18 +61,18 @@ def free_port() -> int:
 
 @pytest.fixture
 def port() -> int:
-    """Where the test's pipeline answers."""
+    """The HEALTH_PORT of the test's pipeline."""
     return free_port()
 
 
 @pytest.fixture(scope="module")
 def script() -> Path:
-    """What `pipelines` start here."""
+    """The script that `pipelines` starts here."""
     return SCRIPT
 
 
 def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, port: int) -> None:
-    """It is ready once it has its partitions, and stays so at the end of a topic whose last entry is no record."""
+    """The pipeline is ready once it has its partitions, and stays ready if the topic ends with a transaction marker."""
     source, target = topics("in", 2), topics("out", 2)
     producer = Producer({"bootstrap.servers": kafka.address, "transactional.id": source})
     producer.init_transactions(TIMEOUT)
@@ -83,7 +83,7 @@ def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
 
     wait_for(port, "/ready", 200, "ok")
     kafka.read(target, 1)
-    until = time.monotonic() + 3.0  # longer than a stalled partition is borne here
+    until = time.monotonic() + 3.0  # longer than limits.STALLED_AFTER in this script
     while time.monotonic() < until:
         assert ask(port, "/live") == ask(port, "/ready") == (200, "ok\n")
     assert ask(port, "/elsewhere") == (404, "ask for /live or /ready\n")
@@ -91,7 +91,7 @@ def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
 
 
 def test_standing_by(topics: Callable[..., str], pipelines: Pipelines) -> None:
-    """A worker that the group has no partition for is ready, too."""
+    """A worker without a partition is ready, too."""
     source, target = topics("in"), topics("out")
     ports = free_port(), free_port()
     workers = [pipelines.start(source, target, HEALTH_PORT=port) for port in ports]
@@ -101,7 +101,7 @@ def test_standing_by(topics: Callable[..., str], pipelines: Pipelines) -> None:
 
 
 def test_stuck(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, port: int, tmp_path: Path) -> None:
-    """A loop that hangs in a record is soon not ready, then not live, and says how long; it is both once it goes on."""
+    """A loop that hangs in a record is first not ready, then not live; it is both again once it continues."""
     source, target = topics("in"), topics("out")
     blocker = tmp_path / "stuck"
     blocker.touch()
@@ -119,7 +119,7 @@ def test_stuck(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, p
 
 
 def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, port: int, tmp_path: Path) -> None:
-    """A partition that stands while records wait is named by /ready; as the loop turns, /live is content."""
+    """/ready names a stalled partition and its lag; /live stays OK, because the loop runs."""
     source, target = topics("in"), topics("out")
     backlog = [Record(value=LOGIN % number) for number in range(20_000)]
     kafka.produce(source, backlog)
@@ -138,9 +138,9 @@ def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
 
 @pytest.mark.long
 def test_broker_away(tmp_path: Path, port: int) -> None:
-    """While the broker does not answer, a pipeline is live but not ready, and says for how long; then it is ready.
+    """A pipeline without an answer from the broker is live but not ready; it is ready again after the next answer.
 
-    One that stays away for longer than the group waits ends it with 69, whether it has a partition or stands by.
+    If the broker stays away for too long, workers exit with 69, with or without a partition.
     """
     properties = {"broker.session.timeout.ms": "60000"}  # its controller is frozen with it
     with Broker(properties=properties) as broker, Pipelines(broker.address, tmp_path, SCRIPT) as pipelines:
@@ -156,14 +156,14 @@ def test_broker_away(tmp_path: Path, port: int) -> None:
         standby = pipelines.start(source, target, HEALTH_PORT=(other := free_port()))
         wait_for(other, "/ready", 200)
         broker.kill()
-        for one in (pipeline, standby):
-            assert one.wait() == 69
-            (error,) = (line for line in one.lines if "ERROR" in line)
+        for worker in (pipeline, standby):
+            assert worker.wait() == 69
+            (error,) = (line for line in worker.lines if "ERROR" in line)
             assert f"no broker answers at {broker.address} (Quix__Broker__Address)" in error
 
 
 def test_port_taken(topics: Callable[..., str], pipelines: Pipelines) -> None:
-    """A port that is taken is refused in one line that names the setting, with exit code 78."""
+    """A HEALTH_PORT that is in use causes exit code 78 and one line that names the setting."""
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
         pipeline = pipelines.start(topics("in"), topics("out"), HEALTH_PORT=port)

@@ -1,4 +1,4 @@
-"""A worker that keeps its name: it goes on at once, and who takes the name of another stops that one."""
+"""INSTANCE_ID: a restarted worker resumes at once, and a second worker with the same id replaces the first."""
 
 import signal
 import time
@@ -16,17 +16,17 @@ NOW = int(time.time() * 1000)
 
 @pytest.fixture(scope="module")
 def script() -> Path:
-    """What `pipelines` start here, for SESSION_TIMEOUT_MS."""
+    """The script that `pipelines` starts here, for SESSION_TIMEOUT_MS."""
     return Path(__file__).parents[1] / "parity" / "run_pipeline.py"
 
 
 def records(begin: int, end: int) -> list[Record]:
-    """Records that tell each other apart."""
+    """Records with distinct values."""
     return [Record(b"k", b'{"device_type": "ios", "n": %d}' % number, [], NOW) for number in range(begin, end)]
 
 
 def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A worker whose name another one takes ends in 70, with one line that says so; each record is there once."""
+    """A worker that is replaced by another one with its id exits with 70 and says so; each record is written once."""
     source, target = topic_without_retention(kafka, "named-in"), topic_without_retention(kafka, "named-out")
     first = pipelines.start(source, target, INSTANCE_ID="one")
     kafka.produce(source, records(0, 100))
@@ -42,7 +42,7 @@ def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
 
 
 def test_killed_and_started_again(kafka: Kafka, pipelines: Pipelines) -> None:
-    """Killed and started again under its name, a worker goes on without waiting for the old one's session to end."""
+    """A killed worker that restarts with its id resumes without waiting for the old session to end."""
     source, target = topic_without_retention(kafka, "again-in"), topic_without_retention(kafka, "again-out")
     settings = {"INSTANCE_ID": "one", "SESSION_TIMEOUT_MS": round(5_000 * TIMEOUT)}
     first = pipelines.start(source, target, **settings)

@@ -1,4 +1,4 @@
-"""Records that are larger than what is fetched at once."""
+"""Records that are larger than one fetch."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ PADDED = b'{"device_type":"ios","number":%d,"padding":"%s"}'
 
 
 def test_large_records(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines) -> None:
-    """Records of 1 MB, far larger than what is fetched at once, come through from each of 64 partitions."""
+    """Records of 1 MB, far larger than one fetch, are processed from each of 64 partitions."""
     source, target = topics("in", PARTITIONS), topics("out", PARTITIONS)
     values = [PADDED % (number, b"x" * 1_000_000) for number in range(PARTITIONS)]
     producer = Producer({"bootstrap.servers": kafka.address, "message.max.bytes": 1_048_588})

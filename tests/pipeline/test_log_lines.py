@@ -1,4 +1,4 @@
-"""What the running pipeline logs: lines that machines can read, few of them, and nothing of what a record holds."""
+"""The log of a running pipeline: machine-readable, few lines, and no record contents."""
 
 import json
 import re
@@ -33,7 +33,7 @@ FORMATS = ["text", "json"]
 
 
 class Run(NamedTuple):
-    """A pipeline that has stopped, its log's lines by field, and how many records it read of each kind."""
+    """A stopped pipeline, the fields of its log lines, and the number of records of each kind."""
 
     pipeline: Pipeline
     lines: list[dict[str, Any]]
@@ -42,7 +42,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Run]:
-    """A pipeline for each format, both with every log level on, that gets a burst of malformed records."""
+    """A pipeline for each format, both with LOG_LEVEL=DEBUG, that gets a burst of malformed records."""
     sent = Counter(name for number in range(BURST) for name in [list(VALUES)[number % len(VALUES)]])
     records = [
         Record(HOSTILE, VALUES[name], [(HOSTILE.decode(), HOSTILE), ("malformed", HOSTILE)]) for name in sent.elements()
@@ -60,7 +60,7 @@ def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Run]:
 
 
 def finish(kafka: Kafka, target: str, pipeline: Pipeline, sent: Counter[str]) -> Run:
-    """Stop a pipeline once it has written all."""
+    """Stop a pipeline once it has written all records."""
     pipeline.wait_for(RUNNING)
     kafka.read(target, sent.total())
     assert pipeline.stop() == 0
@@ -91,7 +91,7 @@ def test_every_line(run: Run) -> None:
 
 
 def test_start_line(run: Run) -> None:
-    """The first line has the effective settings, by the names of their variables."""
+    """The first line has the effective settings, by variable name."""
     first = run.lines[0]["message"]
     assert first.startswith("starting: ")
     for text in (
@@ -104,7 +104,7 @@ def test_start_line(run: Run) -> None:
 
 
 def test_few_warnings(run: Run) -> None:
-    """A burst of malformed records gives few warnings for each reason, whose counts add up to what there was."""
+    """A burst of malformed records causes few warnings, whose counts add up to the records of each reason."""
     counted: Counter[str] = Counter()
     for line in run.lines:
         if line["level"] == "WARNING":
@@ -120,7 +120,7 @@ def test_few_warnings(run: Run) -> None:
 
 
 def test_no_personal_data(run: Run) -> None:
-    """Nothing of a record's value, key or headers is in the log, not even with LOG_LEVEL=DEBUG."""
+    """The log has nothing of a record's value, key or headers, even with LOG_LEVEL=DEBUG."""
     assert CANARY not in run.pipeline.log
 
 

@@ -1,4 +1,4 @@
-"""Topics that are missing, where AUTO_CREATE_TOPICS lets the pipeline make them."""
+"""Missing topics that the pipeline creates with AUTO_CREATE_TOPICS=true."""
 
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
@@ -21,7 +21,7 @@ def config(kafka: Kafka, topic: str) -> dict[str, str]:
 
 
 def test_missing_output(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A missing output topic is made with the input's partition count and size limit, and takes any timestamp."""
+    """A missing output topic is created with the input's partition count and size limit, and accepts any timestamp."""
     config_of_input = {"max.message.bytes": "54321", "message.timestamp.after.max.ms": "7200000"}
     source = topic_without_retention(kafka, "makes-output", 3, config_of_input)
     sent = [Record(None, b'{"device_type": "ios"}', partition=partition) for partition in range(3)]
@@ -39,7 +39,7 @@ def test_missing_output(kafka: Kafka, pipelines: Pipelines) -> None:
 
 
 def test_missing_input(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A missing input topic is made, but not in silence: its name may be misspelt."""
+    """A missing input topic is created with a warning, because its name may be misspelt."""
     pipeline = pipelines.start("mispelt", "made-too", AUTO_CREATE_TOPICS="true")
     line = pipeline.wait_for("WARNING", "mispelt")
     assert "check the name" in line

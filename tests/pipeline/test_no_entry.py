@@ -1,4 +1,4 @@
-"""A broker that can't be reached, or that refuses: exit codes 69 and 77, and what has to be allowed."""
+"""Unreachable brokers and missing permissions: exit codes 69 and 77, and the permissions that are enough."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ RUNS: dict[str, list[Grant]] = {
     "exactly-once": [*DESCRIBE, *MINIMAL.values()],
     "at-least-once": [*DESCRIBE, *NOT_TRANSACTIONAL],
 }
-"""By user, what is allowed."""
+"""The permissions of each user."""
 
 ADMIN = "admin"
 LOGIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -38,19 +38,19 @@ LOGIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where these pipelines run."""
+    """The parent of these pipelines' folders."""
     return tmp_path_factory.mktemp("no-entry")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline]]]:
-    """Addresses without a broker, each with a pipeline; begun first, as they take half a minute to give up."""
+    """Addresses without a broker, each with a pipeline; started first, as they try for half a minute."""
     (folder / "unavailable").mkdir()
     with closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
         unused.bind(("127.0.0.1", 0))
         addresses = {
-            "nobody listens": f"127.0.0.1:{unused.getsockname()[1]}",
-            "nobody answers": f"127.0.0.1:{silent.getsockname()[1]}",
+            "no listener": f"127.0.0.1:{unused.getsockname()[1]}",
+            "silent listener": f"127.0.0.1:{silent.getsockname()[1]}",
             "no such host": "nowhere.invalid:9092",
         }
         with Pipelines("", folder / "unavailable") as pipelines:
@@ -62,7 +62,7 @@ def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline]]]:
 
 @pytest.fixture(scope="module")
 def secured() -> Iterator[Broker]:
-    """A broker that asks for a password and allows each user what its name says."""
+    """A broker that requires a password and grants each user its permissions in RUNS."""
     users = " ".join(f'user_{user}="{PASSWORD}"' for user in (ADMIN, *RUNS))
     properties = {
         "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -86,7 +86,7 @@ def secured() -> Iterator[Broker]:
 
 @pytest.fixture(scope="module")
 def refusing(secured: Broker, folder: Path) -> Iterator[dict[str, Pipeline]]:
-    """A pipeline for each of the runs, all at once."""
+    """A pipeline for each of the users, all in parallel."""
     (folder / "refusing").mkdir()
     with Pipelines(secured.address, folder / "refusing") as pipelines:
         started = {}
@@ -118,34 +118,34 @@ def client(broker: Broker, user: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("lacking", MINIMAL)
 def test_lacking(refusing: dict[str, Pipeline], lacking: str) -> None:
-    """Without any one of the permissions that it needs it ends in 77, with one line that says which."""
+    """The pipeline exits with 77 if one permission is missing, with one line that says which."""
     assert_stopped(refusing[lacking], 77, MINIMAL[lacking].said)
 
 
 def test_nothing_allowed(refusing: dict[str, Pipeline]) -> None:
-    """Topics that it may not even see end in 77, too, and are not called missing."""
+    """Topics that the user may not describe cause exit code 77, too, and are not reported as missing."""
     assert_stopped(refusing["nothing"], 77, ["Describe", "'in'"])
 
 
 def test_wrong_password(refusing: dict[str, Pipeline]) -> None:
-    """A wrong password ends in 77, with one line that names the settings and not the password."""
+    """A wrong password causes exit code 77, with one line that names the settings and not the password."""
     assert_stopped(refusing["wrong-password"], 77, ["the credentials", "BROKER_SASL_USERNAME", "BROKER_SASL_PASSWORD"])
 
 
 def test_json(refusing: dict[str, Pipeline]) -> None:
-    """As JSON, every line is an object then, too, whatever the libraries print."""
+    """Every line is a JSON object with LOG_FORMAT=json, whatever the libraries print."""
     assert refusing["wrong-password"].wait() == 77
     assert all(isinstance(json.loads(line), dict) for line in refusing["wrong-password"].lines)
 
 
 def test_wrong_mechanism(refusing: dict[str, Pipeline]) -> None:
-    """A mechanism that the broker does not have ends in 77."""
+    """A mechanism that the broker does not have causes exit code 77."""
     assert_stopped(refusing["wrong-mechanism"], 77, ["SCRAM-SHA-256"])
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
-    """With no more than docs/operations.md lists, it runs; the password is nowhere in its log."""
+    """The permissions that docs/operations.md lists are enough; the password is nowhere in the log."""
     pipeline = refusing[guarantee]
     pipeline.wait_for(RUNNING)
     pipeline.wait_for("Committed a checkpoint")
@@ -154,9 +154,9 @@ def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
     assert PASSWORD not in pipeline.log
 
 
-@pytest.mark.parametrize("kind", ["nobody listens", "nobody answers", "no such host"])
+@pytest.mark.parametrize("kind", ["no listener", "silent listener", "no such host"])
 def test_unavailable(unavailable: dict[str, tuple[str, Pipeline]], kind: str) -> None:
-    """Without a broker it gives up after half a minute, with one line that has the address and how to start one."""
+    """The pipeline exits after half a minute without a broker; one line has the address and how to start a broker."""
     address, pipeline = unavailable[kind]
     assert_stopped(pipeline, 69, [address, "Quix__Broker__Address", "make demo", "docker compose up"])
     first, last = (datetime.fromisoformat(line[:23]) for line in (pipeline.lines[0], pipeline.lines[-1]))
@@ -164,7 +164,7 @@ def test_unavailable(unavailable: dict[str, tuple[str, Pipeline]], kind: str) ->
 
 
 def assert_stopped(pipeline: Pipeline, exit_code: int, said: list[str]) -> None:
-    """Fail unless it ended with the exit code, and with one error of its own, whose line says what it should."""
+    """Fail unless it exited with this code and one error line, its last, that has these texts."""
     assert pipeline.wait(timeout=60) == exit_code, pipeline.log
     errors = [line for line in pipeline.lines if "ERROR" in line]
     assert errors == [pipeline.lines[-1]]

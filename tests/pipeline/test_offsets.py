@@ -15,13 +15,13 @@ EXPIRED = re.compile(r"WARNING .* (\d+) records of (\S+) expired unread, from of
 
 
 def numbered(begin: int, end: int, partition: int = 0) -> list[Record]:
-    """Records that tell each other apart; the n-th one is at offset n."""
+    """Records with distinct values; record n is at offset n."""
     value = b'{"device_type": "ios", "n": %d}'
     return [Record(b"k", value % number, partition=partition) for number in range(begin, end)]
 
 
 def topics(kafka: Kafka, name: str, count: int, partitions: int = 1) -> tuple[str, str]:
-    """An input with so many records in partition 0, and an output."""
+    """An input with `count` records in partition 0, and an empty output."""
     source, target = (topic_without_retention(kafka, f"{name}-{end}", partitions) for end in ("in", "out"))
     kafka.produce(source, numbered(0, count))
     return source, target
@@ -29,7 +29,7 @@ def topics(kafka: Kafka, name: str, count: int, partitions: int = 1) -> tuple[st
 
 @pytest.mark.parametrize("reset", ["earliest", "latest"])
 def test_expired_before_start(kafka: Kafka, pipelines: Pipelines, reset: str) -> None:
-    """An expired offset goes on at the earliest record left, with a warning that says what was not read."""
+    """A pipeline with an expired offset resumes at the earliest record, and warns which records were not read."""
     source, target = topics(kafka, f"expired-{reset}", 100, 2)
     kafka.produce(source, numbered(0, 30, partition=1))
     kafka.commit(group_of(source), source, 10)
@@ -45,26 +45,26 @@ def test_expired_before_start(kafka: Kafka, pipelines: Pipelines, reset: str) ->
 
 
 def warnings(lines: list[str]) -> list[tuple[str, ...]]:
-    """Count, partition, first and last offset, and where it goes on, of each warning of expired records."""
+    """Of each warning of expired records: count, partition, first and last offset, and the next offset read."""
     return [found.groups() for line in lines if (found := EXPIRED.search(line))]
 
 
 @pytest.mark.parametrize(("reset", "guarantee"), [("earliest", "exactly-once"), ("latest", "at-least-once")])
 def test_expired_while_running(kafka: Kafka, pipelines: Pipelines, reset: str, guarantee: str) -> None:
-    """What expires before a running worker has read it is warned of, and all that is left comes out once."""
+    """Records that expire before a running worker reads them cause a warning; all others are written once."""
     source, target = topics(kafka, f"expiring-{reset}", 50)
     kafka.commit(group_of(source), source, 0)
     pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset, PROCESSING_GUARANTEE=guarantee)
     pipeline.wait_for(RUNNING)
     kafka.read(target, 50)
     pipeline.send(signal.SIGSTOP)
-    for begin in range(50, 10_050, 1000):  # the first of them may be on their way to it
+    for begin in range(50, 10_050, 1000):  # the first of them may be fetched already
         kafka.produce(source, numbered(begin, begin + 1000))
     kafka.delete_records(source, 9_000)
     pipeline.send(signal.SIGCONT)
     line = pipeline.wait_for("expired unread")
-    ((count, place, first, last, goes_on),) = warnings([line])
-    assert (place, last, goes_on) == (f"{source}[0]", "8999", "9000")
+    ((count, place, first, last, next_offset),) = warnings([line])
+    assert (place, last, next_offset) == (f"{source}[0]", "8999", "9000")
     assert int(count) == 9_000 - int(first)
     wanted = [*numbered(0, int(first)), *numbered(9_000, 10_050)]
     assert kafka.read(target, len(wanted)) == [expected(record) for record in wanted]
@@ -86,7 +86,7 @@ def test_expired_while_running(kafka: Kafka, pipelines: Pipelines, reset: str, g
     ],
 )
 def test_refused(kafka: Kafka, pipelines: Pipelines, case: str, reset: str, said: str) -> None:
-    """It ends in 78 with one line, and writes nothing, if going on would skip or double records."""
+    """The pipeline exits with 78 and writes nothing if continuing would skip or duplicate records."""
     source, target = topics(kafka, f"refused-{case.replace(' ', '-')}-{reset}", 100)
     if case != "none":
         kafka.commit(group_of(source), source, 10 if case == "expired" else 1000)
@@ -102,7 +102,7 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, case: str, reset: str, said
 
 @pytest.mark.parametrize("reset", ["earliest", "latest"])
 def test_none(kafka: Kafka, pipelines: Pipelines, reset: str) -> None:
-    """Without a committed offset, `earliest` reads all that is there, and `latest` only what comes later."""
+    """Without a committed offset, `earliest` reads all records, and `latest` only later ones."""
     source, target = topics(kafka, f"none-{reset}", 100)
     pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset, LOG_LEVEL="DEBUG")
     pipeline.wait_for("Rebalancing: assigning")

@@ -1,4 +1,4 @@
-"""One rule for partitions: a record stays on its partition, and the output has at least as many as the input."""
+"""A record keeps its partition, and the output has at least as many partitions as the input."""
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
@@ -13,24 +13,24 @@ SENT = [
     Record(key, b'{"n": %d, "device_type": "ios"}' % number, partition=number % 3)
     for number, key in enumerate([b"", b"0", b"12345678", b"\xff\x00\x80", None, None] * 20)
 ]
-"""Few keys, each on several partitions: their hashes say nothing of where a record belongs."""
+"""Few keys, each on several partitions, so that a key's hash does not determine the partition."""
 
 
 def add_partitions(kafka: Kafka, topic: str, count: int) -> None:
-    """Give the topic so many partitions, and wait for their leaders."""
+    """Raise the topic's partition count, and wait for the leaders."""
     admin = AdminClient({"bootstrap.servers": kafka.address})
     admin.create_partitions([NewPartitions(topic, count)])[topic].result(TIMEOUT)
     wait_until(lambda: len(kafka.partitions(topic)) == count, f"{count} partitions of {topic}")
 
 
 def ordered(records: list[Record]) -> list[Record]:
-    """The records by partition, in their order."""
+    """The records by partition, otherwise in their order."""
     return sorted(records, key=lambda record: record.partition)
 
 
 @pytest.mark.parametrize("partitions", [3, 5])
 def test_enough_partitions(kafka: Kafka, pipelines: Pipelines, partitions: int) -> None:
-    """Records stay on their partition and in order, if the output has as many partitions or more; without a warning."""
+    """Records keep partition and order if the output has as many partitions or more; no warning is logged."""
     source = topic_without_retention(kafka, f"three-to-{partitions}", 3)
     target = topic_without_retention(kafka, f"{partitions}-of-three", partitions)
     kafka.produce(source, SENT)
@@ -42,7 +42,7 @@ def test_enough_partitions(kafka: Kafka, pipelines: Pipelines, partitions: int) 
 
 
 def test_output_gains_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
-    """An output that gains partitions while the pipeline runs changes nothing, also after a restart."""
+    """An output that gains partitions while the pipeline runs changes nothing, even after a restart."""
     source, target = topic_without_retention(kafka, "grown-in", 3), topic_without_retention(kafka, "grown-out", 3)
     for turn, partitions in enumerate((5, 7), 1):
         pipeline = pipelines.start(source, target)
@@ -58,7 +58,7 @@ def test_output_gains_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
 
 
 def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
-    """An output with fewer partitions ends in 78, and nothing is written; once it has as many, the pipeline runs."""
+    """An output with too few partitions causes exit code 78, and nothing is written; with enough, the pipeline runs."""
     source, target = topic_without_retention(kafka, "four", 4), topic_without_retention(kafka, "two", 2)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)
@@ -76,7 +76,7 @@ def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
 
 @pytest.mark.long
 def test_input_gains_partition(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A partition that the input gains and the output lacks ends in 78 and is named; no record is lost."""
+    """A new input partition that the output lacks causes exit code 78 and is named; no record is lost."""
     source, target = topic_without_retention(kafka, "gains", 3), topic_without_retention(kafka, "lacks", 3)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)

@@ -14,12 +14,12 @@ DETAILS = ["the transform check_ip raised KeyError", None, "the transform check_
 
 @pytest.fixture(scope="module")
 def script() -> Path:
-    """What `pipelines` start here."""
+    """The script that `pipelines` starts here."""
     return Path(__file__).parent / "run_raising.py"
 
 
 def test_tagged(kafka: Kafka, pipelines: Pipelines) -> None:
-    """The pipeline goes on; the record comes out as it came in, tagged; the trace is in the log, and no value is."""
+    """The pipeline tags the record and continues; the log has the stack trace, but no value."""
     source, target = (kafka.create_topic(f"raising-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", value, [], 1_700_000_000_000) for value in VALUES])
     pipeline = pipelines.start(source, target, LOG_LEVEL="DEBUG")

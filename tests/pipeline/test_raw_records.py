@@ -1,4 +1,4 @@
-"""Records that only a client in another language sends: header names that are not text, and odd timestamps."""
+"""Records that only clients in other languages send: header names that are not UTF-8, and unusual timestamps."""
 
 import time
 
@@ -14,7 +14,7 @@ from tools.broker.protocol import RawRecord
 BEFORE = int(time.time() * 1000)
 LOGIN, MAPPED = b'{"device_type": "ios"}', b'{"device_type": "IOS"}'
 USUAL = 300
-"""Records before each odd one: the interpreter treats code that runs often in another way."""
+"""Ordinary records before each unusual one, because the interpreter optimizes code that runs often."""
 
 NAMES = {
     "one": ([b"a", b"x\xff\xfey", b"b"], ["a", r"x\xff\xfey", "b"]),
@@ -27,12 +27,12 @@ NAMES = {
 }
 CASES = [(value, *names) for names in NAMES.values() for value in (LOGIN, b"[", None)]
 TIMESTAMPS = {0: None, -1: -1, 1: 1}
-"""What is sent and what is kept; None for the time at which the record passed."""
+"""Timestamps sent and timestamps kept; None is the time at which the record is processed."""
 
 
 @pytest.fixture(scope="module")
 def read(kafka: Kafka, shared_pipelines: Pipelines) -> list[Record]:
-    """What a pipeline made of the odd records; the usual ones before each are left out."""
+    """A pipeline's output for the unusual records, without the ordinary ones before each."""
     source, target = topic_without_retention(kafka, "raw-in"), topic_without_retention(kafka, "raw-out")
     usual = [RawRecord(b"k", LOGIN, [(b"a", b"1")])] * USUAL
     for value, names, _ in CASES:
@@ -51,7 +51,7 @@ def read(kafka: Kafka, shared_pipelines: Pipelines) -> list[Record]:
 
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_header_names(read: list[Record], number: int) -> None:
-    r"""A name that is not UTF-8 costs nothing but that: its odd bytes become \xNN, all headers stay, and it goes on."""
+    r"""Invalid bytes in a header name become \xNN; all headers stay, and the pipeline continues."""
     value, sent, names = CASES[number]
     kept = [b"%d" % place for place, name in enumerate(sent) if name != b"malformed"]
     headers: list[tuple[str, bytes | None]] = list(zip(names, kept, strict=True))
@@ -61,7 +61,7 @@ def test_header_names(read: list[Record], number: int) -> None:
 
 @pytest.mark.parametrize("number", range(len(TIMESTAMPS)), ids=map(str, TIMESTAMPS))
 def test_timestamps(read: list[Record], number: int) -> None:
-    """A timestamp of 0 becomes the time at which the record passes; any other is kept, even -1, "none"."""
+    """A timestamp of 0 becomes the time at which the record is processed; any other is kept, even -1, "none"."""
     kept = list(TIMESTAMPS.values())[number]
     record = read[len(CASES) + number]
 

@@ -1,4 +1,4 @@
-"""Topics that are deleted, or deleted and created again: a topic is its id, not its name."""
+"""Topics that are deleted, or deleted and created again with the same name."""
 
 import time
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from tools.waiting import wait_until
 
 PARTITIONS = 2
 OLD, LATE = 400, 300
-"""Records of the deleted topic: those that are read before, and those that it is loaded with when it is deleted."""
+"""Records of the deleted topic: those that are read before, and those that are sent just before the deletion."""
 
 
 class Case(NamedTuple):
-    """What is deleted, and what is there afterwards."""
+    """The topic that is deleted and created again, and the records that follow."""
 
     guarantee: str
     topic: str
@@ -40,7 +40,7 @@ CASES = [
 
 
 class Run:
-    """One case, from the first start on."""
+    """One case, with its topics and its pipeline."""
 
     def __init__(self, kafka: Kafka, pipelines: Pipelines, number: int) -> None:
         self.case = CASES[number]
@@ -62,9 +62,9 @@ class Run:
         return self.source if self.case.topic == "input" else self.target
 
     def replace(self) -> None:
-        """Delete it under load, create it again, and write the new records to the input."""
+        """Delete the topic under load, create it again, and write the new records to the input."""
         self.first.wait_for(RUNNING)
-        self._kafka.read(self.target, OLD, timeout=3 * TIMEOUT)  # with all of the cases at once
+        self._kafka.read(self.target, OLD, timeout=3 * TIMEOUT)  # all cases run in parallel
         self._kafka.produce(self.source, numbered("late", LATE))
         self._kafka.delete_topic(self.replaced)
         time.sleep(self.case.gap)
@@ -74,7 +74,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def runs(kafka: Kafka, shared_pipelines: Pipelines) -> list[Run]:
-    """All cases at once."""
+    """All cases, in parallel."""
     runs = [Run(kafka, shared_pipelines, number) for number in range(len(CASES))]
     for run in runs:
         run.replace()
@@ -82,13 +82,13 @@ def runs(kafka: Kafka, shared_pipelines: Pipelines) -> list[Run]:
 
 
 def numbered(name: str, count: int, partitions: int = PARTITIONS) -> list[Record]:
-    """Records that tell each other apart."""
+    """Records with distinct values."""
     value = '{"device_type": "ios", "%s": %d}'
     return [Record(b"k", (value % (name, number)).encode(), partition=number % partitions) for number in range(count)]
 
 
 def create_again(kafka: Kafka, topic: str) -> None:
-    """Create it as soon as Kafka has removed the deleted one."""
+    """Create a topic again as soon as Kafka has removed the deleted one."""
 
     def created() -> bool:
         try:
@@ -105,7 +105,7 @@ def create_again(kafka: Kafka, topic: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(len(CASES)), ids=["-".join(map(str, case)) for case in CASES])
 def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
-    """It ends in 78 with one line that names the topic; a restart brings out all of the new topic's records."""
+    """The pipeline exits with 78 and names the topic; after a restart all records of the new topic are written."""
     run = runs[number]
     assert run.first.wait() == 78, run.first.log
     (line,) = (line for line in run.first.lines if "ERROR" in line)
@@ -123,7 +123,7 @@ def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
 
 
 def test_deleted(kafka: Kafka, pipelines: Pipelines) -> None:
-    """If input or output is deleted, it ends in 78 with one line that names it, idle or under load."""
+    """The pipeline exits with 78 and names the topic if input or output is deleted, idle or under load."""
     started = []
     for topic, idle in (("in", True), ("in", False), ("out", True), ("out", False)):
         names = {end: topic_without_retention(kafka, f"deleted-{topic}-{idle}-{end}") for end in ("in", "out")}
@@ -160,7 +160,7 @@ def test_while_stopped(kafka: Kafka, pipelines: Pipelines) -> None:
 
 @pytest.mark.parametrize("reset", ["earliest", "latest", "error"])
 def test_offset_of_another_topic(kafka: Kafka, pipelines: Pipelines, reset: str) -> None:
-    """An offset that was committed for a deleted topic of that name is ignored with a warning."""
+    """An offset that was committed for a deleted topic of the same name is ignored with a warning."""
     source, target = (topic_without_retention(kafka, f"other-id-{reset}-{end}") for end in ("in", "out"))
     sent = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(20)]
     kafka.produce(source, sent)

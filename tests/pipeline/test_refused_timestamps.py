@@ -1,4 +1,4 @@
-"""Timestamps that the output topic refuses: such records are tagged and passed on, even if clocks differ."""
+"""Timestamps that the output topic refuses: the records are tagged and passed on, even if clocks differ."""
 
 import time
 from dataclasses import replace
@@ -30,7 +30,7 @@ MIXED = [record for pair in zip(2 * TAKEN, REFUSED, strict=True) for record in p
 
 
 def assert_refused(sent: Record, read: Record, since: float) -> None:
-    """Fail unless the record is tagged, holds its input, and has the time of producing."""
+    """Fail unless the record is tagged, contains its input, and has the time of producing."""
     wanted = expected(sent)
     tagged = dict(wanted.headers).get("malformed")
     headers = wanted.headers if tagged else [*wanted.headers, ("malformed", b"refused_timestamp")]
@@ -43,7 +43,7 @@ def assert_refused(sent: Record, read: Record, since: float) -> None:
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
-    """Among others, in one batch, such records keep their place and their reason, and are known beforehand."""
+    """Records with refused timestamps are detected before sending, and keep their position and an earlier reason."""
     source = topic_without_retention(kafka, f"limited-{guarantee}-in", config=dict.fromkeys(LIMITS, ANY))
     target = topic_without_retention(kafka, f"limited-{guarantee}-out", config=LIMITS)
     kafka.produce(source, MIXED)
@@ -63,8 +63,8 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
-def test_refused_all_the_same(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
-    """If the broker refuses some that should be fine, they are done again with the tag, without an exit."""
+def test_refused_unexpectedly(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
+    """Records that the broker refuses unexpectedly are sent again with the tag, without an exit."""
     source = topic_without_retention(kafka, f"lowered-{guarantee}-in")
     target = topic_without_retention(kafka, f"lowered-{guarantee}-out", config=LIMITS)
     usual = [Record(b"k", LOGIN % number, timestamp=NOW) for number in range(20)]

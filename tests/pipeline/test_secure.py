@@ -1,4 +1,4 @@
-"""TLS, mutual TLS and SASL over TLS, with access rules, against a real broker: what works, and what is said if not."""
+"""TLS, mutual TLS and SASL over TLS, with access rules, on a real broker: what works, and the errors otherwise."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from tests.secured import KEY_PASSWORD, PASSWORD, Secured, login, secured_broker
 
 pytestmark = pytest.mark.long
 
-AT_ONCE = 3
-PATIENCE = 120.0  # seconds for the machine, not for the pipeline: what that takes, its log's times say
+PARALLEL = 3
+PATIENCE = 120.0  # seconds; generous for a slow machine, as the log's times show the pipeline's own duration
 SENT = [Record(b"a", b'{"device_type": "ios"}'), Record(None, None), Record(b"b", b'{"x": "\xff"}', [("h", b"1")])]
 NOTE = (Path(__file__).parents[2] / "SECURITY.md").read_text()
 
-Settle = Callable[[Secured], dict[str, str]]
-WORKING: dict[str, Settle] = {
+MakeSettings = Callable[[Secured], dict[str, str]]
+WORKING: dict[str, MakeSettings] = {
     "tls": lambda on: on.settings("TLS"),
     "client": lambda on: on.settings("MUTUAL") | on.client("client"),
     "locked-client": lambda on: (
@@ -49,7 +49,7 @@ def _lacking(name: str, on: Secured) -> dict[str, str]:
     return on.settings("SCRAM") | login(name)
 
 
-REFUSED: dict[str, Settle] = {
+REFUSED: dict[str, MakeSettings] = {
     "wrong password": lambda on: on.settings("SCRAM") | login("plain", password=PASSWORD[::-1]),
     "wrong mechanism": lambda on: on.settings("SCRAM") | login("plain", "PLAIN"),
     "wrong CA": lambda on: on.settings("SCRAM") | login("plain") | on.trusting("stranger"),
@@ -82,20 +82,20 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 
 @pytest.fixture(scope="module")
 def kafka(secured: Secured) -> Kafka:
-    """A client of the broker, on which `pipelines` start, too."""
+    """A client of the broker that `pipelines` uses, too."""
     return secured.kafka
 
 
 @pytest.fixture(scope="module")
 def refused(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
-    """A pipeline for each of the refusals, ended; every second one says all that it can."""
+    """A pipeline that has exited for each refusal; every second one has LOG_LEVEL=DEBUG."""
     ended = {}
     for number, case in enumerate(REFUSED):
         group = group_of(LACKING.get(case.removeprefix("no permission on the "), "refused"))
         level = {"LOG_LEVEL": "DEBUG" if number % 2 else "INFO"}
         ended[case] = shared_pipelines.start("in", "out", **REFUSED[case](secured), **level, Quix__Consumer_Group=group)
-        if number >= AT_ONCE:
-            list(ended.values())[number - AT_ONCE].wait(timeout=PATIENCE)
+        if number >= PARALLEL:
+            list(ended.values())[number - PARALLEL].wait(timeout=PATIENCE)
     for pipeline in ended.values():
         pipeline.wait(timeout=PATIENCE)
     return ended
@@ -103,7 +103,7 @@ def refused(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline
 
 @pytest.mark.parametrize("user", WORKING)
 def test_works(secured: Secured, pipelines: Pipelines, user: str) -> None:
-    """Every record comes through, with no more permissions than docs/operations.md lists, and no secret is logged."""
+    """Every record is processed with the permissions that docs/operations.md lists, and no secret is logged."""
     settings = WORKING[user](secured)
     pipeline = pipelines.start("in", f"out-{user}", **settings, LOG_LEVEL="DEBUG", Quix__Consumer_Group=group_of(user))
     pipeline.wait_for(RUNNING, timeout=PATIENCE)
@@ -114,19 +114,19 @@ def test_works(secured: Secured, pipelines: Pipelines, user: str) -> None:
 
 
 def rows() -> dict[str, tuple[int, str]]:
-    """What SECURITY.md says: by case, the exit code and the line, in which an ellipsis may be anything."""
+    """The table in SECURITY.md: by case, the exit code and the error line, in which an ellipsis matches any text."""
     found = re.findall(r"^\| ([^|]+) \| (7\d) \| (.+) \|$", NOTE, re.MULTILINE)
     return {case: (int(code), line) for case, code, line in found}
 
 
 def test_note() -> None:
-    """The note has a line for each refusal."""
+    """SECURITY.md has a line for each refusal."""
     assert list(rows()) == list(REFUSED)
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(refused: dict[str, Pipeline], case: str) -> None:
-    """It ends in half a minute with the exit code and the one line that the note has, its last, and with no secret."""
+    """The pipeline exits in time, with the exit code and the one error line in SECURITY.md, and logs no secret."""
     pipeline, (code, line) = refused[case], rows()[case]
     assert pipeline.wait() == code, pipeline.log
     (error,) = (line for line in pipeline.lines if re.search(r"^\S+ \S+ ERROR ", line))
@@ -134,8 +134,8 @@ def test_refused(refused: dict[str, Pipeline], case: str) -> None:
     assert re.search(rf" \| {pattern}", error.replace("`", "")), error
     first, last = (datetime.fromisoformat(line[:23]) for line in (pipeline.lines[0], error))
     assert pipeline.ended is not None
-    way_out = pipeline.ended - pipeline.heard[error]
-    assert (last - first).total_seconds() + way_out < 2 * START_TIMEOUT
+    exit_delay = pipeline.ended - pipeline.heard[error]
+    assert (last - first).total_seconds() + exit_delay < 2 * START_TIMEOUT
     if "DEBUG" not in pipeline.log:
         assert pipeline.lines[-1] == error
         assert "Traceback" not in pipeline.log
@@ -143,13 +143,13 @@ def test_refused(refused: dict[str, Pipeline], case: str) -> None:
 
 
 def assert_no_secret(pipeline: Pipeline) -> None:
-    """Fail where a password or a key is in the log."""
+    """Fail if a password or a key is in the log."""
     assert "s3cret" not in pipeline.log
     assert "s3cret"[::-1] not in pipeline.log
     assert "PRIVATE KEY" not in pipeline.log
 
 
-DIAGNOSED: dict[str, tuple[Settle, str | None]] = {
+DIAGNOSED: dict[str, tuple[MakeSettings, str | None]] = {
     "mutual TLS is right": (lambda on: on.settings("MUTUAL") | on.client("client"), None),
     "SASL is right": (lambda on: on.settings("SCRAM") | login("plain"), None),
     "a wrong user is not visible": (lambda on: on.settings("SCRAM") | login("x"), None),
@@ -181,9 +181,9 @@ DIAGNOSED: dict[str, tuple[Settle, str | None]] = {
 
 @pytest.mark.parametrize("case", DIAGNOSED)
 def test_diagnose(secured: Secured, case: str) -> None:
-    """The diagnosis finds the broker's protocol; it is None if nothing is wrong or visible."""
-    settle, said = DIAGNOSED[case]
-    connection = Settings.model_validate(settle(secured)).connection()
+    """The diagnosis finds the settings that the broker requires; it is None if nothing is wrong or visible."""
+    make_settings, text = DIAGNOSED[case]
+    connection = Settings.model_validate(make_settings(secured)).connection()
     assert connection is not None
     diagnosis = diagnose(connection)
-    assert said in str(diagnosis) if said else diagnosis is None
+    assert text in str(diagnosis) if text else diagnosis is None

@@ -1,4 +1,4 @@
-"""A commit that takes long: the next transaction is of a new producer, so the broker refuses late requests.
+"""A slow commit: the next transaction has a new producer, so the broker refuses late requests.
 
 tests/faults/test_transactions.py delivers such requests.
 """
@@ -25,7 +25,7 @@ _BATCH = struct.Struct(">qiibIhiqqqh")  # up to the producer's epoch
 
 
 def test_epochs(tmp_path: Path) -> None:
-    """The transaction after a slow commit has a higher producer epoch, and every record is there once."""
+    """The transaction after a slow commit has a higher producer epoch, and every record is written once."""
     ports = choose_ports(None)  # one for the broker's own listener, one for the proxy in front of it
     address = f"{HOST}:{ports.clients}"
     with (
@@ -38,8 +38,8 @@ def test_epochs(tmp_path: Path) -> None:
         pipeline = pipelines.start(source, target)
         pipeline.wait_for(RUNNING)
         sent: list[Record] = []
-        for weather in (NORMAL, SLOW, NORMAL):
-            proxy.conditions = weather
+        for conditions in (NORMAL, SLOW, NORMAL):
+            proxy.conditions = conditions
             sent.append(Record(b"k", b'{"device_type": "ios", "n": %d}' % len(sent)))
             kafka.produce(source, sent[-1:])
             kafka.read(target, len(sent))

@@ -1,4 +1,4 @@
-"""What keeps the pipeline from starting, or asks it to stop before it has: an exit code, and one line that says why."""
+"""Errors and signals that stop the pipeline before it runs: an exit code, and one line that says why."""
 
 import signal
 import socket
@@ -19,7 +19,7 @@ from tools.waiting import wait_until
 
 
 class Stop(NamedTuple):
-    """Settings that keep the pipeline from starting, its exit code, and what the line says."""
+    """Settings that keep the pipeline from starting, its exit code, and texts in the error line."""
 
     settings: dict[str, str]
     exit_code: int
@@ -29,7 +29,7 @@ class Stop(NamedTuple):
 STOPS = {
     "missing input": Stop({"input": "absent"}, 78, ['"absent"', "`input`", "AUTO_CREATE_TOPICS=true"]),
     "missing output": Stop({"output": "absent"}, 78, ['"absent"', "`output`", "AUTO_CREATE_TOPICS=true"]),
-    "no topic's name": Stop(
+    "invalid topic name": Stop(
         {"input": "a b", "AUTO_CREATE_TOPICS": "true"}, 78, ["input must be", "letters", "(got 'a b')"]
     ),
     "compacted output": Stop({"output": "compacted"}, 78, ["'compacted'", "cleanup.policy=compact", "delete"]),
@@ -61,7 +61,7 @@ MOMENTS = [*LINES, *DELAYS]
 
 @pytest.fixture(scope="module")
 def addresses() -> Iterator[dict[str, str]]:
-    """Where nobody listens, and where connections are taken and nothing is ever answered."""
+    """The address of a port without a listener, and of one that accepts connections but never answers."""
     with closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
         unused.bind(("127.0.0.1", 0))
         yield {kind: f"127.0.0.1:{end.getsockname()[1]}" for kind, end in (("<unused>", unused), ("<silent>", silent))}
@@ -69,7 +69,7 @@ def addresses() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def stopped(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
-    """A pipeline for each of the stops, all at once."""
+    """A pipeline for each of the stops, all in parallel."""
     for name, policy in (
         ("there", "delete"),
         ("kept", "delete"),
@@ -82,7 +82,7 @@ def stopped(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
 
 @pytest.mark.parametrize("name", STOPS)
 def test_stop(stopped: dict[str, Pipeline], name: str) -> None:
-    """What keeps it from starting ends in its exit code and one line for a person, without a stack trace."""
+    """An error at the start causes its exit code and one error line, without a stack trace."""
     pipeline, stop = stopped[name], STOPS[name]
     assert pipeline.wait() == stop.exit_code, pipeline.log
     errors = [line for line in pipeline.lines if "ERROR" in line]
@@ -93,14 +93,14 @@ def test_stop(stopped: dict[str, Pipeline], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in STOPS if name.startswith("missing")])
-def test_nothing_is_made(kafka: Kafka, stopped: dict[str, Pipeline], name: str) -> None:
-    """Without AUTO_CREATE_TOPICS a missing topic is not made."""
+def test_nothing_is_created(kafka: Kafka, stopped: dict[str, Pipeline], name: str) -> None:
+    """Without AUTO_CREATE_TOPICS a missing topic is not created."""
     stopped[name].wait()
     assert "absent" not in AdminClient({"bootstrap.servers": kafka.address}).list_topics(timeout=TIMEOUT).topics
 
 
 def test_command_line(tmp_path: Path) -> None:
-    """A wrong command line ends in 2 and says what is right; --help ends in 0 and lists the commands."""
+    """A wrong command line exits with 2 and prints the usage; --help exits with 0 and lists the commands."""
     with Pipeline({}, tmp_path, "run", "--nonsense") as wrong, Pipeline({}, tmp_path, "--help") as asked:
         assert wrong.wait() == 2
         assert "usage: " in wrong.log
@@ -113,7 +113,7 @@ def test_command_line(tmp_path: Path) -> None:
 
 
 def test_debug(pipelines: Pipelines) -> None:
-    """With LOG_LEVEL=DEBUG the stack trace is shown, too; the line and the exit code stay."""
+    """LOG_LEVEL=DEBUG adds the stack trace; the error line and the exit code stay the same."""
     pipeline = pipelines.start("absent", "there", LOG_LEVEL="DEBUG")
     assert pipeline.wait() == 78
     assert "ERROR" in pipeline.wait_for('"absent"', "not found")
@@ -128,9 +128,9 @@ def signalled(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, tuple[int,
 
 
 def signal_at(moments: list[str], pipelines: Pipelines) -> dict[str, tuple[int, Pipeline]]:
-    """Start a pipeline for each moment, all at once, and signal each when its moment has come.
+    """Start a pipeline for each moment, all in parallel, and signal each at its moment.
 
-    Both guarantees and both signals take turns.
+    The guarantees alternate, and so do the signals.
     """
     started = {}
     for moment in moments:
@@ -151,7 +151,7 @@ def signal_at(moments: list[str], pipelines: Pipelines) -> dict[str, tuple[int, 
 
 
 def has_come(moment: str, pipeline: Pipeline) -> Callable[[], bool]:
-    """Whether the moment has come, to be asked again and again."""
+    """Return a function that checks whether the moment has come."""
     listens_since: list[float] = []
 
     def line_is_there() -> bool:
@@ -168,7 +168,7 @@ def has_come(moment: str, pipeline: Pipeline) -> Callable[[], bool]:
 @pytest.mark.long
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_early_signal(signalled: dict[str, tuple[int, Pipeline]], moment: str) -> None:
-    """SIGTERM or SIGINT while it imports, connects, or waits for its transactional id: it stops, and exits with 0."""
+    """SIGTERM or SIGINT at any moment of the start stops the pipeline with exit code 0."""
     exit_code, pipeline = signalled[moment]
 
     assert exit_code == 0, pipeline.log
@@ -176,13 +176,13 @@ def test_early_signal(signalled: dict[str, tuple[int, Pipeline]], moment: str) -
     assert "stopped: " in pipeline.lines[-1]
 
 
-@pytest.mark.parametrize(("where", "number"), [("<unused>", signal.SIGTERM), ("<silent>", signal.SIGINT)])
+@pytest.mark.parametrize(("kind", "number"), [("<unused>", signal.SIGTERM), ("<silent>", signal.SIGINT)])
 def test_signal_without_broker(
-    pipelines: Pipelines, addresses: dict[str, str], where: str, number: signal.Signals
+    pipelines: Pipelines, addresses: dict[str, str], kind: str, number: signal.Signals
 ) -> None:
-    """A signal while it waits for a broker that is not there or does not answer: it exits with 0 then."""
-    pipeline = pipelines.start("in", "out", Quix__Broker__Address=addresses[where])
+    """A signal stops a pipeline that waits for an absent or silent broker, with exit code 0."""
+    pipeline = pipelines.start("in", "out", Quix__Broker__Address=addresses[kind])
     pipeline.wait_for("starting: ")
     pipeline.send(number)
-    assert pipeline.wait() == 0  # 69 if it had gone on waiting
+    assert pipeline.wait() == 0  # 69 if it had continued to wait
     assert "stopped: asked to stop while waiting for the broker" in pipeline.lines[-1]

@@ -1,4 +1,4 @@
-"""Stopped or killed in the middle of a backlog and started again: what is in the output topic in the end."""
+"""The output of a pipeline that is stopped or killed in the middle of a backlog and started again."""
 
 import signal
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ BACKLOG = [
     for number in range(TOTAL)
 ]
 SLOW_BY = 0.01
-"""Seconds for each record until a pipeline is stopped or killed: all of them would take it 100 s."""
+"""Seconds for each record until a pipeline is stopped or killed; the whole backlog would take 100 s."""
 
 WANTED = sorted(map(expected, BACKLOG), key=lambda record: record.partition)
 
 
 @pytest.fixture(scope="module")
 def script() -> Path:
-    """What `pipelines` start here, for SLOW_WHILE."""
+    """The script that `pipelines` starts here, for SLOW_WHILE."""
     return Path(__file__).parents[1] / "parity" / "run_pipeline.py"
 
 
 def written(kafka: Kafka, topic: str) -> int:
-    """How many records the topic has, those of unfinished transactions and the marks of finished ones included."""
+    """The number of entries in the topic, including records of unfinished transactions and transaction markers."""
     return sum(kafka.end_offsets(topic).values())
 
 
@@ -46,14 +46,14 @@ def with_backlog(kafka: Kafka, name: str) -> tuple[str, str]:
 
 
 def records_in(pipeline: Pipeline) -> int:
-    """How many records came in, as the stop line says."""
+    """The number of records in, from the stop line."""
     line = pipeline.wait_for("stopped: ", " in, ")
     return int(line.partition("stopped: ")[2].partition(" in, ")[0])
 
 
 @pytest.mark.parametrize(("guarantee", "number"), [("exactly-once", signal.SIGTERM), ("at-least-once", signal.SIGINT)])
 def test_stop(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str, number: signal.Signals) -> None:
-    """A stop in the middle of a backlog exits with 0, commits what is in hand; the next start goes on from there."""
+    """A stop in the middle of a backlog exits with 0 and commits processed records; the next start resumes there."""
     source, target = with_backlog(kafka, f"stop-{guarantee}")
     first = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee, SLOW_WHILE=slow, SLOW_BY=SLOW_BY)
     wait_until(lambda: written(kafka, target), "the first record")
@@ -71,7 +71,7 @@ def test_stop(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str, nu
 
 
 def test_stop_while_joining(kafka: Kafka, pipelines: Pipelines) -> None:
-    """One that is stopped as it joins its group leaves it once it is in, so that the others need not wait for it."""
+    """A worker that is stopped while it joins its group leaves the group, so that the others need not wait for it."""
     source, target = (topic_without_retention(kafka, name) for name in ("joining-in", "joining-out"))
     pipeline = pipelines.start(source, target, LOG_LEVEL="DEBUG")
     pipeline.wait_for(RUNNING)
@@ -81,12 +81,12 @@ def test_stop_while_joining(kafka: Kafka, pipelines: Pipelines) -> None:
 
 
 def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
-    """SIGKILL twice in the middle of a backlog: to a reader of what is committed, each record is there once."""
+    """Each record is committed once after two SIGKILLs in the middle of a backlog."""
     source, target = with_backlog(kafka, "killed-once")
     for progress in (1, 300):
         kill_after(kafka, pipelines.start(source, target, SLOW_WHILE=slow, SLOW_BY=SLOW_BY), target, progress)
         assert sum(kafka.committed(group_of(source), source).values()) < TOTAL, "it was to be killed in the middle"
-        forget(kafka.address, group_of(source))
+        remove_members(kafka.address, group_of(source))
     last = pipelines.start(source, target)
     read = kafka.read(target, TOTAL)
     assert last.stop() == 0
@@ -94,14 +94,14 @@ def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines, slow: Path) -> 
 
 
 def test_killed_at_least_once(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
-    """SIGKILL in the middle of a backlog loses nothing: after the restart, some of the last records come twice."""
+    """A SIGKILL in the middle of a backlog loses nothing; after the restart, some of the last records come twice."""
     source, target = with_backlog(kafka, "killed-twice")
     settings = {"PROCESSING_GUARANTEE": "at-least-once"}
     kill_after(kafka, pipelines.start(source, target, **settings, SLOW_WHILE=slow, SLOW_BY=SLOW_BY), target, 300)
     before = kafka.read(target, 1)
     assert len(before) < TOTAL, "it was to be killed in the middle"
     committed = kafka.committed(group_of(source), source)
-    forget(kafka.address, group_of(source))
+    remove_members(kafka.address, group_of(source))
     last = pipelines.start(source, target, **settings)
     read = kafka.read(target, len(before) + TOTAL - sum(committed.values()))
     assert last.stop() == 0
@@ -116,14 +116,14 @@ def of_partition(records: Sequence[Record], partition: int) -> list[Record]:
 
 
 def kill_after(kafka: Kafka, pipeline: Pipeline, target: str, progress: int) -> None:
-    """Kill it once it has written so many records."""
+    """Kill a pipeline once it has written this many more records."""
     before = written(kafka, target)
     wait_until(lambda: written(kafka, target) >= before + progress, f"{progress} more records")
     assert pipeline.stop(signal.SIGKILL) == -signal.SIGKILL
 
 
-def forget(address: str, group: str) -> None:
-    """Do now what the broker does some time after a death: drop the group's members, abort their transactions."""
+def remove_members(address: str, group: str) -> None:
+    """Remove the group's members and abort their transactions, as the broker does after its timeouts."""
     admin = AdminClient({"bootstrap.servers": address})
     for member in admin.describe_consumer_groups([group])[group].result(TIMEOUT).members:
         leave_group(address, group, member.member_id)

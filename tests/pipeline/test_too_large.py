@@ -1,4 +1,4 @@
-"""Records that don't fit into the output topic: the limit to the byte, the stub, and no room for that."""
+"""Records that are too large for the output topic: the limit to the byte, the stub, and no room for the stub."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ GROWING = '{{"device_type": "{}", "x": "%b"}}'
 
 
 class Shape(NamedTuple):
-    """A kind of record that can be made as long as one likes: `%b` in its value, or its key, takes the filler."""
+    """A kind of record of any length: a filler replaces `%b` in its value or its key."""
 
     name: str
     record: Record
@@ -45,25 +45,25 @@ SHAPES = [
     Shape("tagged inside", Record(b"k", b'{"x": "%b"}')),
     Shape("tagged around", Record(b"k", b'"%b"', [("a", b"1")])),
     Shape("tagged in base64", Record(b"k", b"\xff%b")),
-    Shape("three bytes for one", Record(b"k", GROWING.format("\u0390" * 100).encode())),
+    Shape("three times as long in upper case", Record(b"k", GROWING.format("\u0390" * 100).encode())),
     Shape("tombstone", Record(b"%b", None)),
 ]
 MUCH_TOO_LARGE = {
     "900 kilobytes": Record(b"k", b'{"device_type": "ios", "x": "%b"}' % (b"7" * 900_000)),
-    "grown far past it": Record(b"k", '{{"device_type": "{}"}}'.format("\u03b0" * 600).encode()),
+    "far too long in upper case": Record(b"k", '{{"device_type": "{}"}}'.format("\u03b0" * 600).encode()),
     "malformed and large": Record(b"k", b"[" * 5000, [("malformed", b"forged"), ("a", b"1")]),
     "only the forged tag is large": Record(b"k", b'{"device_type": "ios"}', [("malformed", b"v" * 3000)]),
 }
 
 
 def size(record: Record) -> int:
-    """The bytes of a batch with this record alone, uncompressed."""
+    """The size in bytes of an uncompressed batch with only this record."""
     headers = [(name.encode(), value) for name, value in record.headers]
     return batch_size(RawRecord(record.key, record.value, headers))
 
 
 def largest(shape: Shape) -> int:
-    """The longest filler with which the output of a record of this shape is within the limit."""
+    """The longest filler that keeps the output of a record of this shape within the limit."""
     return bisect_right(range(LIMIT), LIMIT, key=lambda length: size(expected(shape.filled(length)))) - 1
 
 
@@ -81,7 +81,7 @@ def test_to_the_byte(shape: Shape) -> None:
 
 
 class Run(NamedTuple):
-    """What a pipeline read and wrote."""
+    """The records that a pipeline read and wrote."""
 
     source: str
     sent: list[Record]
@@ -90,7 +90,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def run(kafka: Kafka, shared_pipelines: Pipelines) -> Run:
-    """A pipeline whose output topic takes LIMIT bytes at once."""
+    """The run of a pipeline whose output topic accepts batches of LIMIT bytes."""
     source = topic_without_retention(kafka, "any-size", config={"max.message.bytes": "3000000"})
     target = topic_without_retention(kafka, "small", config={"max.message.bytes": str(LIMIT)})
     sent = [replace(record, partition=0) for record in (*WHOLE, *STUBS)]
@@ -103,13 +103,13 @@ def run(kafka: Kafka, shared_pipelines: Pipelines) -> Run:
 
 
 def test_each_once(run: Run) -> None:
-    """Each record is there once, whole or as a stub."""
+    """Each record is written once, whole or as a stub."""
     assert len(run.read) == len(run.sent)
 
 
 @pytest.mark.parametrize("number", range(len(WHOLE)), ids=[*FITTING, "forged tag removed"])
 def test_fits(run: Run, number: int) -> None:
-    """A record whose output takes exactly what the topic takes at most goes through whole."""
+    """A record whose output has exactly the maximum size is written whole."""
     assert run.read[number] == expected(run.sent[number])
 
 
@@ -117,7 +117,7 @@ def test_fits(run: Run, number: int) -> None:
     "number", range(len(WHOLE), len(WHOLE) + len(STUBS)), ids=[*TOO_LARGE, *list(MUCH_TOO_LARGE)[:-1]]
 )
 def test_stub(run: Run, number: int) -> None:
-    """One byte more, and a stub takes its place: key, timestamp and headers as ever, and where the whole record is."""
+    """A stub replaces a record that is one byte larger: same key, timestamp and headers, and the place of the input."""
     sent, read = run.sent[number], run.read[number]
     kept = [header for header in sent.headers if header[0] != "malformed"]
     assert replace(read, value=None) == replace(sent, value=None, headers=[*kept, ("malformed", b"too_large")])
@@ -143,7 +143,7 @@ NO_ROOM = {
 
 
 def test_no_room_for_the_stub(kafka: Kafka, pipelines: Pipelines) -> None:
-    """Where even the stub does not fit, it stops with 70 and names the offset; nothing after that is written."""
+    """The pipeline exits with 70 and names the offset if even the stub is too large; nothing after it is written."""
     fitting = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(50)]
     started = []
     for guarantee, large in NO_ROOM.items():
@@ -163,7 +163,7 @@ def test_no_room_for_the_stub(kafka: Kafka, pipelines: Pipelines) -> None:
 
 
 def test_many_at_once(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A burst of records of any size never makes a batch that the topic refuses, however small its limit is."""
+    """A burst of records of any size never creates a batch that the topic refuses, however small its limit is."""
     started = []
     for limit, guarantee in ((600, "exactly-once"), (1500, "at-least-once"), (20_000, "exactly-once")):
         numbers = random.Random(limit)

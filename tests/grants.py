@@ -17,7 +17,7 @@ class Grant(NamedTuple):
     name: str
     operation: AclOperation
     pattern: ResourcePatternType
-    said: list[str]
+    texts: list[str]
 
 
 MINIMAL = {

@@ -21,11 +21,11 @@ def audit(lock: Path, *options: str, within: float = WITHIN) -> tuple[int, str]:
 
     Args:
         lock: the file.
-        options: pip-audit's own, beside those that are always given.
-        within: seconds after which it is given up.
+        options: pip-audit's options, in addition to those that are always given.
+        within: the time limit in seconds.
 
     Returns:
-        An exit code, 1 where a package has a known vulnerability, and what to print.
+        An exit code, 1 if a package has a known vulnerability, and what to print.
     """
     usual = ("-r", str(lock), "--disable-pip", "--progress-spinner=off", "--format=json", *options)
     command = [sys.executable, "-m", "pip_audit", *usual]

@@ -44,7 +44,7 @@ class CommitWatchdog:
     metadata request tries others until a connection is open.
 
     After limits.POLL_TIMEOUT, `on_timeout` is called once. Another worker has the partitions by then, and the broker
-    has aborted the transaction. The commit cannot succeed any more, but librdkafka goes on waiting.
+    has aborted the transaction. The commit cannot succeed any more, but librdkafka continues to wait.
     """
 
     def __init__(

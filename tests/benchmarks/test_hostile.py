@@ -1,4 +1,4 @@
-"""The benchmark of values that are made to take long; its times are not checked, as a busy machine is slow."""
+"""The benchmark of hostile values; its times are not checked, as a busy machine is slow."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_outcome(name: str) -> None:
 
 @pytest.mark.parametrize(("limit", "code"), [(0.0, 1), (1e9, 0)])
 def test_limit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], limit: float, code: int) -> None:
-    """It ends with 1 if a value takes more than the limit, and shows each shape at each size."""
+    """The benchmark exits with 1 if a value takes more than the limit, and shows each shape at each size."""
     monkeypatch.setattr(hostile, "LIMIT", limit)
     assert hostile.main(["numbers", "quotes"], [100, 200]) == code
     head, numbers, quotes, _ = capsys.readouterr().out.splitlines()

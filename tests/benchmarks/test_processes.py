@@ -26,14 +26,14 @@ def test_others_take_arguments() -> None:
 
 
 def test_a_peer_that_ends_is_noticed() -> None:
-    """A peer that ends on its own is an error that shows what it has printed."""
+    """A peer that exits by itself is an error that shows its output."""
     failed = pytest.raises(PeerFailed, match=r"No module named benchmarks\.no_such_module")
-    with Running(Peer("nobody", "benchmarks.no_such_module"), ROUTE) as running, failed:
+    with Running(Peer("missing", "benchmarks.no_such_module"), ROUTE) as running, failed:
         _check_for(120, running)
 
 
 def test_cpu_and_memory_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy process uses at most as many CPU seconds as have passed, and some MB, and stops when asked."""
+    """A busy process has plausible CPU seconds and memory, and stops on request."""
     monkeypatch.setattr("benchmarks.processes._arguments", lambda *_: ["-n1", "-r1", "while True: pass"])
     with Running(Peer("busy", "timeit"), ROUTE) as running:
         begin = time.time()

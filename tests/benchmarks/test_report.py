@@ -1,4 +1,4 @@
-"""The benchmark's figures: medians, ratios within a round, goals, the Markdown, and what the charts show."""
+"""The benchmark's figures: medians, ratios within a round, goals, the Markdown, and the charts' data."""
 
 from pathlib import Path
 
@@ -38,21 +38,21 @@ def filled() -> Results:
 
 
 def test_median_over_rounds() -> None:
-    """A figure is the median of its rounds, and none where it was not measured."""
+    """A figure is the median of its rounds, and None if it was not measured."""
     results = filled()
     assert results.median(THROUGHPUT, OURS, "records_per_second") == 200_000
-    assert results.median(THROUGHPUT, "nobody", "records_per_second") is None
+    assert results.median(THROUGHPUT, "unknown", "records_per_second") is None
 
 
 def test_ratio_within_a_round() -> None:
-    """A ratio compares runs of the same round, so that a machine that slows down does not show in it."""
+    """A ratio compares runs of the same round, so that a machine that slows down does not change it."""
     results = filled()
     results.add(THROUGHPUT, OURS, "", 4, run(1.0))  # the other has no such round
     assert results.ratio(THROUGHPUT, "records_per_second", OURS, STOCK) == 5.0
 
 
 def test_goals() -> None:
-    """Each goal is held against its own figure."""
+    """Each goal is compared with its own figure."""
     found = {goal.what: (goal.figure, goal.verdict) for goal in goals(filled())}
     assert list(found.values()) == [
         (5.0, "reached"),
@@ -86,7 +86,7 @@ def test_markdown() -> None:
 
 
 def test_charts() -> None:
-    """There is a chart of each experiment that charts show, with every peer and every value."""
+    """Each charted experiment has its chart, with every peer and every value."""
     found = charts(filled())
     assert set(found) == {"throughput.svg", "latency-1000.svg", "sizes.svg", "long-rate.svg", "long-memory.svg"}
     assert found["throughput.svg"] == Bars(
@@ -97,13 +97,13 @@ def test_charts() -> None:
 
 
 def test_nothing_measured() -> None:
-    """Without a single run there is a report that says so, and no chart."""
+    """Without a run, the report says so and there is no chart."""
     assert markdown(Results()).count("not measured") == 10
     assert charts(Results()) == {}
 
 
-def test_results_are_kept(tmp_path: Path) -> None:
-    """What is written is read back the same."""
+def test_results_are_stored(tmp_path: Path) -> None:
+    """Results are the same after they are written and read."""
     results = filled()
     results.write(tmp_path / "results.json")
     assert Results.read(tmp_path / "results.json") == results
@@ -111,12 +111,12 @@ def test_results_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 501.0), (0.99, 991.0), (0.999, 1000.0)])
 def test_percentile(share: float, expected: float) -> None:
-    """Of the numbers 1 to 1,000, a percentile is the number at that place."""
+    """A percentile of the numbers 1 to 1,000 is the number at that rank."""
     assert percentile([float(number) for number in range(1, 1001)], share) == expected
 
 
 def test_growth_is_seen() -> None:
-    """Memory that goes on growing shows, memory that was higher at first does not."""
+    """Memory that keeps growing counts as growth, memory that was higher at first does not."""
     rates = dict.fromkeys(range(1000, 1200), 10)
     assert flatness(rates, [100.0 + second for second in range(200)])["growth_mb"] == 139
     assert flatness(rates, [150.0, *([100.0] * 199)])["growth_mb"] == -50
@@ -130,10 +130,10 @@ def test_order_rotates() -> None:
 
 
 ROOT = Path(__file__).parents[2]
-KEPT = ROOT / "benchmarks" / "results"
+COMMITTED = ROOT / "benchmarks" / "results"
 
 
-def test_what_is_kept() -> None:
-    """The report in the repository is that of the results next to it."""
-    results = Results.read(KEPT / "results.json")
-    assert (KEPT / "results.md").read_text() == markdown(results)
+def test_committed_report() -> None:
+    """The committed report is up to date with the results next to it."""
+    results = Results.read(COMMITTED / "results.json")
+    assert (COMMITTED / "results.md").read_text() == markdown(results)

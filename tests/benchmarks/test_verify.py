@@ -15,13 +15,13 @@ SOURCE = [POOL[(START + number) % len(POOL)].value for number in range(COUNT)]
 
 
 def ours() -> list[Value]:
-    """What our transform makes of SOURCE."""
+    """Our transform's output for SOURCE."""
     results = (upper_device_type(value) for value in SOURCE)
     return [result.value if isinstance(result, Malformed) else result for result in results]
 
 
 def as_json() -> list[Value]:
-    """What a peer makes of SOURCE that writes JSON in its own way, keys in another order."""
+    """The output for SOURCE of a peer that writes JSON in its own way, with keys in another order."""
     output: list[Value] = []
     for value in SOURCE:
         login = json.loads(value or b"")
@@ -32,7 +32,7 @@ def as_json() -> list[Value]:
 
 
 def check(output: list[Value], partitions: int = 1, *, exact: bool) -> None:
-    """Check an output; its records are dealt out to the partitions in turn."""
+    """Check an output; its records go to the partitions in turn."""
     checked = OutputCheck(POOL, START, COUNT, partitions, exact=exact)
     for partition in range(partitions):
         values = output[partition::partitions]
@@ -96,7 +96,7 @@ def test_order(*, exact: bool) -> None:
         check(output, exact=False)
 
 
-def test_bytes_count_where_they_should() -> None:
-    """The same JSON in other bytes passes for a peer, and not for ours."""
+def test_same_json_in_other_bytes() -> None:
+    """The same JSON in other bytes is an error in our output."""
     with pytest.raises(WrongOutput):
         check(as_json(), exact=True)

@@ -23,8 +23,8 @@ class Stop(NamedTuple):
 
     settings: dict[str, str]
     exit_code: int
-    said: list[str]
-    unsaid: list[str]
+    texts: list[str]
+    absent_texts: list[str]
 
 
 STOPS = {
@@ -100,9 +100,9 @@ def test_stopped(stopped: dict[str, Pipeline], places: dict[str, str], kind: str
     assert "Traceback" not in pipeline.log
     for secret in (TOKEN, "sdk-rotated", PASSWORD, "forgotten"):
         assert secret not in pipeline.log
-    for text in stop.said:
+    for text in stop.texts:
         assert places.get(text, text) in errors[0]
-    for text in stop.unsaid:
+    for text in stop.absent_texts:
         assert text not in errors[0]
 
 

@@ -1,4 +1,4 @@
-"""What these tests share: the image, built from the repository as it is."""
+"""The image that these tests share, built from the repository."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The demo in containers as its users start it, in a project, on a port and with volumes of its own."""
+"""Runs the demo in containers as its users do, with its own project, port and volumes."""
 
 import json
 import os
@@ -23,7 +23,7 @@ INPUT, OUTPUT, GROUP = "user-login", "processed-user-login", "user-login-pipelin
 
 
 def run(command: Sequence[str], variables: dict[str, str] | None = None, text: str | None = None) -> str:
-    """Run a command in the repository and give what it prints; AssertionError, with all of that, where it fails."""
+    """Run a command in the repository and return its output; AssertionError, with the output, if it fails."""
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -39,7 +39,7 @@ def run(command: Sequence[str], variables: dict[str, str] | None = None, text: s
 
 
 def docker_json(*arguments: str) -> Any:
-    """What a docker command prints, as JSON."""
+    """Return the JSON that a docker command prints."""
     return json.loads(run(["docker", *arguments]))
 
 
@@ -49,7 +49,7 @@ class Stack:
     Args:
         name: of the project.
         files: the compose files.
-        variables: what they may be told by the environment.
+        variables: environment variables for the compose files.
     """
 
     def __init__(self, name: str, *files: str, **variables: str) -> None:
@@ -66,11 +66,11 @@ class Stack:
         return run(["docker", "compose", "-p", self._name, *files, *arguments], self.variables)
 
     def up(self, *arguments: str) -> None:
-        """Start what is not there yet, and wait until all of it is healthy."""
+        """Start the containers that are missing, and wait until all are healthy."""
         self.compose("up", "--detach", "--wait", "--wait-timeout", f"{PATIENCE:.0f}", *arguments)
 
     def containers(self, service: str) -> list[dict[str, Any]]:
-        """What `docker inspect` says of a service's containers."""
+        """Return the output of `docker inspect` for a service's containers."""
         ids = self.compose("ps", "--all", "--quiet", service).split()
         found: list[dict[str, Any]] = docker_json("inspect", *ids) if ids else []
         return found
@@ -80,7 +80,7 @@ class Stack:
         return self.compose("exec", "-T", service, "sh", "-c", script)
 
     def shares(self) -> list[int]:
-        """How many partitions each member of the pipelines' group has, in order; none while they are being shared."""
+        """The partition count of each member of the pipelines' group, in order; empty during a rebalance."""
         admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
         try:
             group = admin.describe_consumer_groups([GROUP])[GROUP].result(10)
@@ -89,11 +89,11 @@ class Stack:
         return sorted(len(member.assignment.topic_partitions) for member in group.members)
 
     def wait_for_shares(self, *wanted: int) -> None:
-        """Wait until the group has so many members with so many partitions each."""
+        """Wait until the group's members have these partition counts."""
         wait_until(lambda: self.shares() == list(wanted), f"members with {wanted} partitions", PATIENCE)
 
     def check_contract(self) -> int:
-        """See that each record sent so far comes out once, in order, as the contract says; give their number."""
+        """Check that each record sent so far comes out once, in order, by the contract; return their number."""
         kafka = Kafka(self.address)
         sent = kafka.read(INPUT, 1)
 
@@ -111,7 +111,7 @@ class Stack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        print(self.compose("logs", "--no-color", "--tail", "50"))  # noqa: T201  (shown where a test fails)
+        print(self.compose("logs", "--no-color", "--tail", "50"))  # noqa: T201  (shown if a test fails)
         self.close()
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class Stack:
 
 
 def by_partition(records: Sequence[Record], like: Sequence[Record]) -> list[Record]:
-    """Of each partition as many of the first records as `like` has, in its order."""
+    """The first records of each partition, as many as `like` has, by partition."""
     counts = {partition: sum(record.partition == partition for record in like) for partition in range(4)}
     return [
         record

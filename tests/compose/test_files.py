@@ -16,7 +16,7 @@ COMBINATIONS = {
     "all of the original": [BASE, "deploy/compose/zookeeper.yml", "deploy/compose/original.yml"],
 }
 UNPINNED = {"mpradeep954/fetch-de-data-gen"}
-"""The original's own image: it is named without a tag there."""
+"""The original's own image, which has no tag."""
 
 
 @pytest.fixture(scope="module", params=COMBINATIONS)
@@ -29,19 +29,19 @@ def services(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_every_file_is_used() -> None:
-    """No compose file is left out here."""
+    """COMBINATIONS has every compose file."""
     there = {BASE, *(str(file.relative_to(ROOT)) for file in (ROOT / "deploy/compose").iterdir())}
     assert there == {file for files in COMBINATIONS.values() for file in files}
 
 
 def test_build(services: dict[str, Any]) -> None:
-    """One service builds the image that two use: of two builds at once, current engines refuse one."""
+    """Only one of two services builds their image, because current engines refuse one of two builds at once."""
     assert [name for name, service in services.items() if "build" in service] == ["pipeline"]
     assert services["pipeline"]["depends_on"].get("generator", {"required": False})["required"] is False
 
 
 def test_ports(services: dict[str, Any]) -> None:
-    """Each port is open to this machine alone; the broker is where .env looks for it."""
+    """Each port is open to this machine only, and the broker's is the one in .env."""
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
@@ -51,7 +51,7 @@ def test_ports(services: dict[str, Any]) -> None:
 
 
 def test_images(services: dict[str, Any]) -> None:
-    """Each image has a tag that stays what it is."""
+    """Each image has a tag other than `latest`."""
     for service in services.values():
         _, _, tag = service["image"].partition(":")
         assert tag != "latest"
@@ -59,7 +59,7 @@ def test_images(services: dict[str, Any]) -> None:
 
 
 def test_limits(services: dict[str, Any]) -> None:
-    """Each container has a limit on memory and processes and on its log, no privileges to gain, and comes back."""
+    """Each container limits its memory, processes and log, gains no privileges, and is restarted."""
     for service in services.values():
         assert int(service["mem_limit"]) > 0
         assert service["pids_limit"] > 0
@@ -69,13 +69,13 @@ def test_limits(services: dict[str, Any]) -> None:
         assert service["restart"] in ("unless-stopped", "on-failure")
 
 
-def test_ui_is_asked_for(services: dict[str, Any]) -> None:
-    """Only the user interface waits to be asked for."""
+def test_ui_is_optional(services: dict[str, Any]) -> None:
+    """Only the user interface has a profile, so it does not start by default."""
     assert {name for name, service in services.items() if service.get("profiles")} == {"kafka-ui"}
 
 
 def test_settings_are_known(services: dict[str, Any]) -> None:
-    """The pipeline is told nothing but settings that it has; its address is the broker's inside."""
-    told = services["pipeline"]["environment"]
-    assert told.keys() <= {str(field.validation_alias) for field in Settings.model_fields.values()}
-    assert told[ADDRESS] == "kafka:9092"
+    """The pipeline gets only settings that it has, with the broker's internal address."""
+    environment = services["pipeline"]["environment"]
+    assert environment.keys() <= {str(field.validation_alias) for field in Settings.model_fields.values()}
+    assert environment[ADDRESS] == "kafka:9092"

@@ -1,4 +1,4 @@
-"""The image: what is in it and what is not, its size, who runs in it."""
+"""The image: its size, user, labels, files and packages."""
 
 import json
 import re
@@ -20,21 +20,21 @@ SECRET = "not-to-be-found-anywhere"
 
 @pytest.fixture(scope="module")
 def facts(image: str) -> dict[str, Any]:
-    """What `docker inspect` says of it."""
+    """The output of `docker inspect` for the image."""
     (found,) = docker_json("image", "inspect", image)
     assert isinstance(found, dict)
     return found
 
 
 def in_image(image: str, *command: str) -> str:
-    """What a command prints in a container of the image that may write nowhere and has no network."""
+    """Return the output of a command in a container of the image that may write nowhere and has no network."""
     return run(["docker", "run", "--rm", "--read-only", "--network=none", "--cap-drop=ALL", image, *command])
 
 
 def test_size(image: str) -> None:
-    """It takes less than 200 MB above its base; how much, the README says (give or take the processor's wheels).
+    """The image takes less than 200 MB above its base, and about as much as README.md states.
 
-    What `docker inspect` calls an image's size is compressed with some engines, and not with others.
+    The size depends on the processor's wheels. Some engines report an image's size compressed, so files are counted.
     """
     total = in_image(image, "du", "--summarize", "--bytes", "--total", "/opt/packages", "/app").splitlines()[-1]
     size = int(total.split()[0]) / 1e6
@@ -46,13 +46,13 @@ def test_size(image: str) -> None:
 
 
 def test_user(image: str) -> None:
-    """It runs as a user of its own, without root's id, by number, as Kubernetes wants to see it."""
+    """The image runs as its own user, not root, given by number as Kubernetes requires."""
     assert in_image(image, "id", "-u") == "10001\n"
     assert in_image(image, "id", "-g") == "10001\n"
 
 
 def test_labels(facts: dict[str, Any]) -> None:
-    """Its labels are the project's."""
+    """The image's labels are the project's."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     labels = {name.removeprefix("org.opencontainers.image."): text for name, text in facts["Config"]["Labels"].items()}
     assert labels["title"] == project["name"]
@@ -64,7 +64,7 @@ def test_labels(facts: dict[str, Any]) -> None:
 
 
 def test_files(image: str) -> None:
-    """Of the repository, it holds what the two programs need and nothing else: no .env, no tests, no .git."""
+    """The image has only the files that the two programs need: no .env, no tests, no .git."""
     found = set(in_image(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").split())
     folders = ("runtime", "transforms", "tools/generator")
     wanted = {ROOT / "pipeline.py", ROOT / "tools/__init__.py"}
@@ -73,7 +73,7 @@ def test_files(image: str) -> None:
 
 
 def test_packages(image: str) -> None:
-    """Its packages are those of the hashed lock."""
+    """The image's packages are those of the hashed lock."""
     script = (
         "from importlib.metadata import distributions as d; print(*{f'{x.name}=={x.version}'.lower() for x in d()})"
     )
@@ -86,27 +86,27 @@ def test_packages(image: str) -> None:
 
 
 def test_build_arguments_stay_out(image: str) -> None:
-    """A platform may give every variable, secrets included, to the build: nothing of them gets into the image."""
-    name = f"{image}-told"
+    """Build arguments do not get into the image, as a platform may pass its secrets that way."""
+    name = f"{image}-arguments"
     secret = f"BROKER_SASL_PASSWORD={SECRET}"
     run(["docker", "build", "--quiet", "--file", "dockerfile", "--build-arg", secret, "--tag", name, "."])
     try:
         history = run(["docker", "history", "--no-trunc", name])
-        told = json.dumps(docker_json("image", "inspect", name))
-        assert SECRET not in history + told + in_image(name, "env")
+        metadata = json.dumps(docker_json("image", "inspect", name))
+        assert SECRET not in history + metadata + in_image(name, "env")
     finally:
         run(["docker", "image", "rm", name])
 
 
 def test_one_layer_for_packages(image: str) -> None:
-    """A change of the code leaves the layer with the packages, by far the largest, as it is."""
+    """A change of the code does not change the layer with the packages, which is by far the largest."""
     history = run(["docker", "history", "--no-trunc", "--format", "{{.CreatedBy}}", image]).splitlines()
     (packages,) = (number for number, line in enumerate(history) if "COPY /opt/packages" in line)
     assert all(number < packages for number, line in enumerate(history) if "/app/" in line and "COPY" in line)
 
 
 def test_broker_missing(image: str) -> None:
-    """Without a broker, and where nothing may be written, its help is there: nothing is needed but the image."""
+    """The programs' help needs only the image: no broker, no network, no writable folder."""
     assert "Its settings are environment variables" in in_image(image, "python", "/app/pipeline.py", "--help")
     assert "--follow" in in_image(image, "python", "/app/pipeline.py", "verify", "--help")
     assert "RATE" in in_image(image, "python", "-m", "tools.generator", "--help")

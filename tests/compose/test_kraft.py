@@ -1,4 +1,4 @@
-"""`docker compose up`: the demo from end to end, shared by four, killed, and shared with a pipeline on the host."""
+"""`docker compose up`: the demo from end to end, scaled to four, killed, and shared with a pipeline on the host."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ OURS = ["pipeline", "generator"]
 
 @pytest.fixture(scope="module")
 def stack(image: str) -> Iterator[Stack]:
-    """The demo, up."""
+    """The running demo."""
     with Stack(f"{image.partition(':')[0]}-test", "docker-compose.yml", RATE="50", MALFORMED="0.2") as stack:
         stack.up()
         yield stack
@@ -25,13 +25,13 @@ def stack(image: str) -> Iterator[Stack]:
 
 @pytest.fixture(params=OURS)
 def container(request: pytest.FixtureRequest, stack: Stack) -> dict[str, Any]:
-    """Each container of ours, as `docker inspect` has it."""
+    """The output of `docker inspect` for each of our containers."""
     (found,) = stack.containers(request.param)
     return found
 
 
 def test_order(stack: Stack) -> None:
-    """Kafka, the generator and the pipeline started in this order, and all are healthy."""
+    """Kafka, the generator and the pipeline start in this order, and all are healthy."""
     containers = [stack.containers(service)[0] for service in ("kafka", "generator", "pipeline")]
     started = [container["State"]["StartedAt"] for container in containers]
     assert started == sorted(started)
@@ -39,14 +39,14 @@ def test_order(stack: Stack) -> None:
 
 
 def test_contract(stack: Stack) -> None:
-    """The topics have four partitions, and each login comes out as the contract says."""
+    """The topics have four partitions, and each login comes out as the contract requires."""
     kafka = Kafka(stack.address)
     assert kafka.partitions("user-login") == kafka.partitions("processed-user-login") == [0, 1, 2, 3]
     assert stack.check_contract() > 0
 
 
 def test_hardened(container: dict[str, Any]) -> None:
-    """Containers of ours may write to a small tmpfs only, gain no privilege, and are limited in all they take."""
+    """Our containers may write only to a small tmpfs, gain no privilege, and have limited resources."""
     host = container["HostConfig"]
     assert container["Config"]["User"] == "10001:10001"
     assert host["ReadonlyRootfs"]
@@ -64,7 +64,7 @@ def test_hardened(container: dict[str, Any]) -> None:
 
 
 def test_ports(stack: Stack) -> None:
-    """The broker's port is open to this machine alone."""
+    """The broker's port is open to this machine only."""
     (kafka,) = stack.containers("kafka")
     (bindings,) = kafka["HostConfig"]["PortBindings"].values()
     assert bindings == [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]
@@ -80,7 +80,7 @@ def test_volume(stack: Stack) -> None:
 
 @pytest.mark.parametrize("service", OURS)
 def test_from_inside(stack: Stack, service: str) -> None:
-    """Seen from inside, too: no capability, no new privileges, and nothing to be written but /tmp."""
+    """Processes in the containers have no capability and no new privileges, and can write only to /tmp."""
     status = dict(line.split(":\t", 1) for line in stack.shell(service, "cat /proc/1/status").splitlines())
     assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
     assert status["NoNewPrivs"] == "1"
@@ -101,7 +101,7 @@ def test_shared_with_the_host(stack: Stack) -> None:
 
 
 def test_scaled(stack: Stack) -> None:
-    """Four pipelines have one partition each; back to one, it has all four; nothing is lost or doubled."""
+    """Four pipelines have one partition each, and a single one has all four; nothing is lost or duplicated."""
     stack.up("--no-recreate", "--scale", "pipeline=4")
     stack.wait_for_shares(1, 1, 1, 1)
     stack.up("--no-recreate", "--scale", "pipeline=1")
@@ -110,7 +110,7 @@ def test_scaled(stack: Stack) -> None:
 
 
 def test_stopped(stack: Stack) -> None:
-    """`docker compose stop` reaches the pipeline: it commits what is in hand, ends with 0, and stays stopped."""
+    """`docker compose stop` makes the pipeline commit, exit with 0, and stay stopped."""
     stack.compose("stop", "pipeline")
     (container,) = stack.containers("pipeline")
     assert (container["State"]["Status"], container["State"]["ExitCode"]) == ("exited", 0)
@@ -120,7 +120,7 @@ def test_stopped(stack: Stack) -> None:
 
 
 def test_killed(stack: Stack) -> None:
-    """Killed in the middle of its work, the pipeline is started again and goes on: nothing is lost or doubled."""
+    """A killed pipeline is restarted and resumes; nothing is lost or duplicated."""
     before = stack.check_contract()
     stack.shell("pipeline", "kill -KILL $(cat /proc/1/task/1/children)")
 

@@ -1,4 +1,4 @@
-"""The original's architecture: Kafka in ZooKeeper mode with our generator, and then with an image in its place."""
+"""The original's architecture: Kafka in ZooKeeper mode, with our generator and then with another image."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ CMD ["/opt/packages/bin/python", "-m", "tools.generator"]
 
 @pytest.fixture(scope="module")
 def stack(image: str) -> Iterator[Stack]:
-    """ZooKeeper, Kafka, generator, pipeline."""
+    """The running demo with ZooKeeper."""
     stand_in = f"{image}-stand-in"
     run(["docker", "build", "--quiet", "--tag", stand_in, "-"], text=STAND_IN.format(image=image))
     name = f"{image.partition(':')[0]}-zookeeper-test"
@@ -36,11 +36,11 @@ def stack(image: str) -> Iterator[Stack]:
 
 def test_zookeeper(stack: Stack) -> None:
     """Kafka keeps its metadata in ZooKeeper, whose data are in named volumes."""
-    said = stack.compose(
+    answer = stack.compose(
         "exec", "-T", "zookeeper", "bash", "-c", "exec 3<>/dev/tcp/localhost/2181; echo srvr >&3; cat <&3"
     )
-    nodes = re.search(r"Node count: (\d+)", said)
-    assert nodes is not None, said
+    nodes = re.search(r"Node count: (\d+)", answer)
+    assert nodes is not None, answer
     assert int(nodes[1]) > 20, "an empty ZooKeeper has five"
     (zookeeper,) = stack.containers("zookeeper")
     places = {mount["Destination"]: mount["Name"] for mount in zookeeper["Mounts"]}
@@ -48,13 +48,13 @@ def test_zookeeper(stack: Stack) -> None:
 
 
 def test_contract(stack: Stack) -> None:
-    """Each login comes out as the contract says, on topics with four partitions."""
+    """Each login comes out as the contract requires, on topics with four partitions."""
     assert Kafka(stack.address).partitions("processed-user-login") == [0, 1, 2, 3]
     assert stack.check_contract() > 0
 
 
 def test_another_generator(stack: Stack) -> None:
-    """An image that knows BOOTSTRAP_SERVERS and KAFKA_TOPIC takes the generator's place by an override."""
+    """An image that reads BOOTSTRAP_SERVERS and KAFKA_TOPIC can replace the generator by an override."""
     stack.files.append("deploy/compose/original.yml")
     stack.up()
     (generator,) = stack.containers("generator")

@@ -1,4 +1,4 @@
-"""What these tests share: the contract's cases, and workers with more than the public settings."""
+"""Fixtures of these tests: a broker of their own, and workers with more than the public settings."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +11,10 @@ from tools.broker.embedded import Broker
 
 @pytest.fixture(scope="session")
 def own_broker() -> Iterator[Broker]:
-    """A broker that may be frozen, and that gives a worker up after a second if the worker asks for it."""
+    """A broker that tests may freeze, and that allows a session timeout of one second."""
     properties = {
         "group.min.session.timeout.ms": "1000",
-        "broker.session.timeout.ms": "30000",  # its controller, which is frozen with it, does not give it up meanwhile
+        "broker.session.timeout.ms": "30000",  # its controller, which is frozen with it, does not fence it
     }
     with Broker(properties=properties) as broker:
         yield broker
@@ -22,7 +22,7 @@ def own_broker() -> Iterator[Broker]:
 
 @pytest.fixture(scope="session")
 def script() -> Path:
-    """What `pipelines` start here."""
+    """The script that `pipelines` starts here."""
     return Path(__file__).parent / "run_pipeline.py"
 
 

@@ -1,15 +1,15 @@
-"""`pipeline.py` with what it has no public setting for: stock Quix's loop, small batches, slow and failing maps.
+"""`pipeline.py` with settings that are not public: stock Quix's loop, small batches, slow and failing maps.
 
-Variables, all optional, beside the pipeline's own:
+Variables, all optional, in addition to the pipeline's own:
     LOOP: `batches`, or `stock` for Quix's own loop.
     BATCH: the most records in a batch.
-    SESSION_TIMEOUT_MS: after how long without a heartbeat the group gives this worker up; it sends twelve meanwhile.
-    COMMIT_WHEN_IDLE: after how many seconds without a record those that are handled are committed.
-    MAP: `login`, `context` to write what `message_context()` gives, or `failing` to fail where a value is b"fail".
-    SLOW_WHILE: a file; while it is there, each record takes SLOW_BY seconds more, a thousandth by default.
-    STOP_AT: in this record, counted from 1, it sends itself SIGTERM.
-    PEAK_MEMORY: a file, to which the most memory that was in use, in bytes, is written at the end.
-    TRACE_BATCHES: a file, to which each batch adds a line with the number of its records before it is handled.
+    SESSION_TIMEOUT_MS: the session timeout; the worker sends twelve heartbeats in this time.
+    COMMIT_WHEN_IDLE: seconds without a record after which processed records are committed.
+    MAP: `login`, `context` to write the result of `message_context()`, or `failing` to fail if a value is b"fail".
+    SLOW_WHILE: a file; while it exists, each record takes SLOW_BY seconds more (default 0.001).
+    STOP_AT: the number, from 1, of the record during which the pipeline sends itself SIGTERM.
+    PEAK_MEMORY: a file; at the end, the peak memory in bytes is written to it.
+    TRACE_BATCHES: a file; before each batch, a line with the number of its records is added to it.
 """
 
 import os
@@ -48,7 +48,7 @@ _records = count(1)
 
 
 def login(value: bytes | None) -> bytes | Malformed:
-    """What the pipeline does."""
+    """The pipeline's own map, with STOP_AT and SLOW_WHILE."""
     if next(_records) == STOP_AT:
         os.kill(os.getpid(), signal.SIGTERM)
     if SLOW_WHILE.exists():
@@ -57,24 +57,24 @@ def login(value: bytes | None) -> bytes | Malformed:
 
 
 def context(value: bytes | None) -> bytes | Malformed:
-    """What Quix says of the record in hand, and its value."""
+    """The message context of the current record, and its value."""
     found = message_context()
     place = f"{found.topic} {found.partition} {found.offset} {found.size} {found.leader_epoch}"
     return place.encode() + b" " + repr(value).encode()
 
 
 def failing(value: bytes | None) -> bytes | Malformed:
-    """What the pipeline does, up to a value on which it fails."""
+    """The pipeline's own map, except that it fails on b"fail"."""
     if value == b"fail":
         raise MemoryError("told to fail")  # any other exception tags the record
     return upper_device_type(value)
 
 
 class TracedBatches(batching.Batches):
-    """Batches that leave a trace."""
+    """Batches that write their sizes to TRACE_BATCHES."""
 
     def handle(self, messages: list[Message], execute: batching.Execute) -> int:
-        """Write down how many there are, first."""
+        """Write the number of records to the file, then handle them."""
         assert TRACE_BATCHES is not None
         with Path(TRACE_BATCHES).open("a") as file:
             file.write(f"{len(messages)}\n")
@@ -82,16 +82,16 @@ class TracedBatches(batching.Batches):
 
 
 def peak_memory() -> int:
-    """The most bytes of memory that this process had in use."""
+    """The peak memory of this process, in bytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # on Linux, getrusage counts what the process that started us had in use
+    if status.exists():  # on Linux, getrusage includes the memory of the process that started us
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def main() -> int:
-    """Run the pipeline so changed."""
+    """Run the pipeline with these changes."""
     first = {"login": login, "context": context, "failing": failing}[os.environ.get("MAP", "login")]
     pipeline.TRANSFORMS = (first, *pipeline.TRANSFORMS[1:])
     if os.environ.get("LOOP") == "stock":

@@ -1,4 +1,4 @@
-"""What the batch driver promises beyond stock Quix's loop: whole batches, and commits in groups."""
+"""The batch driver's promises beyond stock Quix's loop: whole batches, and commits in groups."""
 
 import math
 import time
@@ -19,7 +19,7 @@ NOW = int(time.time() * 1000)
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_failure_in_a_batch(kafka: Kafka, pipelines: Pipelines, tmp_path: Path, guarantee: str) -> None:
-    """Where the map fails in the middle of a batch, nothing of it is committed; under exactly-once, nothing visible."""
+    """A batch in which the map fails is not committed; under exactly-once, none of it is visible."""
     source, target = (kafka.create_topic(f"failing-{guarantee}-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", b"fail" if number == 4_321 else VALUE, [], NOW) for number in range(6_000)])
     trace = tmp_path / "trace"
@@ -74,9 +74,9 @@ def test_interval(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
 
 
 def test_behind(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
-    """While batches come full, COMMIT_EVERY does not commit: only the interval, and transactions that are large enough.
+    """Full batches are committed only by the interval and by large enough transactions, not by COMMIT_EVERY.
 
-    The first of those has FIRST records, each next one twice as many.
+    The first of these transactions has FIRST records, each next one twice as many.
     """
     source, target = (kafka.create_topic(f"behind-{end}") for end in ("in", "out"))
     total, batch, interval = 100_000, 500, 10
@@ -100,9 +100,9 @@ def test_behind(kafka: Kafka, pipelines: Pipelines, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_slow_map(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str) -> None:
-    """With a map that is slow for all of a backlog, commits come about every COMMIT_INTERVAL, and all comes out once.
+    """A slow map commits about every COMMIT_INTERVAL in a backlog, and each record is written once.
 
-    Such a backlog would be one transaction otherwise, of more time than the broker gives it.
+    Otherwise, the backlog would be one transaction that exceeds the broker's time limit.
     """
     source, target = (kafka.create_topic(f"slow-{guarantee}-{end}") for end in ("in", "out"))
     total, seconds = 1_500, 15  # and COMMIT_INTERVAL is 1

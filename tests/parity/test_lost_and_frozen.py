@@ -1,4 +1,4 @@
-"""A worker that the group gave up, and one whose broker froze; on a broker of their own."""
+"""A worker that the group removed, and one whose broker froze; on a broker of their own."""
 
 import random
 import signal
@@ -21,13 +21,13 @@ NOW = int(time.time() * 1000)
 PARTITIONS = 2
 TOTAL = 4_000
 LOST = "removed from the consumer group"
-FROZEN = 2.0  # seconds in which any queue without a bound would have filled
+FROZEN = 2.0  # seconds; long enough for an unbounded queue to fill
 BACKLOG = 300_000
 MEBIBYTE = 1 << 20
 
 
 class Case(NamedTuple):
-    """How a worker is when it is frozen."""
+    """The state in which a worker is frozen."""
 
     guarantee: str
     name: str
@@ -43,7 +43,7 @@ CASES = [
 
 
 class Lost:
-    """A worker that is frozen until another one has taken over and done all."""
+    """A worker that is frozen until another one has taken over and finished."""
 
     def __init__(self, kafka: Kafka, pipelines: Pipelines, case: Case, slow: Path) -> None:
         self.kafka = kafka
@@ -67,11 +67,11 @@ class Lost:
         )
 
     def written(self) -> int:
-        """How many records were written, committed or not."""
+        """The number of records written, committed or not."""
         return sum(self.kafka.end_offsets(self.target).values())
 
     def committed(self) -> int:
-        """How many records of the input are committed."""
+        """The number of input records that are committed."""
         return sum(self.kafka.committed(group_of(self.source), self.source).values())
 
     def all_committed(self) -> bool:
@@ -79,7 +79,7 @@ class Lost:
         return self.committed() == TOTAL
 
     def freeze(self) -> None:
-        """Stop it where the case says, start another one, and give that one something to do."""
+        """Stop the worker in the case's state, start another one, and send it records."""
         least = 10 if self.case.in_a_batch else self.before
         wait_until(lambda: sum(self.kafka.end_offsets(self.target).values()) >= least, "it is in the middle")
         self.first.send(signal.SIGSTOP)
@@ -88,7 +88,7 @@ class Lost:
         self.kafka.produce(self.source, numbered(self.before, TOTAL))
 
     def check(self) -> None:
-        """All is there and committed; once, in order, where that was promised."""
+        """Check that all records are written and committed; under exactly-once, once and in order."""
         read = self.kafka.read(self.target, TOTAL)
         wanted = sorted(map(expected, numbered(0, TOTAL)), key=lambda record: record.partition)
         if self.case.guarantee == "exactly-once":
@@ -99,15 +99,15 @@ class Lost:
 
 
 def numbered(begin: int, end: int) -> list[Record]:
-    """Records that tell each other apart."""
+    """Records with distinct values."""
     value = b'{"device_type": "ios", "n": %d}'
     return [Record(b"k", value % number, [], NOW, number % PARTITIONS) for number in range(begin, end)]
 
 
 def test_lost(own_broker: Broker, own_pipelines: Pipelines, slow: Path) -> None:
-    """A worker that the group gave up stops with 70 and says so, and commits nothing: each record is there once.
+    """A worker that the group removed exits with 70 and says so, and commits nothing; each record is written once.
 
-    Under at-least-once, what it had written without committing it comes twice.
+    Under at-least-once, the records that it had written without committing them come twice.
     """
     cases = [Lost(Kafka(own_broker.address), own_pipelines, case, slow) for case in CASES]
     for case in cases:
@@ -126,7 +126,7 @@ def test_lost(own_broker: Broker, own_pipelines: Pipelines, slow: Path) -> None:
 
 
 def test_frozen_broker(own_broker: Broker, own_pipelines: Pipelines, slow: Path, tmp_path: Path) -> None:
-    """While the broker answers nothing, in the middle of a backlog, memory stays below 256 MiB; then it goes on."""
+    """A worker stays below 256 MiB while the broker is frozen in the middle of a backlog, and then resumes."""
     kafka = Kafka(own_broker.address)
     source, target = (kafka.create_topic(f"frozen-{end}", PARTITIONS) for end in ("in", "out"))
     produce_large(own_broker.address, source)
@@ -138,7 +138,7 @@ def test_frozen_broker(own_broker: Broker, own_pipelines: Pipelines, slow: Path,
     time.sleep(FROZEN)
     own_broker.resume()
     slow.unlink()
-    wait_until(lambda: sum(kafka.committed(group_of(source), source).values()) == BACKLOG, "it has gone on to the end")
+    wait_until(lambda: sum(kafka.committed(group_of(source), source).values()) == BACKLOG, "the end of the backlog")
     assert worker.stop() == 0
     assert f"stopped: {BACKLOG} in, {BACKLOG} out" in worker.lines[-1]
     assert int(peak.read_text()) < 256 * MEBIBYTE

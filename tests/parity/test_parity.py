@@ -1,4 +1,4 @@
-"""Quix's own loop and the batch driver, on the same inputs: byte for byte the same output."""
+"""Quix's own loop and the batch driver have the same output for the same input, byte for byte."""
 
 import random
 import signal
@@ -57,14 +57,14 @@ class Side:
                 LOOP=variant.loop,
                 PROCESSING_GUARANTEE=variant.guarantee,
                 COMMIT_EVERY=COMMIT_EVERY,
-                SESSION_TIMEOUT_MS=6_000,  # a heartbeat tells of a rebalance
+                SESSION_TIMEOUT_MS=6_000,  # a worker learns of a rebalance by a heartbeat
                 **settings,
             )
             for variant, target in self.targets.items()
         }
 
     def read(self, count: int) -> dict[Variant, list[Record]]:
-        """What each variant has written."""
+        """The output of each variant."""
         return {variant: self._kafka.read(target, count) for variant, target in self.targets.items()}
 
 
@@ -84,18 +84,18 @@ def stop_all(workers: dict[Variant, Pipeline]) -> None:
 
 
 def records_in(worker: Pipeline) -> int:
-    """How many records came in, as the stop line says."""
+    """The number of records in, from the stop line."""
     line = worker.wait_for("stopped: ", " in, ")
     return int(line.partition("stopped: ")[2].partition(" in, ")[0])
 
 
 def by_partition(records: Sequence[Record]) -> list[Record]:
-    """As `Kafka.read` gives them."""
+    """The records in the order of `Kafka.read`."""
     return sorted(records, key=lambda record: record.partition)
 
 
 def numbered(count: int) -> list[Record]:
-    """Records that tell each other apart; some are malformed."""
+    """Records with distinct values; some are malformed."""
     chance = random.Random(count)
     return [
         Record(
@@ -111,7 +111,7 @@ def numbered(count: int) -> list[Record]:
 
 @pytest.mark.parametrize(("partitions", "limit"), [(1, 1_048_588), (4, 6_000)])
 def test_contract(kafka: Kafka, pipelines: Pipelines, partitions: int, limit: int) -> None:
-    """All rows of the contract, a few thousand in any order, come out the same, too_large included."""
+    """All variants have the same output for a few thousand records of all rows of the contract, too_large included."""
     chance = random.Random(partitions)
     rows = [case.record for case in CASES] + [Record(b"k", value) for value in LONG]
     records = [
@@ -132,7 +132,7 @@ def test_contract(kafka: Kafka, pipelines: Pipelines, partitions: int, limit: in
 
 
 def test_message_context(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A map that asks `message_context()` gets the same answers: topic, partition, offset, size and leader epoch."""
+    """All variants have the same `message_context()`: topic, partition, offset, size and leader epoch."""
     records = [replace(case.record, partition=number % PARTITIONS) for number, case in enumerate(CASES)]
     side = Side(kafka, pipelines, "context", records, PARTITIONS)
     started = side.start(MAP="context")
@@ -150,7 +150,7 @@ def test_message_context(kafka: Kafka, pipelines: Pipelines) -> None:
 
 @pytest.mark.long
 def test_stop_in_the_middle(kafka: Kafka, pipelines: Pipelines) -> None:
-    """SIGTERM at some moment in a backlog, and a second start: nothing is lost, doubled or out of order."""
+    """A SIGTERM in a backlog and a second start lose, duplicate and reorder nothing."""
     records = numbered(6_000)
     side = Side(kafka, pipelines, "stop", records, PARTITIONS)
     first = side.start(BATCH=BATCH, STOP_AT=random.Random("stop").randrange(1, 5_000))
@@ -167,7 +167,7 @@ def test_stop_in_the_middle(kafka: Kafka, pipelines: Pipelines) -> None:
 
 @pytest.mark.long
 def test_rebalance_in_the_middle(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
-    """A second worker joins in a backlog, shares it and leaves on SIGTERM: nothing is lost, doubled or out of order."""
+    """A second worker that joins in a backlog and leaves on SIGTERM loses, duplicates and reorders nothing."""
     records = numbered(20_000)
     side = Side(kafka, pipelines, "rebalance", records[:10_000], PARTITIONS)
     first = side.start(BATCH=BATCH, SLOW_WHILE=slow, LOG_LEVEL="DEBUG")

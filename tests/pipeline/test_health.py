@@ -90,7 +90,7 @@ def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
     assert pipeline.stop() == 0
 
 
-def test_standing_by(topics: Callable[..., str], pipelines: Pipelines) -> None:
+def test_without_partition(topics: Callable[..., str], pipelines: Pipelines) -> None:
     """A worker without a partition is ready, too."""
     source, target = topics("in"), topics("out")
     ports = free_port(), free_port()

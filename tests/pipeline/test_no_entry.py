@@ -119,7 +119,7 @@ def client(broker: Broker, user: str) -> dict[str, str]:
 @pytest.mark.parametrize("lacking", MINIMAL)
 def test_lacking(refusing: dict[str, Pipeline], lacking: str) -> None:
     """The pipeline exits with 77 if one permission is missing, with one line that says which."""
-    assert_stopped(refusing[lacking], 77, MINIMAL[lacking].said)
+    assert_stopped(refusing[lacking], 77, MINIMAL[lacking].texts)
 
 
 def test_nothing_allowed(refusing: dict[str, Pipeline]) -> None:
@@ -163,12 +163,12 @@ def test_unavailable(unavailable: dict[str, tuple[str, Pipeline]], kind: str) ->
     assert (last - first).total_seconds() < 2 * START_TIMEOUT
 
 
-def assert_stopped(pipeline: Pipeline, exit_code: int, said: list[str]) -> None:
+def assert_stopped(pipeline: Pipeline, exit_code: int, texts: list[str]) -> None:
     """Fail unless it exited with this code and one error line, its last, that has these texts."""
     assert pipeline.wait(timeout=60) == exit_code, pipeline.log
     errors = [line for line in pipeline.lines if "ERROR" in line]
     assert errors == [pipeline.lines[-1]]
     assert "Traceback" not in pipeline.log
     assert PASSWORD not in pipeline.log
-    for text in said:
+    for text in texts:
         assert text in errors[0]

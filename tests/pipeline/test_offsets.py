@@ -73,7 +73,7 @@ def test_expired_while_running(kafka: Kafka, pipelines: Pipelines, reset: str, g
 
 
 @pytest.mark.parametrize(
-    ("case", "reset", "said"),
+    ("case", "reset", "error_text"),
     [
         (
             "expired",
@@ -85,7 +85,7 @@ def test_expired_while_running(kafka: Kafka, pipelines: Pipelines, reset: str, g
         ("none", "error", "no offset for {}[0], and AUTO_OFFSET_RESET is error"),
     ],
 )
-def test_refused(kafka: Kafka, pipelines: Pipelines, case: str, reset: str, said: str) -> None:
+def test_refused(kafka: Kafka, pipelines: Pipelines, case: str, reset: str, error_text: str) -> None:
     """The pipeline exits with 78 and writes nothing if continuing would skip or duplicate records."""
     source, target = topics(kafka, f"refused-{case.replace(' ', '-')}-{reset}", 100)
     if case != "none":
@@ -95,7 +95,7 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, case: str, reset: str, said
     pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset)
     assert pipeline.wait() == 78
     (line,) = (line for line in pipeline.lines if "ERROR" in line)
-    assert said.format(source) in line
+    assert error_text.format(source) in line
     assert "Traceback" not in pipeline.log
     assert kafka.read(target, 0) == []
 

@@ -23,7 +23,7 @@ class Stop(NamedTuple):
 
     settings: dict[str, str]
     exit_code: int
-    said: list[str]
+    texts: list[str]
 
 
 STOPS = {
@@ -88,7 +88,7 @@ def test_stop(stopped: dict[str, Pipeline], name: str) -> None:
     errors = [line for line in pipeline.lines if "ERROR" in line]
     assert errors == [pipeline.lines[-1]]
     assert "Traceback" not in pipeline.log
-    for text in stop.said:
+    for text in stop.texts:
         assert text in errors[0]
 
 

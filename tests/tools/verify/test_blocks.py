@@ -99,7 +99,7 @@ def test_cannot_align() -> None:
 
 
 def test_compacted() -> None:
-    """With a compacted input, an output may have no input only where an input's offset is missing."""
+    """With a compacted input, an output may have no input only if an input's offset is missing."""
     kept = [number for number in range(3_000) if number % 10 in {0, 1, 5}]
     comparison = Comparison(compacted=True)
     comparison.add_inputs(kept, [MANY[number] for number in kept])

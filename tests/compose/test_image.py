@@ -66,7 +66,7 @@ def test_labels(facts: dict[str, Any]) -> None:
 def test_files(image: str) -> None:
     """The image has only the files that the two programs need: no .env, no tests, no .git."""
     found = set(in_image(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").split())
-    folders = ("runtime", "transforms", "tools/generator")
+    folders = ("runtime", "transforms", "tools/generator", "tools/verify")
     wanted = {ROOT / "pipeline.py", ROOT / "tools/__init__.py"}
     wanted |= {file for folder in folders for file in (ROOT / folder).rglob("*.py")}
     assert found == {f"/app/{file.relative_to(ROOT)}" for file in wanted}
@@ -107,6 +107,6 @@ def test_one_layer_for_packages(image: str) -> None:
 
 def test_broker_missing(image: str) -> None:
     """The programs' help needs only the image: no broker, no network, no writable folder."""
-    assert "Its settings are environment variables" in in_image(image, "python", "/app/pipeline.py", "--help")
+    assert "docs/settings.md" in in_image(image, "python", "/app/pipeline.py", "--help")
     assert "--follow" in in_image(image, "python", "/app/pipeline.py", "verify", "--help")
     assert "RATE" in in_image(image, "python", "-m", "tools.generator", "--help")

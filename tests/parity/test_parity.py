@@ -15,6 +15,8 @@ from tests.pipeline.cases import CASES, NOW
 from tests.pipeline.expected import expected
 from tests.process import Pipeline, Pipelines
 
+pytestmark = pytest.mark.long
+
 KEPT = {"retention.ms": "-1"}  # the broker would delete records with old timestamps
 PARTITIONS = 4
 BATCH = 500
@@ -148,7 +150,6 @@ def test_message_context(kafka: Kafka, pipelines: Pipelines) -> None:
         offsets[record.partition] += 1
 
 
-@pytest.mark.long
 def test_stop_in_the_middle(kafka: Kafka, pipelines: Pipelines) -> None:
     """A SIGTERM in a backlog and a second start lose, duplicate and reorder nothing."""
     records = numbered(6_000)
@@ -165,7 +166,6 @@ def test_stop_in_the_middle(kafka: Kafka, pipelines: Pipelines) -> None:
         assert records_in(first[variant]) + records_in(second[variant]) == len(records)
 
 
-@pytest.mark.long
 def test_rebalance_in_the_middle(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
     """A second worker that joins in a backlog and leaves on SIGTERM loses, duplicates and reorders nothing."""
     records = numbered(20_000)

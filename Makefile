@@ -71,7 +71,7 @@ bench-quick: $(BENCH) ## the same with fewer runs, in 2 minutes; also tests the 
 quix: ## copy pipeline.py to where Quix Cloud's build can see it; run it after each change
 	cp pipeline.py deploy/quix/pipeline/pipeline.py
 
-lock: ## resolve all dependencies anew and write requirements/*.lock; needs uv
+lock: ## resolve all dependencies again and write requirements/*.lock; needs uv
 	$(COMPILE) --extra=audit --output-file=requirements/audit.lock
 	$(COMPILE) --extra=bench --constraint=requirements/audit.lock --output-file=requirements/bench.lock
 	$(COMPILE) --extra=dev --constraint=requirements/bench.lock --output-file=requirements/dev.lock

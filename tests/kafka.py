@@ -8,7 +8,15 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
 
 from tools.waiting import wait_until
 
@@ -58,6 +66,17 @@ class Kafka:
     def delete_topic(self, name: str) -> None:
         """Delete a topic; Kafka removes it a little later."""
         self._admin.delete_topics([name])[name].result(TIMEOUT)
+
+    def add_partitions(self, topic: str, count: int) -> None:
+        """Raise the topic's number of partitions, and wait until each has a leader."""
+        self._admin.create_partitions([NewPartitions(topic, count)])[topic].result(TIMEOUT)
+        wait_until(lambda: len(self.partitions(topic)) == count, f"{count} partitions of {topic}")
+
+    def alter_topic(self, topic: str, name: str, value: str) -> None:
+        """Change one setting of a topic."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        resource.add_incremental_config(ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET))
+        self._admin.incremental_alter_configs([resource])[resource].result(TIMEOUT)
 
     def delete_records(self, topic: str, before: int, partition: int = 0) -> None:
         """Delete the records of a partition before this offset, as their expiry does."""

@@ -157,3 +157,9 @@ class Pipelines:
 def group_of(source: str) -> str:
     """The consumer group of the pipelines that read this topic."""
     return f"group-{source}"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether this process is alive; a zombie is not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
+    return state.stdout.strip()[:1] not in {"", "Z"}

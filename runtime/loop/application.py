@@ -76,7 +76,7 @@ class Application(QuixApplication):
         self._output: Output
         self._sink: Sink
         self._renewal: ProducerRenewal
-        self._do_again: Callable[[Exception], None]
+        self._retry: Callable[[Exception], None]
 
     def open_topics(self) -> tuple[Topic, Topic]:
         """Find or create the input and the output topic, and apply the output topic's limits.
@@ -128,7 +128,7 @@ class Application(QuixApplication):
         context = self.context
         self._renewal.start()
         checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
-        self._do_again = checkpoints.retry
+        self._retry = checkpoints.retry
         gc.freeze()  # loaded modules stay in memory, and so do a batch's records until it ends
         gc.set_threshold(10 * BATCH)
         set_message_context(CurrentRecord(self._batches))
@@ -155,7 +155,7 @@ class Application(QuixApplication):
         try:
             self.context.producer.poll(0)
         except DELIVERY_FAILURES as error:
-            self._do_again(error)
+            self._retry(error)
         if stop_request.requested:
             self.stop()  # not in the signal handler: it takes a lock
             return
@@ -166,7 +166,7 @@ class Application(QuixApplication):
         try:
             self.totals.uncommitted += self._batches.handle(messages, execute)
         except DELIVERY_FAILURES as error:
-            self._do_again(error)
+            self._retry(error)
         self.note_broker_available()
 
     def _mark(self, offsets: list[TopicPartition]) -> list[TopicPartition]:

@@ -62,6 +62,7 @@ def test_types(copy: Path) -> None:
     run(copy, "mypy", "--follow-imports=silent", *CHECKED)
 
 
+@pytest.mark.long
 def test_tests(copy: Path) -> None:
     """The example's own tests pass, and those that look at all modules of `transforms`."""
     run(copy, "pytest", "-n0", "-q", "tests/transforms/test_mask.py", "tests/transforms/test_purity.py")

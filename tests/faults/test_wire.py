@@ -43,7 +43,7 @@ def request(case: Case) -> bytes:
 
 @pytest.mark.parametrize("case", CASES)
 def test_request_and_answer(case: Case) -> None:
-    """The transactional id and the error code are read, whatever the request and its version."""
+    """The transactional id and the error code are read from each request, in each version."""
     parsed = parse_request(request(case))
     assert (parsed.key, parsed.version, parsed.correlation, parsed.transaction) == (case.key, case.version, 99, NAME)
     answer = bytes(4) + struct.pack(">i", 99) + case.before_error + struct.pack(">h", 47) + bytes(20)

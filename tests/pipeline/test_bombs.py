@@ -3,7 +3,6 @@
 from confluent_kafka import KafkaError, Producer
 
 from tests.kafka import TIMEOUT, Kafka
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import Pipelines
 
 UNPACKED = 90_000_000  # bytes; about 3 kB compressed, and more than librdkafka unpacks
@@ -28,16 +27,14 @@ def send_bomb(kafka: Kafka, topic: str, unpacked: int = UNPACKED) -> KafkaError 
 
 def test_refused(kafka: Kafka) -> None:
     """A topic with compression.type=uncompressed refuses a batch that unpacks to more than its max.message.bytes."""
-    error = send_bomb(
-        kafka, topic_without_retention(kafka, "unpacked", config={"compression.type": "uncompressed"}), FEW
-    )
+    error = send_bomb(kafka, kafka.create_topic("unpacked", config={"compression.type": "uncompressed"}), FEW)
     assert error is not None
     assert error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
 
 def test_stops(kafka: Kafka, pipelines: Pipelines) -> None:
     """A bomb in the input stops the pipeline with exit code 70 and one line that says what to do."""
-    source, target = topic_without_retention(kafka, "bomb-in"), topic_without_retention(kafka, "bomb-out")
+    source, target = kafka.create_topic("bomb-in"), kafka.create_topic("bomb-out")
     assert send_bomb(kafka, source) is None
     pipeline = pipelines.start(source, target)
     assert pipeline.wait(timeout=60) == 70

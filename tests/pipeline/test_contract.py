@@ -9,7 +9,6 @@ import pytest
 from tests.kafka import Kafka, Record
 from tests.pipeline.cases import CASES, Case
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 
 RUNS = [(guarantee, count) for guarantee in ("exactly-once", "at-least-once") for count in (1, 4)]
@@ -30,7 +29,7 @@ def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[tuple[str, int], Run
     """One run for each guarantee and layout, all in parallel; each partition has all cases, in its own order."""
     started = {}
     for guarantee, count in RUNS:
-        source, target = (topic_without_retention(kafka, f"{guarantee}-{count}-{end}", count) for end in ("in", "out"))
+        source, target = (kafka.create_topic(f"{guarantee}-{count}-{end}", count) for end in ("in", "out"))
         sent = [replace(case.record, partition=number) for number in range(count) for case in in_order(number)]
         kafka.produce(source, sent)
         process = shared_pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)

@@ -6,9 +6,7 @@ import re
 import pytest
 
 from tests.kafka import Kafka, Record
-from tests.pipeline.altered import alter_topic
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines, group_of
 
 SETTING = "max.message.bytes"
@@ -22,12 +20,12 @@ Without a transaction, some of them would be written twice."""
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """A refused record stops the pipeline; once the topic accepts it, the next start writes it and the rest."""
-    source, target = (topic_without_retention(kafka, f"refused-{guarantee}-{end}") for end in ("in", "out"))
+    source, target = (kafka.create_topic(f"refused-{guarantee}-{end}") for end in ("in", "out"))
     kafka.produce(source, USUAL)
     pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
     pipeline.wait_for(RUNNING)
     kafka.read(target, len(USUAL))
-    alter_topic(kafka.address, target, SETTING, "500")
+    kafka.alter_topic(target, SETTING, "500")
     kafka.produce(source, [*USUAL, LARGE, *FOLLOWING[guarantee]])
     assert pipeline.wait() == 70, pipeline.log
     (error,) = (line for line in pipeline.lines if "ERROR" in line)
@@ -36,7 +34,7 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     done = kafka.committed(group_of(source), source)[0]
     assert len(USUAL) <= done <= 2 * len(USUAL)
 
-    alter_topic(kafka.address, target, SETTING, "1000000")
+    kafka.alter_topic(target, SETTING, "1000000")
     before = kafka.read(target, done)
     sent = [*USUAL, *USUAL, LARGE, *FOLLOWING[guarantee]]
     again = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)

@@ -8,7 +8,6 @@ import pytest
 
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 
 NOW = int(time.time() * 1000)
@@ -27,7 +26,7 @@ def records(begin: int, end: int) -> list[Record]:
 
 def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
     """A worker that is replaced by another one with its id exits with 70 and says so; each record is written once."""
-    source, target = topic_without_retention(kafka, "named-in"), topic_without_retention(kafka, "named-out")
+    source, target = kafka.create_topic("named-in"), kafka.create_topic("named-out")
     first = pipelines.start(source, target, INSTANCE_ID="one")
     kafka.produce(source, records(0, 100))
     kafka.read(target, 100)
@@ -43,7 +42,7 @@ def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
 
 def test_killed_and_started_again(kafka: Kafka, pipelines: Pipelines) -> None:
     """A killed worker that restarts with its id resumes without waiting for the old session to end."""
-    source, target = topic_without_retention(kafka, "again-in"), topic_without_retention(kafka, "again-out")
+    source, target = kafka.create_topic("again-in"), kafka.create_topic("again-out")
     settings = {"INSTANCE_ID": "one", "SESSION_TIMEOUT_MS": round(5_000 * TIMEOUT)}
     first = pipelines.start(source, target, **settings)
     kafka.produce(source, records(0, 100))

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.kafka import Kafka, Record
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines
 
 CANARY = "canary"
@@ -50,8 +49,8 @@ def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Run]:
     started = {}
     for form in FORMATS:
         source, target = (
-            topic_without_retention(kafka, f"logs-{form}-in"),
-            topic_without_retention(kafka, f"logs-{form}-out"),
+            kafka.create_topic(f"logs-{form}-in"),
+            kafka.create_topic(f"logs-{form}-out"),
         )
         kafka.produce(source, records)
         pipeline = shared_pipelines.start(source, target, LOG_FORMAT=form, LOG_LEVEL="DEBUG")

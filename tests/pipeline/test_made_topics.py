@@ -4,7 +4,6 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 
 ANY_TIMESTAMP = {
@@ -23,7 +22,7 @@ def config(kafka: Kafka, topic: str) -> dict[str, str]:
 def test_missing_output(kafka: Kafka, pipelines: Pipelines) -> None:
     """A missing output topic is created with the input's partition count and size limit, and accepts any timestamp."""
     config_of_input = {"max.message.bytes": "54321", "message.timestamp.after.max.ms": "7200000"}
-    source = topic_without_retention(kafka, "makes-output", 3, config_of_input)
+    source = kafka.create_topic("makes-output", 3, config_of_input)
     sent = [Record(None, b'{"device_type": "ios"}', partition=partition) for partition in range(3)]
     kafka.produce(source, sent)
     pipeline = pipelines.start(source, "made-output", AUTO_CREATE_TOPICS="true")

@@ -133,7 +133,7 @@ def test_wrong_password(refusing: dict[str, Pipeline]) -> None:
 
 
 def test_json(refusing: dict[str, Pipeline]) -> None:
-    """Every line is a JSON object with LOG_FORMAT=json, whatever the libraries print."""
+    """Every line is a JSON object with LOG_FORMAT=json, also the lines of libraries."""
     assert refusing["wrong-password"].wait() == 77
     assert all(isinstance(json.loads(line), dict) for line in refusing["wrong-password"].lines)
 

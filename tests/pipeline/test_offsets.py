@@ -7,7 +7,6 @@ import pytest
 
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines, group_of
 from tools.waiting import wait_until
 
@@ -22,7 +21,7 @@ def numbered(begin: int, end: int, partition: int = 0) -> list[Record]:
 
 def topics(kafka: Kafka, name: str, count: int, partitions: int = 1) -> tuple[str, str]:
     """An input with `count` records in partition 0, and an empty output."""
-    source, target = (topic_without_retention(kafka, f"{name}-{end}", partitions) for end in ("in", "out"))
+    source, target = (kafka.create_topic(f"{name}-{end}", partitions) for end in ("in", "out"))
     kafka.produce(source, numbered(0, count))
     return source, target
 

@@ -1,26 +1,16 @@
 """A record keeps its partition, and the output has at least as many partitions as the input."""
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewPartitions
 
-from tests.kafka import TIMEOUT, Kafka, Record
+from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
-from tools.waiting import wait_until
 
 SENT = [
     Record(key, b'{"n": %d, "device_type": "ios"}' % number, partition=number % 3)
     for number, key in enumerate([b"", b"0", b"12345678", b"\xff\x00\x80", None, None] * 20)
 ]
 """Few keys, each on several partitions, so that a key's hash does not determine the partition."""
-
-
-def add_partitions(kafka: Kafka, topic: str, count: int) -> None:
-    """Raise the topic's partition count, and wait for the leaders."""
-    admin = AdminClient({"bootstrap.servers": kafka.address})
-    admin.create_partitions([NewPartitions(topic, count)])[topic].result(TIMEOUT)
-    wait_until(lambda: len(kafka.partitions(topic)) == count, f"{count} partitions of {topic}")
 
 
 def ordered(records: list[Record]) -> list[Record]:
@@ -31,8 +21,8 @@ def ordered(records: list[Record]) -> list[Record]:
 @pytest.mark.parametrize("partitions", [3, 5])
 def test_enough_partitions(kafka: Kafka, pipelines: Pipelines, partitions: int) -> None:
     """Records keep partition and order if the output has as many partitions or more; no warning is logged."""
-    source = topic_without_retention(kafka, f"three-to-{partitions}", 3)
-    target = topic_without_retention(kafka, f"{partitions}-of-three", partitions)
+    source = kafka.create_topic(f"three-to-{partitions}", 3)
+    target = kafka.create_topic(f"{partitions}-of-three", partitions)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)
 
@@ -43,13 +33,13 @@ def test_enough_partitions(kafka: Kafka, pipelines: Pipelines, partitions: int) 
 
 def test_output_gains_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     """An output that gains partitions while the pipeline runs changes nothing, even after a restart."""
-    source, target = topic_without_retention(kafka, "grown-in", 3), topic_without_retention(kafka, "grown-out", 3)
+    source, target = kafka.create_topic("grown-in", 3), kafka.create_topic("grown-out", 3)
     for turn, partitions in enumerate((5, 7), 1):
         pipeline = pipelines.start(source, target)
         pipeline.wait_for(RUNNING)
         kafka.produce(source, SENT)
         kafka.read(target, (2 * turn - 1) * len(SENT))
-        add_partitions(kafka, target, partitions)
+        kafka.add_partitions(target, partitions)
         kafka.produce(source, SENT)
         kafka.read(target, 2 * turn * len(SENT))
         assert pipeline.stop() == 0
@@ -59,7 +49,7 @@ def test_output_gains_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
 
 def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     """An output with too few partitions causes exit code 78, and nothing is written; with enough, the pipeline runs."""
-    source, target = topic_without_retention(kafka, "four", 4), topic_without_retention(kafka, "two", 2)
+    source, target = kafka.create_topic("four", 4), kafka.create_topic("two", 2)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)
     assert pipeline.wait() == 78
@@ -68,7 +58,7 @@ def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
         assert text in line
     assert kafka.read(target, 0) == []
 
-    add_partitions(kafka, target, 4)
+    kafka.add_partitions(target, 4)
     pipeline = pipelines.start(source, target)
     assert kafka.read(target, len(SENT)) == ordered(list(map(expected, SENT)))
     assert pipeline.stop() == 0
@@ -77,19 +67,19 @@ def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
 @pytest.mark.long
 def test_input_gains_partition(kafka: Kafka, pipelines: Pipelines) -> None:
     """A new input partition that the output lacks causes exit code 78 and is named; no record is lost."""
-    source, target = topic_without_retention(kafka, "gains", 3), topic_without_retention(kafka, "lacks", 3)
+    source, target = kafka.create_topic("gains", 3), kafka.create_topic("lacks", 3)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)
     kafka.read(target, len(SENT))
 
-    add_partitions(kafka, source, 4)
+    kafka.add_partitions(source, 4)
     late = Record(b"k", b'{"device_type": "late"}', partition=3)
     kafka.produce(source, [late])
     assert pipeline.wait() == 78  # after topic.metadata.refresh.interval.ms and limits.PARTITION_METADATA_TIMEOUT
     (line,) = (line for line in pipeline.lines if "ERROR" in line)
     assert f"a partition 3 that the output topic '{target}' lacks: add partitions" in line
 
-    add_partitions(kafka, target, 4)
+    kafka.add_partitions(target, 4)
     pipeline = pipelines.start(source, target)
     assert kafka.read(target, len(SENT) + 1) == ordered(list(map(expected, [*SENT, late])))
     assert pipeline.stop() == 0

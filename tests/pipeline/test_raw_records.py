@@ -7,7 +7,6 @@ import pytest
 from tests import wire
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 from tools.broker.protocol import RawRecord
 
@@ -33,7 +32,7 @@ TIMESTAMPS = {0: None, -1: -1, 1: 1}
 @pytest.fixture(scope="module")
 def read(kafka: Kafka, shared_pipelines: Pipelines) -> list[Record]:
     """A pipeline's output for the unusual records, without the ordinary ones before each."""
-    source, target = topic_without_retention(kafka, "raw-in"), topic_without_retention(kafka, "raw-out")
+    source, target = kafka.create_topic("raw-in"), kafka.create_topic("raw-out")
     usual = [RawRecord(b"k", LOGIN, [(b"a", b"1")])] * USUAL
     for value, names, _ in CASES:
         odd = RawRecord(b"k", value, [(name, b"%d" % number) for number, name in enumerate(names)])

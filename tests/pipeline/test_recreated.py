@@ -8,7 +8,6 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.waiting import wait_until
 
@@ -46,9 +45,7 @@ class Run:
         self.case = CASES[number]
         self._kafka = kafka
         self._pipelines = pipelines
-        self.source, self.target = (
-            topic_without_retention(kafka, f"recreated-{number}-{end}", PARTITIONS) for end in "io"
-        )
+        self.source, self.target = (kafka.create_topic(f"recreated-{number}-{end}", PARTITIONS) for end in "io")
         kafka.produce(self.source, numbered("old", OLD))
         self.first = self.start()
 
@@ -92,7 +89,7 @@ def create_again(kafka: Kafka, topic: str) -> None:
 
     def created() -> bool:
         try:
-            topic_without_retention(kafka, topic, PARTITIONS)
+            kafka.create_topic(topic, PARTITIONS)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
@@ -126,7 +123,7 @@ def test_deleted(kafka: Kafka, pipelines: Pipelines) -> None:
     """The pipeline exits with 78 and names the topic if input or output is deleted, idle or under load."""
     started = []
     for topic, idle in (("in", True), ("in", False), ("out", True), ("out", False)):
-        names = {end: topic_without_retention(kafka, f"deleted-{topic}-{idle}-{end}") for end in ("in", "out")}
+        names = {end: kafka.create_topic(f"deleted-{topic}-{idle}-{end}") for end in ("in", "out")}
         kafka.produce(names["in"], numbered("old", OLD, 1))
         guarantee = "at-least-once" if topic == "in" and idle else "exactly-once"
         pipeline = pipelines.start(names["in"], names["out"], PROCESSING_GUARANTEE=guarantee)
@@ -145,7 +142,7 @@ def test_deleted(kafka: Kafka, pipelines: Pipelines) -> None:
 
 def test_while_stopped(kafka: Kafka, pipelines: Pipelines) -> None:
     """An input that was created again while no worker ran is read from its beginning."""
-    source, target = (topic_without_retention(kafka, f"while-stopped-{end}", PARTITIONS) for end in ("in", "out"))
+    source, target = (kafka.create_topic(f"while-stopped-{end}", PARTITIONS) for end in ("in", "out"))
     for turn, count in enumerate((OLD, OLD // 2)):
         if turn:
             kafka.delete_topic(source)
@@ -161,7 +158,7 @@ def test_while_stopped(kafka: Kafka, pipelines: Pipelines) -> None:
 @pytest.mark.parametrize("reset", ["earliest", "latest", "error"])
 def test_offset_of_another_topic(kafka: Kafka, pipelines: Pipelines, reset: str) -> None:
     """An offset that was committed for a deleted topic of the same name is ignored with a warning."""
-    source, target = (topic_without_retention(kafka, f"other-id-{reset}-{end}") for end in ("in", "out"))
+    source, target = (kafka.create_topic(f"other-id-{reset}-{end}") for end in ("in", "out"))
     sent = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(20)]
     kafka.produce(source, sent)
     kafka.commit(group_of(source), source, 15, "topic-id:MkbEH5NoSPiCCSJ3kA3gvQ")

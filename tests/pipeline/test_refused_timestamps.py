@@ -6,9 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.kafka import Kafka, Record
-from tests.pipeline.altered import alter_topic
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines
 from transforms import original
 
@@ -44,8 +42,8 @@ def assert_refused(sent: Record, read: Record, since: float) -> None:
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """Records with refused timestamps are detected before sending, and keep their position and an earlier reason."""
-    source = topic_without_retention(kafka, f"limited-{guarantee}-in", config=dict.fromkeys(LIMITS, ANY))
-    target = topic_without_retention(kafka, f"limited-{guarantee}-out", config=LIMITS)
+    source = kafka.create_topic(f"limited-{guarantee}-in", config=dict.fromkeys(LIMITS, ANY))
+    target = kafka.create_topic(f"limited-{guarantee}-out", config=LIMITS)
     kafka.produce(source, MIXED)
     since = time.time()
     pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
@@ -65,15 +63,15 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_refused_unexpectedly(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     """Records that the broker refuses unexpectedly are sent again with the tag, without an exit."""
-    source = topic_without_retention(kafka, f"lowered-{guarantee}-in")
-    target = topic_without_retention(kafka, f"lowered-{guarantee}-out", config=LIMITS)
+    source = kafka.create_topic(f"lowered-{guarantee}-in")
+    target = kafka.create_topic(f"lowered-{guarantee}-out", config=LIMITS)
     usual = [Record(b"k", LOGIN % number, timestamp=NOW) for number in range(20)]
     late = [replace(record, timestamp=NOW + (40 + number) * MINUTE) for number, record in enumerate(usual[:5])]
     kafka.produce(source, usual)
     pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
     pipeline.wait_for(RUNNING)
     kafka.read(target, len(usual))
-    alter_topic(kafka.address, target, "message.timestamp.after.max.ms", f"{20 * MINUTE}")
+    kafka.alter_topic(target, "message.timestamp.after.max.ms", f"{20 * MINUTE}")
     since = time.time()
     sent = [*usual, *late, *usual, late[0], *usual]
     kafka.produce(source, sent)

@@ -13,7 +13,6 @@ from confluent_kafka.admin import AdminClient
 
 from pipeline import COMMANDS
 from tests.kafka import TIMEOUT, Kafka
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines
 from tools.waiting import wait_until
 
@@ -76,7 +75,7 @@ def stopped(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
         ("compacted", "compact"),
         ("partly-compacted", "compact,delete"),
     ):
-        topic_without_retention(kafka, name, config={"cleanup.policy": policy})
+        kafka.create_topic(name, config={"cleanup.policy": policy})
     return {name: shared_pipelines.start("there", "compacted", **stop.settings) for name, stop in STOPS.items()}
 
 
@@ -123,7 +122,7 @@ def test_debug(pipelines: Pipelines) -> None:
 @pytest.fixture(scope="module")
 def signalled(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, tuple[int, Pipeline]]:
     """By moment, a pipeline that got a signal then, and its exit code."""
-    topic_without_retention(kafka, "early")
+    kafka.create_topic("early")
     return signal_at(MOMENTS[::2], shared_pipelines) | signal_at(MOMENTS[1::2], shared_pipelines)
 
 

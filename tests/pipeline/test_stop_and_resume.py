@@ -10,7 +10,6 @@ from confluent_kafka.admin import AdminClient
 
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tests.wire import leave_group, transactional_ids
 from tools.waiting import wait_until
@@ -40,7 +39,7 @@ def written(kafka: Kafka, topic: str) -> int:
 
 def with_backlog(kafka: Kafka, name: str) -> tuple[str, str]:
     """A topic with the backlog and an empty one."""
-    source, target = (topic_without_retention(kafka, f"{name}-{end}", PARTITIONS) for end in ("in", "out"))
+    source, target = (kafka.create_topic(f"{name}-{end}", PARTITIONS) for end in ("in", "out"))
     kafka.produce(source, BACKLOG)
     return source, target
 
@@ -72,7 +71,7 @@ def test_stop(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str, nu
 
 def test_stop_while_joining(kafka: Kafka, pipelines: Pipelines) -> None:
     """A worker that is stopped while it joins its group leaves the group, so that the others need not wait for it."""
-    source, target = (topic_without_retention(kafka, name) for name in ("joining-in", "joining-out"))
+    source, target = (kafka.create_topic(name) for name in ("joining-in", "joining-out"))
     pipeline = pipelines.start(source, target, LOG_LEVEL="DEBUG")
     pipeline.wait_for(RUNNING)
     assert pipeline.stop() == 0

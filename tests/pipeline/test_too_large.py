@@ -11,7 +11,6 @@ import pytest
 
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tests.process import RUNNING, Pipelines, group_of
 from tools.broker.protocol import RawRecord, batch_size
 
@@ -91,8 +90,8 @@ class Run(NamedTuple):
 @pytest.fixture(scope="module")
 def run(kafka: Kafka, shared_pipelines: Pipelines) -> Run:
     """The run of a pipeline whose output topic accepts batches of LIMIT bytes."""
-    source = topic_without_retention(kafka, "any-size", config={"max.message.bytes": "3000000"})
-    target = topic_without_retention(kafka, "small", config={"max.message.bytes": str(LIMIT)})
+    source = kafka.create_topic("any-size", config={"max.message.bytes": "3000000"})
+    target = kafka.create_topic("small", config={"max.message.bytes": str(LIMIT)})
     sent = [replace(record, partition=0) for record in (*WHOLE, *STUBS)]
     kafka.produce(source, sent)
     pipeline = shared_pipelines.start(source, target)
@@ -147,8 +146,8 @@ def test_no_room_for_the_stub(kafka: Kafka, pipelines: Pipelines) -> None:
     fitting = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(50)]
     started = []
     for guarantee, large in NO_ROOM.items():
-        source = topic_without_retention(kafka, f"no-room-{guarantee}")
-        target = topic_without_retention(kafka, f"no-room-{guarantee}-out", config={"max.message.bytes": str(LIMIT)})
+        source = kafka.create_topic(f"no-room-{guarantee}")
+        target = kafka.create_topic(f"no-room-{guarantee}-out", config={"max.message.bytes": str(LIMIT)})
         kafka.produce(source, [*fitting, large, *fitting])
         started.append((source, target, pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)))
     for source, target, pipeline in started:
@@ -172,8 +171,8 @@ def test_many_at_once(kafka: Kafka, pipelines: Pipelines) -> None:
             Record(b"k", b'{"device_type": "ios", "x": "%b"}' % numbers.randbytes(size // 2).hex().encode())
             for size in sizes
         ]
-        source = topic_without_retention(kafka, f"burst-{limit}")
-        target = topic_without_retention(kafka, f"burst-{limit}-out", config={"max.message.bytes": str(limit)})
+        source = kafka.create_topic(f"burst-{limit}")
+        target = kafka.create_topic(f"burst-{limit}-out", config={"max.message.bytes": str(limit)})
         kafka.produce(source, sent)
         started.append((sent, target, limit, pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)))
     for sent, target, limit, pipeline in started:

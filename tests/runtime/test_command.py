@@ -1,4 +1,4 @@
-"""The command line, and every command's frame: an exit code and one line for whatever stops it."""
+"""The command line: the selected command, one line for each error, and the exit code."""
 
 import json
 import subprocess

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.process import is_alive
 from tools.child_process import ChildProcess
 from tools.waiting import wait_until
 
@@ -15,6 +16,7 @@ DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {ENDLESS}
 FROZEN = "import os, signal; print('started', flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
 PARENT = """
 import sys, threading, time
+from tests.process import is_alive
 from tools.child_process import ChildProcess
 
 child = []
@@ -26,12 +28,6 @@ time.sleep(600)
 """
 
 
-def lives(pid: int) -> bool:
-    """Whether there is this process; one that has ended and was not waited for does not count."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
-    return state.stdout.strip()[:1] not in {"", "Z"}
-
-
 @pytest.mark.parametrize("code", [ENDLESS, DEAF, FROZEN])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_parent_is_killed(code: str, number: signal.Signals) -> None:
@@ -40,10 +36,10 @@ def test_parent_is_killed(code: str, number: signal.Signals) -> None:
     assert parent.stdout is not None
     words = {parent.stdout.readline().strip() for _ in range(2)}  # the child's line and the parent's, in any order
     (child,) = map(int, words - {b"started"})
-    assert lives(child)
+    assert is_alive(child)
     parent.send_signal(number)
     assert parent.wait(60) == -number
-    wait_until(lambda: not lives(child), "the child's end")
+    wait_until(lambda: not is_alive(child), "the child's end")
     parent.stdout.close()
 
 

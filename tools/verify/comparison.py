@@ -1,4 +1,4 @@
-"""Compares one output partition with its input partition, record by record, whatever happened to them; pure.
+"""Compares one output partition with its input partition, record by record, without I/O.
 
 Both sides arrive in batches, in the order of their topic; equal records are dropped at once. After a difference, the
 nearest place where both sides match again is searched within WINDOW records (gap.py), and the records before it are

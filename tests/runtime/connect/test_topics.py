@@ -55,7 +55,7 @@ def test_too_few_partitions(source: int, target: int) -> None:
     ],
 )
 def test_fit(lines: list[str], source: TopicFacts, target: TopicFacts) -> None:
-    """Suitable topics give no warning, whatever the settings of the input topic."""
+    """Suitable topics give no warning; the input topic's settings do not matter."""
     check_topics_fit(source, target)
 
     assert lines == []

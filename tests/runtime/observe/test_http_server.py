@@ -24,7 +24,7 @@ ELSEWHERE = b"ask for /live or /ready\n"
 
 @pytest.fixture
 def port(capfd: pytest.CaptureFixture[str], free_port: int) -> Iterator[int]:
-    """The port of a server; it prints nothing, whatever its clients do."""
+    """The port of a server, which prints nothing about its clients."""
     with serve(PAGES, free_port):
         yield free_port
     printed = "".join(capfd.readouterr())
@@ -73,7 +73,7 @@ def is_closed(client: socket.socket) -> bool:
     ],
 )
 def test_answers(port: int, method: str, path: str, status: int, body: bytes) -> None:
-    """A page answers GET, whatever the query; another path is 404 and another method 405."""
+    """A page answers GET with any query; another path is 404 and another method 405."""
     assert ask(port, method, path)[:2] == (status, body)
 
 
@@ -161,7 +161,7 @@ def test_clients_that_do_not_read(port: int) -> None:
 
 
 def test_stop(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stops without waiting for its clients, whatever they are at, and the port is free again."""
+    """It stops without waiting for its clients, and the port is free again."""
     monkeypatch.setattr(limits, "HTTP_THREAD_TIMEOUT", 4 * TIMEOUT)
     with ExitStack() as stack:
         for number in (free_port, free_port):

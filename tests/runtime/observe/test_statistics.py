@@ -123,8 +123,8 @@ def test_moving(member: str) -> None:
 @pytest.mark.parametrize(
     "between", [statistics(AT_END), statistics(), statistics(AT_END | {"fetch_state": "stopped"})], ids=str
 )
-def test_begins_anew(between: str) -> None:
-    """Time counts anew after the end was reached, or after the partition was another worker's."""
+def test_time_is_reset(between: str) -> None:
+    """The time without progress starts at 0 after the end was reached, or after another worker had the partition."""
     behind = statistics(AT_END | {"ls_offset": 1000})
     assert problems_after(1.9 * limits.STALLED_AFTER, behind, between, behind) == []
 

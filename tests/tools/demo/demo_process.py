@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from tests.kafka import TIMEOUT
+from tests.process import is_alive
 from tools.child_process import ChildProcess
 from tools.waiting import wait_until
 
@@ -135,16 +136,16 @@ class DemoProcess:
     def left(self) -> list[str]:
         """What stays of its processes, as far as `descendants` has seen them, and of its files."""
         with suppress(TimeoutError):
-            wait_until(lambda: not any(map(_lives, self._seen)), "its processes' end")
-        processes = [command for pid, command in self._seen.items() if _lives(pid)]
+            wait_until(lambda: not any(map(is_alive, self._seen)), "its processes' end")
+        processes = [command for pid, command in self._seen.items() if is_alive(pid)]
         return processes + [str(file) for file in self.folder.iterdir()]
 
     def close(self) -> None:
-        """End it, and whatever it left."""
+        """End it and its children."""
         if self._process.poll() is None:
             self.descendants()
             self._process.stop(TIMEOUT)
-        for pid in filter(_lives, self._seen):
+        for pid in filter(is_alive, self._seen):
             os.kill(pid, signal.SIGKILL)
         self.wait()
 
@@ -153,10 +154,6 @@ def _read(stream: IO[bytes] | None, lines: list[str]) -> None:
     assert stream is not None
     with TextIOWrapper(stream, "utf-8") as text:
         lines.extend(line.rstrip("\r\n") for line in text)
-
-
-def _lives(pid: int) -> bool:
-    return _ps("-o", "stat=", "-p", str(pid)).strip() not in {"", "Z"}
 
 
 def _ps(*arguments: str) -> str:

@@ -12,7 +12,6 @@ from confluent_kafka.admin import AdminClient
 from runtime.settings import Settings
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.lasting import topic_without_retention
 from tools.verify.command import Options, audit
 from tools.verify.findings import COUNTS, FAULTS
 from tools.verify.walk import EVERYTHING, Begin
@@ -33,8 +32,8 @@ RIGHT = list(map(expected, SENT))
 @pytest.fixture
 def topic(kafka: Kafka, request: pytest.FixtureRequest) -> Callable[..., str]:
     """Makes lasting topics of this test's own."""
-    return lambda name, partitions=1, **config: topic_without_retention(
-        kafka, f"{name}-{abs(hash(request.node.name))}", partitions, config
+    return lambda name, partitions=1, **config: kafka.create_topic(
+        f"{name}-{abs(hash(request.node.name))}", partitions, config
     )
 
 

@@ -14,13 +14,13 @@ import pytest
 from tests import wire
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.cases import CASES
-from tests.pipeline.lasting import topic_without_retention
-from tests.pipeline.test_partitions import add_partitions
 from tests.process import Pipelines
 from tests.tools.verify.test_command import audited
 from tests.tools.verify.verify_process import ROOT, Verify
 from tools.broker.protocol import RawRecord
 from tools.verify.findings import COUNTS
+
+pytestmark = pytest.mark.long
 
 LIMIT = {"max.message.bytes": "20000"}
 """Some of the cases are larger than that."""
@@ -38,8 +38,8 @@ def test_follow(kafka: Kafka, pipelines: Pipelines) -> None:
     then written once more makes the next audit end in 1, and its report names the place.
     """
     source, target = (
-        topic_without_retention(kafka, "followed-in", 2),
-        topic_without_retention(kafka, "followed-out", 2, LIMIT),
+        kafka.create_topic("followed-in", 2),
+        kafka.create_topic("followed-out", 2, LIMIT),
     )
     kafka.produce(source, [replace(case.record, partition=number % 2) for number, case in enumerate(CASES)])
     wire.produce(kafka.address, source, [RawRecord(b"k", b"{}", [(b"x\xff", b"1")])], timestamp=5)
@@ -104,7 +104,7 @@ BAR = "import sys; from tools.verify import command; command.LONG = {long}; sys.
 @pytest.mark.parametrize(("long", "is_shown"), [(10, True), (100_000, False)])
 def test_progress(kafka: Kafka, long: int, *, is_shown: bool) -> None:
     """A long run shows how far it is on a terminal; what it prints stays the report, here from a timestamp on."""
-    source, target = (topic_without_retention(kafka, f"{name}-{long}") for name in ("bar-in", "bar-out"))
+    source, target = (kafka.create_topic(f"{name}-{long}") for name in ("bar-in", "bar-out"))
     records = [Record(None, b'{"device_type": "IOS"}', [], 1_700_000_000_000 + number) for number in range(50)]
     for name in (source, target):
         kafka.produce(name, records)
@@ -140,13 +140,13 @@ def test_missing(kafka: Kafka) -> None:
 
 def test_more_output_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
     """An output with more partitions than the input, and one that gains some meanwhile, is right."""
-    source, target = topic_without_retention(kafka, "three-in", 3), topic_without_retention(kafka, "five-out", 5)
+    source, target = kafka.create_topic("three-in", 3), kafka.create_topic("five-out", 5)
     sent = [replace(record, partition=number % 3) for number, record in enumerate(LOGINS)]
     kafka.produce(source, sent)
     with Verify(kafka.address, source, target, "--follow", "--json") as follower:
         pipeline = pipelines.start(source, target)
         follower.wait_for(checked=len(LOGINS))
-        add_partitions(kafka, target, 7)
+        kafka.add_partitions(target, 7)
         kafka.produce(source, sent)
         follower.wait_for(checked=2 * len(LOGINS))
         assert pipeline.stop() == 0
@@ -169,8 +169,8 @@ LIMITED = {"message.timestamp.before.max.ms": str(WEEK), "message.timestamp.afte
 
 def test_refused_timestamps(kafka: Kafka, pipelines: Pipelines) -> None:
     """What the pipeline makes of timestamps that the output refuses is right; another value with its tag is wrong."""
-    source = topic_without_retention(kafka, "timed-in", 2, UNLIMITED)
-    target = topic_without_retention(kafka, "timed-out", 2, LIMITED)
+    source = kafka.create_topic("timed-in", 2, UNLIMITED)
+    target = kafka.create_topic("timed-out", 2, LIMITED)
     now = int(time.time() * 1000)
     values = [
         b'{"device_type": "ios"}',
@@ -191,7 +191,7 @@ def test_refused_timestamps(kafka: Kafka, pipelines: Pipelines) -> None:
     refused = [at for at, one in enumerate(outputs) if one.headers[-1:] == [("malformed", b"refused_timestamp")]]
     assert len(refused) == 240
 
-    doctored = topic_without_retention(kafka, "timed-doctored", 2, LIMITED)
+    doctored = kafka.create_topic("timed-doctored", 2, LIMITED)
     at = next(at for at in refused[90:] if b'{"device_type": "' in (outputs[at].value or b""))
     other = (outputs[at].value or b"").replace(b'{"device_type": "', b'{"device_type":"')
     kafka.produce(doctored, [*outputs[:at], replace(outputs[at], value=other), *outputs[at + 1 :]])

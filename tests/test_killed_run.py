@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.kafka import TIMEOUT
+from tests.process import is_alive
 from tools.child_process import ChildProcess
 from tools.waiting import wait_until
+
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[1]
 RUN = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "--rootdir=."]
@@ -50,9 +53,9 @@ def test_killed_run(tmp_path: Path, workers: int) -> None:
     with start(tmp_path, STARTS_A_PIPELINE, f"--numprocesses={workers}") as run:
         wait_until(lambda: (tmp_path / "pid").exists() or run.poll() is not None, "the pipeline's start", 4 * TIMEOUT)
         pid = int((tmp_path / "pid").read_text() or 0)
-        assert lives(pid)
+        assert is_alive(pid)
         run.end()
-        wait_until(lambda: not lives(pid), "the pipeline's end")
+        wait_until(lambda: not is_alive(pid), "the pipeline's end")
 
 
 def test_ignored_signals(tmp_path: Path) -> None:
@@ -60,9 +63,3 @@ def test_ignored_signals(tmp_path: Path) -> None:
     with start(tmp_path, SENDS_EACH_SIGNAL, "--numprocesses=1", before="trap '' HUP INT QUIT TERM") as run:
         output, _ = run.communicate(timeout=4 * TIMEOUT)
         assert run.returncode == 0, output.decode()
-
-
-def lives(pid: int) -> bool:
-    """Whether this process is alive; a zombie is not."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
-    return state.stdout.strip()[:1] not in {"", "Z"}

@@ -90,6 +90,7 @@ class Batches:
 
         Raises:
             KafkaConsumerException: the consumer reports an error during a rebalance; it may report it only once.
+            Failed: a batch cannot be decompressed.
         """
         self.rebalanced = False
         self._wait_for_last_transaction()
@@ -100,7 +101,7 @@ class Batches:
         if self.rebalanced and (arrived or self._waiting):
             for message in arrived:
                 if (error := message.error()) is not None and error.code() not in _OUT_OF_RANGE:
-                    raise_for_msg_error(message)
+                    _raise_error(message, error)
             self._read_again()  # these may be from before the rebalance
             return []
         return self._select(arrived)
@@ -112,6 +113,7 @@ class Batches:
 
         Raises:
             KafkaConsumerException: the consumer reports an error instead of a record.
+            Failed: a batch cannot be decompressed.
         """
         deadline = max(self._started + self._context.commit_interval, time.monotonic() + limits.LONG_BATCH)
         records = zip(messages, headers_of(messages), strict=True)
@@ -168,10 +170,8 @@ class Batches:
 
     def _on_consumer_error(self, message: Message, error: KafkaError) -> None:
         """Raise the consumer's error; an offset that is out of range is only noted and resolved after the commit."""
-        if error.code() == KafkaError._BAD_COMPRESSION:
-            raise bad_batch(place_of(message), error)
         if error.code() not in _OUT_OF_RANGE:
-            raise_for_msg_error(message)
+            _raise_error(message, error)
         self._out_of_range = str(message.topic()), int(message.partition())
         self._must_rewind = True
 
@@ -184,6 +184,12 @@ class Batches:
         is_enough = not self._has_backlog and self.handled >= self._commit_every
         self.is_commit_due = self._must_rewind or is_enough or self.handled >= self.size.records
         return len(messages)
+
+
+def _raise_error(message: Message, error: KafkaError) -> None:
+    if error.code() == KafkaError._BAD_COMPRESSION:
+        raise bad_batch(place_of(message), error)
+    raise_for_msg_error(message)
 
 
 class CurrentRecord(MessageContext):

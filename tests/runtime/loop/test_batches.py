@@ -169,15 +169,20 @@ def test_rebalance_while_taking() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "raised"), [(KafkaError._AUTO_OFFSET_RESET, False), (KafkaError.TOPIC_AUTHORIZATION_FAILED, True)]
+    ("code", "raised"),
+    [
+        (KafkaError._AUTO_OFFSET_RESET, None),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaConsumerException),
+        (KafkaError._BAD_COMPRESSION, Failed),
+    ],
 )
-def test_rebalance_while_taking_an_error(code: int, *, raised: bool) -> None:
+def test_rebalance_while_taking_an_error(code: int, raised: type[Exception] | None) -> None:
     """An error instead of a record is not dropped with the records, unless the consumer repeats it."""
     consumer = FakeConsumer([*MESSAGES, FakeMessage(1, None, code)], COMMITTED)
     batches = begun(consumer)
     consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
     if raised:
-        with pytest.raises(KafkaConsumerException):
+        with pytest.raises(raised):
             batches.take()
     else:
         assert batches.take() == []

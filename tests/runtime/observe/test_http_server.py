@@ -133,19 +133,19 @@ def test_many_clients(port: int) -> None:
 
 def test_slow_client(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     """A client that slowly sends bytes does not block others, and is disconnected after limits.CONNECTION_MAX_AGE."""
-    monkeypatch.setattr(limits, "CONNECTION_MAX_AGE", 1.0)
     with connect(port) as client:
         client.sendall(b"GET /live HTTP/1.1\r\n")
+        assert ask(port, "GET", "/live")[0] == HTTPStatus.OK
+        monkeypatch.setattr(limits, "CONNECTION_MAX_AGE", 1.0)
 
-        def refused() -> bool:
+        def is_refused() -> bool:
             try:
                 client.sendall(b"x")
             except OSError:
                 return True
-            assert ask(port, "GET", "/live")[0] == HTTPStatus.OK
             return is_closed(client)
 
-        wait_until(refused, "the end of the connection")
+        wait_until(is_refused, "the end of the connection")
 
 
 def test_clients_that_do_not_read(port: int) -> None:

@@ -29,11 +29,11 @@ def conclude(trial: Trial, *, ends: Collection[int] = (), stops: Collection[int]
     report.goals += _count_limits(trial, report)
     except_for = f", except with {', '.join(map(str, sorted(ends)))}" if ends else ""
     unasked = sum(count for code, count in pool.exits.items() if code not in ends)
-    odd = sum(code not in stops for code, _ in pool.stopped)
+    unexpected = sum(code not in stops for code, _ in pool.stopped)
     report.goals += [
         Limit("duplicated without a fault", check.unexplained, 0),
         Limit(f"workers that exited unasked{except_for}", unasked, 0),
-        Limit(f"asked to stop, exited with another code than {', '.join(map(str, stops))}", odd, 0),
+        Limit(f"asked to stop, exited with another code than {', '.join(map(str, stops))}", unexpected, 0),
         Limit("workers that logged a stack trace", _stack_traces(trial), 0),
         Limit("faults never recovered from", check.open_faults, 0),
     ]

@@ -124,8 +124,8 @@ def _holds(value: bytes | None, sent: Sent, reading: Reading) -> bool:
     _, found, rest = (value or b"").rpartition(b'"malformed":{"reason":"%b","detail":' % reading.verdict.encode())
     try:
         detail, _ = json.JSONDecoder().raw_decode(rest.decode(errors="replace"))
-        told = Malformed(Reason(reading.verdict), str(detail), value)
-        assert_tagged(sent.value, told, has_malformed=reading.has_malformed)
+        tagged = Malformed(Reason(reading.verdict), str(detail), value)
+        assert_tagged(sent.value, tagged, has_malformed=reading.has_malformed)
     except (ValueError, AssertionError):
         return False
     return bool(found)
@@ -134,13 +134,13 @@ def _holds(value: bytes | None, sent: Sent, reading: Reading) -> bool:
 def _is_stub(sent: Sent, value: bytes | None) -> bool:
     """Whether the stub has the input's size, hash and place; record numbers are offsets here."""
     try:
-        told = json.loads(value or b"")["malformed"]
+        tag = json.loads(value or b"")["malformed"]
     except (ValueError, TypeError, KeyError):
         return False
     whole = {"size": len(sent.value or b""), "sha256": hashlib.sha256(sent.value or b"").hexdigest()}
     partition, number = map(int, (sent.key or b"").split(b":"))
     right = whole | {"reason": "too_large", "partition": partition, "offset": number}
-    return right.items() <= told.items() and "topic" in told and told.keys() - right.keys() == {"topic", "detail"}
+    return right.items() <= tag.items() and "topic" in tag and tag.keys() - right.keys() == {"topic", "detail"}
 
 
 def _fits(sent: Sent, value: bytes | None, reason: str | None) -> bool:

@@ -38,9 +38,9 @@ class LoadProcess:
             wait_until(lambda: self._process.poll() is not None or handles_sigterm(self._process.pid), "the load")
             self._process.terminate()
         printed, _ = self._process.communicate(timeout=_END_WITHIN)
-        told = json.loads(printed or "{}")
-        assert self._process.returncode == 0, f"the load failed: {told}"
-        return {int(partition): number for partition, number in told["sent"].items()}
+        result = json.loads(printed or "{}")
+        assert self._process.returncode == 0, f"the load failed: {result}"
+        return {int(partition): number for partition, number in result["sent"].items()}
 
     def close(self) -> None:
         """Kill it, if it still runs."""

@@ -71,13 +71,13 @@ def is_right(sent: Sent, key: bytes | None, value: bytes | None, tag: bytes | No
     if sent.value is None or value is None:
         return value is sent.value
     try:
-        told = json.loads(value)["malformed"]
+        member = json.loads(value)["malformed"]
         if sent.reason in _OBJECTS:
-            return value.startswith(sent.value[:-1]) and told["reason"].encode() == sent.reason
-        raw = b64decode(told["raw_base64"]) if "raw_base64" in told else told["raw"].encode()
+            return value.startswith(sent.value[:-1]) and member["reason"].encode() == sent.reason
+        raw = b64decode(member["raw_base64"]) if "raw_base64" in member else member["raw"].encode()
     except (ValueError, KeyError, TypeError):
         return False
-    return bool(told["reason"].encode() == sent.reason and raw == sent.value)
+    return bool(member["reason"].encode() == sent.reason and raw == sent.value)
 
 
 def _mixed(number: int) -> int:

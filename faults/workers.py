@@ -130,7 +130,7 @@ class WorkerPool:
 
     def start(self, count: int = 1, other: Mapping[str, str] | None = None, folder: Path | None = None) -> list[Worker]:
         """Start more workers, with these other settings, in this folder."""
-        begun = []
+        started = []
         for _ in range(count):
             self._count += 1
             taken = {worker.slot for worker in self.alive(lambda _: True)}
@@ -142,8 +142,8 @@ class WorkerPool:
             worker.restart = partial(self.start, 1, other, folder)
             worker.slot = slot
             self.workers.append(worker)
-            begun.append(worker)
-        return begun
+            started.append(worker)
+        return started
 
     def supervise(self) -> None:
         """Restart workers a second after they exited unasked; forget those that were stopped or killed."""

@@ -86,8 +86,8 @@ def _partitions_added(plan: Plan) -> RowReport:
         report = conclude(trial, ends={_MISCONFIGURED})
     report.figures["new partition read after, s"] = found
     report.times.append(Limit("new partition read after, s", found, FOUND_WITHIN))
-    told = all("partition" in reason for reason in trial.pool.reasons)
-    report.goals.append(Limit("stops that don't name the partition", not told, 0))
+    are_named = all("partition" in reason for reason in trial.pool.reasons)
+    report.goals.append(Limit("stops that don't name the partition", not are_named, 0))
     return report
 
 
@@ -102,10 +102,10 @@ def _input_deleted(plan: Plan) -> RowReport:
         trial.fault("input topic deleted", resume=False)
         trial.wait_for(lambda: trial.pool.exits, "the worker to exit")
         code, reason = next(iter(trial.pool.exits)), trial.pool.reasons[0]
-        told = code == _MISCONFIGURED and SOURCE in reason
+        is_named = code == _MISCONFIGURED and SOURCE in reason
         report = conclude(trial, ends={_MISCONFIGURED}, stops=(0, _MISCONFIGURED))
     report.notes.append("input deleted: without tools.verify, because there is no input left to compare with")
-    report.goals.append(Limit("exits with another code than 78, or without naming the topic", not told, 0))
+    report.goals.append(Limit("exits with another code than 78, or without naming the topic", not is_named, 0))
     return report
 
 

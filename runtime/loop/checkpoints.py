@@ -20,7 +20,7 @@ from runtime.loop.producer_renewal import ProducerRenewal
 _REFUSED_TIMESTAMP = {KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD, KafkaError._INVALID_DIFFERENT_RECORD}
 _PRODUCER_FAILURES = {
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,  # a late Produce request of an earlier transaction arrived in between
-    KafkaError._FATAL,  # the first error told the cause
+    KafkaError._FATAL,  # the first error says the cause
     KafkaError.UNKNOWN_PRODUCER_ID,
     KafkaError.INVALID_PRODUCER_ID_MAPPING,
     KafkaError.INVALID_TXN_STATE,

@@ -90,9 +90,9 @@ class ProducerRenewal:
         self, positions: list[TopicPartition], group_metadata: GroupMetadata, timeout: float | None = None
     ) -> None:
         """Commit. If that takes long, a late request may follow."""
-        begun = time.monotonic()
+        started = time.monotonic()
         self._commit(self._mark(positions), group_metadata, timeout)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         if seconds > limits.REQUEST_MAY_REPEAT_AFTER:
             logger.debug("a commit took {:.1f} s: the next transaction gets a new producer", seconds)
             self._is_outdated = True

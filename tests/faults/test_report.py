@@ -33,7 +33,7 @@ def test_table(tmp_path: Path) -> None:
 
 
 def test_page(tmp_path: Path) -> None:
-    """Only what stands between the marks is replaced, and writing it again changes nothing."""
+    """Only the text between the marks is replaced, and writing it again changes nothing."""
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n")
     made("1", 0).write(tmp_path)

@@ -66,7 +66,7 @@ def context(value: bytes | None) -> bytes | Malformed:
 def failing(value: bytes | None) -> bytes | Malformed:
     """The pipeline's own map, except that it fails on b"fail"."""
     if value == b"fail":
-        raise MemoryError("told to fail")  # any other exception tags the record
+        raise MemoryError("meant to fail")  # any other exception tags the record
     return upper_device_type(value)
 
 

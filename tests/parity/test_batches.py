@@ -27,7 +27,7 @@ def test_failure_in_a_batch(kafka: Kafka, pipelines: Pipelines, tmp_path: Path, 
         source, target, PROCESSING_GUARANTEE=guarantee, MAP="failing", BATCH=1_000, COMMIT_EVERY=1, TRACE_BATCHES=trace
     )
     assert worker.wait() == 70
-    assert f"MemoryError at {source}[0]@4321: told to fail" in worker.log
+    assert f"MemoryError at {source}[0]@4321: meant to fail" in worker.log
 
     *whole, last = map(int, trace.read_text().split())
     begin = sum(whole)

@@ -17,7 +17,7 @@ SKIPPED = {"name": "unknown", "skip_reason": "Dependency not found on PyPI and c
 
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The file of what stands in for pip-audit's module: how it really answers is up to the network."""
+    """A file that replaces pip-audit's module: its real answers depend on the network."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return tmp_path / "pip_audit.py"
 
@@ -54,7 +54,7 @@ def test_no_report(answering: Path, answer: str, code: int, said: str) -> None:
 
 
 def test_asks_for_all(answering: Path) -> None:
-    """The lock file is asked about as it stands, without installing anything, and with further options if given."""
+    """The lock file is looked up unchanged, without installing anything, and with further options if given."""
     answering.write_text("import sys; sys.exit(' '.join(sys.argv[1:]))")
     _, said = audit(LOCK, "--ignore-vuln=X")
     for text in (f"-r {LOCK}", "--disable-pip", "--format=json", "--ignore-vuln=X"):

@@ -35,16 +35,16 @@ def made(*, answered: bool = True) -> Application:
 
 @LOST
 def test_overdue_commit(monkeypatch: pytest.MonkeyPatch, code: int, said: str, *, answered: bool) -> None:
-    """A commit that is overdue starts the failure deadline; what is told is why it can't succeed any more."""
+    """A commit that is overdue starts the failure deadline; the error says why it cannot succeed any more."""
     started: list[bool] = []
     monkeypatch.setattr(stop_request, "start_failure_deadline", lambda: started.append(True))
     app = made(answered=answered)
     app._on_commit_timeout()
     assert started
     assert app._failure is not None
-    told = explain(app._failure, "kafka:9")
-    assert told.exit_code == code
-    assert said in str(told)
+    explained = explain(app._failure, "kafka:9")
+    assert explained.exit_code == code
+    assert said in str(explained)
 
 
 @LOST
@@ -52,9 +52,9 @@ def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
     """Partitions are lost to the group, or with the last broker: what stops the pipeline tells which."""
     with pytest.raises((Failed, KafkaException)) as lost:
         made(answered=answered).lose()
-    told = explain(lost.value, "kafka:9")
-    assert told.exit_code == code
-    assert said in str(told)
+    explained = explain(lost.value, "kafka:9")
+    assert explained.exit_code == code
+    assert said in str(explained)
 
 
 @pytest.mark.parametrize("error", [None, ValueError("first"), KeyboardInterrupt()])

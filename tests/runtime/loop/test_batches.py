@@ -100,7 +100,7 @@ class FakeContext:
         self.stored[partition] = offset
 
 
-def begun(consumer: FakeConsumer, context: FakeContext | None = None, commit_every: int = 10) -> Batches:
+def new_batches(consumer: FakeConsumer, context: FakeContext | None = None, commit_every: int = 10) -> Batches:
     """Batches with all partitions assigned and the first transaction begun."""
     positions = Positions(cast("Any", consumer), "earliest")
     positions.topic_ids = TopicIds(cast("Any", None), {}, str)
@@ -127,7 +127,7 @@ def records(count: int, offset: int = 0) -> list[FakeMessage]:
 def test_plain() -> None:
     """Without a rebalance, all arrived records are taken."""
     consumer = FakeConsumer(MESSAGES, COMMITTED)
-    assert begun(consumer).take() == MESSAGES
+    assert new_batches(consumer).take() == MESSAGES
     assert consumer.assigned is None
     assert consumer.asked == [BATCH]
 
@@ -136,7 +136,7 @@ def test_share() -> None:
     """A batch has at most as many records as a transaction may hold, in equal shares; the others follow in order."""
     several = [FakeMessage(number // FIRST, number % FIRST) for number in range(3 * FIRST)]
     consumer = FakeConsumer(several, {0: 0, 1: 0, 2: 0})
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     taken: list[FakeMessage] = []
     while messages := cast("list[FakeMessage]", batches.take()):
         consumer.messages = []
@@ -151,7 +151,7 @@ def test_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     """While many bytes wait, one record at a time is taken, so the consumer stays in its group."""
     monkeypatch.setattr(batching, "WAITING_BYTES", 3 * FIRST)
     consumer = FakeConsumer(records(3 * FIRST), {0: 0})
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     batches.take()
     consumer.messages = []
     for _ in range(2):
@@ -162,7 +162,7 @@ def test_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_rebalance_while_taking() -> None:
     """Records taken during a rebalance are dropped, and read again from the committed offsets."""
     consumer = FakeConsumer(MESSAGES, {0: 3, 1: 7})
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
     assert batches.take() == []
     assert consumer.assigned == {0: 3, 1: 7}
@@ -179,7 +179,7 @@ def test_rebalance_while_taking() -> None:
 def test_rebalance_while_taking_an_error(code: int, raised: type[Exception] | None) -> None:
     """An error instead of a record is not dropped with the records, unless the consumer repeats it."""
     consumer = FakeConsumer([*MESSAGES, FakeMessage(1, None, code)], COMMITTED)
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
     if raised:
         with pytest.raises(raised):
@@ -192,7 +192,7 @@ def test_rebalance_while_taking_an_error(code: int, raised: type[Exception] | No
 def test_rebalance_without_records() -> None:
     """After a rebalance without records, nothing is read again."""
     consumer = FakeConsumer([], {0: 5})
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
     assert batches.take() == []
     assert consumer.assigned is None
@@ -201,7 +201,7 @@ def test_rebalance_without_records() -> None:
 def test_commits_when_idle() -> None:
     """If no more records arrive, the handled ones are due for commit; without handled ones, nothing is."""
     consumer = FakeConsumer([], COMMITTED)
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     assert batches.take() == []
     assert not batches.is_commit_due
     handle(batches, MESSAGES)
@@ -213,7 +213,7 @@ def test_commits_when_idle() -> None:
 def test_no_commit_while_records_arrive() -> None:
     """If a record arrives in time, no commit is due before COMMIT_EVERY."""
     consumer = FakeConsumer([], COMMITTED)
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     handle(batches, MESSAGES)
     consumer.next = FakeMessage(0, 7)
     assert batches.take() == [consumer.next]
@@ -226,7 +226,7 @@ def test_between_transactions(monkeypatch: pytest.MonkeyPatch, *, exactly_once: 
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr(limits, "BETWEEN_TRANSACTIONS", 1000 * limits.BETWEEN_TRANSACTIONS)
-    begun(FakeConsumer(MESSAGES, COMMITTED), FakeContext(exactly_once=exactly_once)).take()
+    new_batches(FakeConsumer(MESSAGES, COMMITTED), FakeContext(exactly_once=exactly_once)).take()
     assert (sum(slept) > 0) == exactly_once
 
 
@@ -239,7 +239,7 @@ def test_offsets_after_all() -> None:
         assert not context.stored
         seen.append(record)
 
-    assert handle(begun(FakeConsumer([], COMMITTED), context), MESSAGES, execute) == 3
+    assert handle(new_batches(FakeConsumer([], COMMITTED), context), MESSAGES, execute) == 3
     assert seen == [(b"{}", None, 5, None)] * 3
     assert context.stored == {0: 6, 1: 7}
 
@@ -260,7 +260,7 @@ def test_failure(failure: Exception, raised: type[Exception], said: str) -> None
         if result := next(results):
             raise result
 
-    batches = begun(FakeConsumer([], COMMITTED), context)
+    batches = new_batches(FakeConsumer([], COMMITTED), context)
     with pytest.raises(raised, match=said):
         handle(batches, MESSAGES, execute)
     assert not context.stored
@@ -273,7 +273,7 @@ def test_failure(failure: Exception, raised: type[Exception], said: str) -> None
 )
 def test_group_commit(count: int, commit_every: int, *, is_commit_due: bool) -> None:
     """A checkpoint ends after COMMIT_EVERY records."""
-    batches = begun(FakeConsumer([], COMMITTED), commit_every=commit_every)
+    batches = new_batches(FakeConsumer([], COMMITTED), commit_every=commit_every)
     handle(batches, records(count))
     assert batches.is_commit_due == is_commit_due
 
@@ -281,7 +281,7 @@ def test_group_commit(count: int, commit_every: int, *, is_commit_due: bool) -> 
 def test_backlog() -> None:
     """With a backlog, a checkpoint ends when the transaction has as many records as it may, not after COMMIT_EVERY."""
     consumer = FakeConsumer(records(3 * FIRST), {0: 0})
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     full: list[bool] = []
     for _ in range(2):
         messages = cast("list[FakeMessage]", batches.take())
@@ -298,7 +298,7 @@ def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LONG_BATCH", 0.02)
     consumer, context = FakeConsumer([], {0: 0, 1: 7}), FakeContext()
     context.commit_interval = 0.01
-    batches = begun(consumer, context)
+    batches = new_batches(consumer, context)
     done = handle(batches, records(400), lambda *_: time.sleep(0.001))
     assert 0 < done < 400
     assert context.stored == {0: done - 1}
@@ -310,7 +310,7 @@ def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_rewind() -> None:
     """The records of an aborted transaction are read again."""
     consumer = FakeConsumer([], COMMITTED)
-    batches = begun(consumer)
+    batches = new_batches(consumer)
     handle(batches, MESSAGES)
     batches.rewind()
     assert consumer.assigned == COMMITTED
@@ -319,7 +319,7 @@ def test_rewind() -> None:
 def test_out_of_range() -> None:
     """If a partition has no record at its offset, the earlier ones are committed; then it continues at the next one."""
     consumer, context = FakeConsumer([], COMMITTED), FakeContext()
-    batches = begun(consumer, context)
+    batches = new_batches(consumer, context)
     failure = FakeMessage(1, None, KafkaError._AUTO_OFFSET_RESET)
     assert handle(batches, [MESSAGES[0], failure, MESSAGES[2]]) == 1
     assert context.stored == {0: 5}
@@ -331,6 +331,6 @@ def test_out_of_range() -> None:
 def test_consumer_error() -> None:
     """Another error instead of a record stops the pipeline; a batch that cannot be decompressed is named."""
     with pytest.raises(Failed, match=r"cannot decompress the batch at in\[0\]@7"):
-        handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, 7, KafkaError._BAD_COMPRESSION)])
+        handle(new_batches(FakeConsumer([], COMMITTED)), [FakeMessage(0, 7, KafkaError._BAD_COMPRESSION)])
     with pytest.raises(KafkaConsumerException):
-        handle(begun(FakeConsumer([], COMMITTED)), [FakeMessage(0, None, KafkaError.TOPIC_AUTHORIZATION_FAILED)])
+        handle(new_batches(FakeConsumer([], COMMITTED)), [FakeMessage(0, None, KafkaError.TOPIC_AUTHORIZATION_FAILED)])

@@ -155,11 +155,11 @@ def test_cause(raised: Exception, refused: Exception | None, quix: Quix, cause: 
     """Where the producer takes nothing any more, what is raised is why: a failed delivery, or a refusal."""
     for first in ([], [FULL], [NO_PARTITION]):
         producer = Producer([*first, raised], refused)
-        with pytest.raises(type(cause)) as told:
+        with pytest.raises(type(cause)) as caught:
             send(producer, quix)
 
         if not first or quix._failure is None:
-            assert told.value is cause
+            assert caught.value is cause
         assert producer.taken == []
 
 

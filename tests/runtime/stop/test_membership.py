@@ -34,13 +34,13 @@ def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told", "is_told"),
+    ("error", "original", "is_raised"),
     [
         (SystemError("returned NULL without setting an exception"), Failed(EVICTED_TEXT), True),
         (SystemError("returned NULL without setting an exception"), None, False),
         (RuntimeError("another"), Failed(EVICTED_TEXT), False),
     ],
 )
-def test_lost_exception(error: Exception, told: Exception | None, *, is_told: bool) -> None:
-    """If confluent-kafka has lost what a callback of ours raised, that is still what is told; nothing else is."""
-    assert unmask_callback_error(error, told) is (told if is_told else error)
+def test_lost_exception(error: Exception, original: Exception | None, *, is_raised: bool) -> None:
+    """If confluent-kafka has lost what a callback of ours raised, that is still what is raised; nothing else is."""
+    assert unmask_callback_error(error, original) is (original if is_raised else error)

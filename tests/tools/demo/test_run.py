@@ -194,7 +194,7 @@ def test_no_network(demo: Callable[..., DemoProcess], tmp_path: Path) -> None:
     ],
 )
 def test_child_that_ends(tmp_path: Path, code: str, problem: str) -> None:
-    """A child that ends unasked is a problem, told with its log's end in a form that is safe for a terminal."""
+    """A child that ends unasked is a problem, shown with the end of its log, escaped for a terminal."""
     child = Child("child", ["-c", code], os.environ, tmp_path)
     wait_until(lambda: child.poll() is not None, "its end")
     assert child.problem() == problem

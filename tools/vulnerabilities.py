@@ -1,6 +1,6 @@
 """Asks for known vulnerabilities of all that the lock files name: `make audit`.
 
-Ends in 1 for a finding. Where the data can't be reached it says so in one line, and that is no failure.
+Ends with 1 for a finding. If the data cannot be reached, it says so in one line and ends with 0.
 """
 
 import argparse

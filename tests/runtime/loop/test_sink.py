@@ -1,4 +1,4 @@
-"""The sink, where the producer does not take a record at once."""
+"""The sink, if the producer does not take a record at once."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain, repeat
@@ -152,7 +152,7 @@ def test_another_trouble_after_the_first(first: Exception, then: Exception, rais
     ],
 )
 def test_cause(raised: Exception, refused: Exception | None, quix: Quix, cause: Exception) -> None:
-    """Where the producer takes nothing any more, what is raised is why: a failed delivery, or a refusal."""
+    """If the producer takes nothing any more, the error raised is the cause: a failed delivery, or a refusal."""
     for first in ([], [FULL], [NO_PARTITION]):
         producer = Producer([*first, raised], refused)
         with pytest.raises(type(cause)) as caught:

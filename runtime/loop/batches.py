@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import islice
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from quixstreams.exceptions import QuixException
@@ -26,7 +25,7 @@ BATCH = 10_000
 WAITING_BYTES = 8_388_608
 """Above so many waiting bytes, only one record at a time is taken. Up to 16 MiB more wait in librdkafka."""
 
-_CLOCK_CHECK_EVERY = 16  # records
+_CLOCK_CHECK_EVERY = 64  # records; they have at most 16 MiB, which the transforms map in half a second
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
 
 Execute = Callable[[bytes | None, bytes | None, int, Headers | None], None]
@@ -116,30 +115,31 @@ class Batches:
             Failed: a batch cannot be decompressed.
         """
         deadline = max(self._started + self._context.commit_interval, time.monotonic() + limits.LONG_BATCH)
-        records = zip(messages, headers_of(messages), strict=True)
+        headers = headers_of(messages)
         count = 0
-        while not self._must_rewind and (chunk := list(islice(records, _CLOCK_CHECK_EVERY))):
-            self.attempted = self.handled + count + len(chunk)
-            count += self._handle(chunk, execute)
-            if count < len(messages) and time.monotonic() > deadline:
+        while count < len(messages) and not self._must_rewind:
+            if count and time.monotonic() > deadline:
                 self._waiting.put_back(messages[count:])
                 break
+            few = slice(count, count + _CLOCK_CHECK_EVERY)
+            self.attempted = self.handled + count + len(messages[few])
+            count += self._handle(messages[few], headers[few], execute)
         return self._finish(messages[:count])
 
-    def _handle(self, chunk: Sequence[tuple[Message, Headers | None]], execute: Execute) -> int:
+    def _handle(self, messages: Sequence[Message], headers: Sequence[Headers | None], execute: Execute) -> int:
         """Run the dataframe on a few records; give the number of records before an error of the consumer, if any."""
         try:
-            for count, (message, headers) in enumerate(chunk):
+            for message, its_headers in zip(messages, headers, strict=True):
                 if (error := message.error()) is not None:
                     self._on_consumer_error(message, error)
-                    return count
+                    return messages.index(message)
                 self.current = message
-                execute(message.value(), message.key(), message.timestamp()[1], headers)
+                execute(message.value(), message.key(), message.timestamp()[1], its_headers)
         except (QuixException, KafkaException, PipelineError, SystemError):  # SystemError: it masks one of the others
             raise
         except Exception as error:
             raise Unexpected(f"{type(error).__name__} at {place_of(self.current)}: {error}") from error
-        return len(chunk)
+        return len(messages)
 
     def _select(self, arrived: list[Message]) -> list[Message]:
         """Give as many records as the transaction may still hold; the rest wait."""

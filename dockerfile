@@ -17,6 +17,7 @@ COPY pipeline.py /app/
 COPY transforms /app/transforms
 COPY runtime /app/runtime
 COPY tools/__init__.py /app/tools/
+COPY tools/check /app/tools/check
 COPY tools/generator /app/tools/generator
 COPY tools/verify /app/tools/verify
 RUN python -m compileall -q /app

@@ -78,8 +78,16 @@ def verify_main(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def check_main(arguments: Sequence[str]) -> int:
+    """Check settings, brokers, topics, permissions and the consumer group."""
+    from tools.check.command import main  # noqa: PLC0415  (`run` must not wait for this import)
+
+    return main(arguments)
+
+
 COMMANDS = {
     "run": Command(run_main, "run the pipeline (the default)"),
+    "check": Command(check_main, "check settings, brokers, topics, permissions and the group, and change nothing"),
     "verify": Command(verify_main, "compare the output topic with the input topic, record by record"),
 }
 

@@ -10,6 +10,9 @@ START_TIMEOUT = 25.0
 PORTAL_REQUEST_TIMEOUT = 5.0
 """For one request to Quix Cloud's API."""
 
+CHECK_TIMEOUT = 30.0
+"""For `python pipeline.py check`; with the imports, it ends within 35 s."""
+
 DIAGNOSE_TIMEOUT = 2.0
 """For the connections of runtime/connect/diagnose.py."""
 

@@ -54,19 +54,19 @@ def open_topics(app: Application, settings: Settings) -> OpenTopics:
     source = app.topic(settings.input, config=TopicConfig(default, default), **_BYTES)
     if source.name not in existing:
         logger.warning("the input topic {} did not exist and was created; check the name", source.name)
-    source_facts = _facts(broker, source, cloud=app.is_quix_app)
+    source_facts = topic_facts(broker, source, cloud=app.is_quix_app)
     config = {name: source_facts.config[name] for name in _COPIED_SETTINGS if name in source_facts.config}
     config |= _ANY_TIMESTAMP
     if app.is_quix_app:  # Quix Cloud does not set the others
         config = {name: value for name, value in config.items() if name == "retention.ms"}
     target = app.topic(settings.output, config=TopicConfig(source_facts.partitions, default, config), **_BYTES)
-    target_facts = _facts(broker, target, cloud=app.is_quix_app)
+    target_facts = topic_facts(broker, target, cloud=app.is_quix_app)
     check_topics_fit(source_facts, target_facts)
     return OpenTopics(source, target, source_facts, target_facts, broker.admin)
 
 
-def _facts(broker: BrokerAdmin, topic: Topic, *, cloud: bool) -> TopicFacts:
-    """A topic's facts from the broker; from Quix Cloud's API if the broker refuses to give them."""
+def topic_facts(broker: BrokerAdmin, topic: Topic, *, cloud: bool) -> TopicFacts:
+    """Get a topic's facts from the broker; from Quix Cloud's API if the broker refuses to give them."""
     try:
         (facts,) = broker.facts(topic.name)
     except KafkaException as error:

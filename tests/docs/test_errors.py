@@ -9,7 +9,7 @@ from tests.docs.pages import ROOT, read
 from tests.errors_page import GOES_ON
 
 ROWS = re.findall(r"^\| (.+?) \| (\d+|goes on) \| `` (.+) `` \|$", read("docs/errors.md"), re.MULTILINE)
-TESTS = "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+TESTS = "\n".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("*.py"))
 
 
 @pytest.mark.parametrize(("situation", "code", "line"), ROWS, ids=[situation for situation, _, _ in ROWS])

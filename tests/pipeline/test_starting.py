@@ -13,21 +13,9 @@ from confluent_kafka.admin import AdminClient
 from pipeline import COMMANDS
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka
+from tests.pipeline.stops import STOPS, create_topics
 from tests.process import RUNNING, Pipeline, Pipelines
 from tools.waiting import wait_until
-
-SETTINGS, START = "Settings", "At the start"
-STOPS: dict[str, tuple[str, dict[str, str]]] = {
-    "a topic's name with a space": (SETTINGS, {"input": "a b", "AUTO_CREATE_TOPICS": "true"}),
-    "a number out of range": (SETTINGS, {"COMMIT_EVERY": "0"}),
-    "SASL without a user": (SETTINGS, {"BROKER_SECURITY_PROTOCOL": "sasl_ssl"}),
-    "no input topic": (START, {"input": "absent"}),
-    "no output topic": (START, {"output": "absent"}),
-    "a compacted output topic": (START, {"output": "compacted"}),
-    "an output topic that is compacted and deleted": (START, {"output": "partly-compacted"}),
-    "no committed offset, and AUTO_OFFSET_RESET=error": (START, {"AUTO_OFFSET_RESET": "error", "output": "kept"}),
-}
-"""By situation, the section of docs/errors.md and the settings; each ends in 78."""
 
 LISTENS = "| argparse"
 """The first import that the interpreter reports once the pipeline listens for signals."""
@@ -54,13 +42,7 @@ def addresses() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module", autouse=True)
 def stopped(kafka: Kafka, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
     """A pipeline for each of the stops, all in parallel."""
-    for name, policy in (
-        ("there", "delete"),
-        ("kept", "delete"),
-        ("compacted", "compact"),
-        ("partly-compacted", "compact,delete"),
-    ):
-        kafka.create_topic(name, config={"cleanup.policy": policy})
+    create_topics(kafka)
     return {name: shared_pipelines.start("there", "compacted", **settings) for name, (_, settings) in STOPS.items()}
 
 

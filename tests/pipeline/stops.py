@@ -1,0 +1,24 @@
+"""What stops the pipeline at the start, by situation, and the topics for it."""
+
+from tests.kafka import Kafka
+
+SETTINGS, START = "Settings", "At the start"
+STOPS: dict[str, tuple[str, dict[str, str]]] = {
+    "a topic's name with a space": (SETTINGS, {"input": "a b", "AUTO_CREATE_TOPICS": "true"}),
+    "a number out of range": (SETTINGS, {"COMMIT_EVERY": "0"}),
+    "SASL without a user": (SETTINGS, {"BROKER_SECURITY_PROTOCOL": "sasl_ssl"}),
+    "no input topic": (START, {"input": "absent"}),
+    "no output topic": (START, {"output": "absent"}),
+    "a compacted output topic": (START, {"output": "compacted"}),
+    "an output topic that is compacted and deleted": (START, {"output": "partly-compacted"}),
+    "no committed offset, and AUTO_OFFSET_RESET=error": (START, {"AUTO_OFFSET_RESET": "error", "output": "kept"}),
+}
+"""By situation, the section of docs/errors.md and the settings; each ends in 78."""
+
+
+def create_topics(kafka: Kafka) -> None:
+    """Create the topics of the settings, unless they exist."""
+    policies = {"there": "delete", "kept": "delete", "compacted": "compact", "partly-compacted": "compact,delete"}
+    for name, policy in policies.items():
+        if not kafka.partitions(name):
+            kafka.create_topic(name, config={"cleanup.policy": policy})

@@ -1,0 +1,1 @@
+"""`python pipeline.py check`: tests what the pipeline needs, and changes nothing."""

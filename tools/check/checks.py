@@ -1,0 +1,242 @@
+"""The checks of the connection, the brokers, both topics, transactions and the consumer group, in this order."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from typing import Any, cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AclOperation, ConsumerGroupDescription, OffsetSpec, TopicDescription
+from loguru import logger
+from quixstreams import Application
+from quixstreams.models.topics.exceptions import TopicNotFoundError
+
+from runtime import limits
+from runtime.connect.broker import BrokerAdmin, TopicFacts
+from runtime.connect.destroy import destroy
+from runtime.connect.quix_cloud import quix_cloud
+from runtime.connect.topic_ids import TopicIds
+from runtime.connect.topics import check_topics_fit, topic_facts
+from runtime.errors import Failed, Unavailable
+from runtime.explain import explain
+from runtime.loop.positions import Positions
+from runtime.settings import Settings
+from runtime.stop.signals import stop_request
+from tools.check.finding import Finding
+
+CLOCKS_MAY_DIFFER = 60.0
+"""Seconds by which the newest record's timestamp may be ahead of this machine's clock."""
+
+_NO_GROUP = {KafkaError.GROUP_ID_NOT_FOUND}
+_SHOWN = ("max.message.bytes", "cleanup.policy", "retention.ms", "message.timestamp.type")
+Check = Callable[[], Iterator[Finding]]
+
+
+class Checks:
+    """All checks for these settings. None creates a topic, produces, joins the group or commits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._deadline = time.monotonic() + limits.CHECK_TIMEOUT
+        self._app: Application
+        self._broker: BrokerAdmin
+        self._topics: dict[str, TopicFacts] = {}
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield each finding when it is made; if no broker answers, only those about the brokers."""
+        settings = self._settings
+        for subject, check in (("connection", self._connection), ("brokers", self._brokers)):
+            found = list(self._run(subject, check))
+            yield from found
+            if any(finding.state == "wrong" for finding in found):
+                return
+        yield from self._run(f"topic {settings.input}", lambda: self._topic(settings.input, AclOperation.READ))
+        yield from self._run(f"topic {settings.output}", lambda: self._topic(settings.output, AclOperation.WRITE))
+        if len(self._topics) == len({settings.input, settings.output}):
+            yield from self._run("topics", self._both_topics)
+        if settings.processing_guarantee == "exactly-once":
+            yield from self._run("transactions", self._transactions)
+        yield from self._run(f"group {settings.consumer_group}", self._group)
+
+    def _run(self, subject: str, check: Check) -> Iterator[Finding]:
+        """Run a check. What `run` would log as a warning becomes a finding, and so does an error."""
+        warnings: list[str] = []
+        handler = logger.add(
+            lambda message: warnings.append(message.record["message"]),
+            level="WARNING",
+            filter=lambda record: (record["name"] or "").startswith("runtime."),
+        )
+        found: list[Finding] = []
+        try:
+            _refuse_stop()
+            found += check()
+        except Exception as error:  # noqa: BLE001  (each error becomes a finding)
+            known = explain(error, self._settings.broker, cloud=self._settings.address is None)
+            found.append(Finding("wrong", subject, str(known), known.exit_code))
+        finally:
+            logger.remove(handler)
+        yield from (Finding("warning", subject, warning) for warning in warnings)
+        yield from found
+
+    def _connection(self) -> Iterator[Finding]:
+        """Name resolution, TLS and login."""
+        settings = self._settings
+        self._app = Application(
+            settings.connection(),
+            quix_config_builder=quix_cloud(settings),
+            quix_portal_api=settings.portal_api,
+            consumer_group=settings.consumer_group,
+            loglevel=None,
+            auto_create_topics=False,
+            use_changelog_topics=False,
+        )
+        connection = self._app.config.broker_address
+        self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
+        self._broker.wait()
+        yield Finding(
+            "ok", "connection", f"{connection.bootstrap_servers}, {connection.security_protocol or 'plaintext'}"
+        )
+
+    def _brokers(self) -> Iterator[Finding]:
+        """Each broker's address, as the brokers advertise it."""
+        for number, broker in sorted(self._broker.admin.list_topics(timeout=self._left()).brokers.items()):
+            yield Finding("ok", f"broker {number}", f"{broker.host}:{broker.port}")
+
+    def _topic(self, name: str, operation: AclOperation) -> Iterator[Finding]:
+        """Whether the topic exists, its permissions and settings, and the newest timestamp."""
+        if not self._app.is_quix_app:
+            self._broker.check_topics_visible(name)
+        try:
+            topic = self._app.topic(name)
+        except TopicNotFoundError:
+            if not self._settings.auto_create_topics:
+                raise
+            yield Finding("warning", f"topic {name}", "does not exist; `run` will create it (AUTO_CREATE_TOPICS=true)")
+            return
+        facts = topic_facts(self._broker, topic, cloud=self._app.is_quix_app)
+        self._topics[name] = facts
+        description = self._describe(facts.name)
+        _require(description.authorized_operations, operation, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+        _require_leaders(description, int(facts.config.get("min.insync.replicas") or 1))
+        replicas = min((len(partition.replicas) for partition in description.partitions), default=0)
+        shown = " ".join(f"{key}={facts.config[key]}" for key in _SHOWN if key in facts.config)
+        yield Finding(
+            "ok", f"topic {name}", f"{facts.partitions} partitions, {replicas} replicas, {shown}, id {facts.topic_id}"
+        )
+        yield from self._newest(facts)
+
+    def _both_topics(self) -> Iterator[Finding]:
+        """Whether the output takes what the input has."""
+        check_topics_fit(self._topics[self._settings.input], self._topics[self._settings.output])
+        yield Finding("ok", "topics", "the output topic suits the input topic")
+
+    def _newest(self, facts: TopicFacts) -> Iterator[Finding]:
+        """Whether the newest timestamp is ahead of this machine's clock."""
+        newest = self._offsets(facts, OffsetSpec.max_timestamp())
+        ahead = max((answer.timestamp / 1000 - time.time() for answer in newest.values()), default=0.0)
+        if ahead > CLOCKS_MAY_DIFFER:
+            yield Finding(
+                "warning",
+                f"topic {facts.name}",
+                f"the newest timestamp is {ahead:.0f} s ahead of this machine's clock: check the clocks of the "
+                "producers and of this machine",
+            )
+
+    def _transactions(self) -> Iterator[Finding]:
+        """Whether a transactional producer gets an id; it begins no transaction."""
+        name = f"{self._settings.consumer_group}:check"
+        producer = Producer({**self._client(), "transactional.id": name})
+        try:
+            producer.init_transactions(self._left())
+        finally:
+            unused: list[object] = [producer]
+            del producer
+            destroy(unused)
+        yield Finding("ok", "transactions", f"the transactional id {name} is accepted")
+
+    def _group(self) -> Iterator[Finding]:
+        """The group's permission, members, offsets and lag."""
+        group = self._settings.consumer_group
+        description = self._describe_group(group)
+        if description is not None:
+            _require(description.authorized_operations, AclOperation.READ, KafkaError.GROUP_AUTHORIZATION_FAILED)
+        members = description.members if description is not None else []
+        names = ", ".join(f"{member.client_id} at {member.host}" for member in members)
+        state = f"{len(members)} members ({names})" if members else "no members"
+        source = self._topics.get(self._settings.input)
+        if source is None:
+            yield Finding("ok", f"group {group}", state)
+            return
+        lags = self._lags(source)
+        most = max(lags, key=lambda number: lags[number])
+        lag = f"lag {sum(lags.values())}, at most {lags[most]} in {source.name}[{most}]"
+        yield Finding("ok", f"group {group}", f"{state}; {lag}")
+
+    def _lags(self, source: TopicFacts) -> Mapping[int, int]:
+        """By partition, the records after the group's position; a position that `run` refuses raises its error."""
+        lowest, highest = (self._offsets(source, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
+        places = [TopicPartition(source.name, number) for number in range(source.partitions)]
+        with closing(Consumer({**self._client(), "group.id": self._settings.consumer_group})) as consumer:
+            positions = Positions(cast("Any", consumer), self._settings.auto_offset_reset)
+            positions.topic_ids = TopicIds(self._broker.admin, {source.name: source.topic_id}, str)
+            positions.assign(places)
+            for place in places:
+                if not lowest[place.partition].offset <= place.offset <= highest[place.partition].offset:
+                    positions.out_of_range(place.topic, place.partition)
+        return {
+            place.partition: highest[place.partition].offset - max(place.offset, lowest[place.partition].offset)
+            for place in places
+        }
+
+    def _offsets(self, facts: TopicFacts, spec: OffsetSpec) -> dict[int, Any]:
+        asked = {TopicPartition(facts.name, number): spec for number in range(facts.partitions)}
+        answers = self._broker.admin.list_offsets(asked, request_timeout=self._left())
+        return {place.partition: answer.result() for place, answer in answers.items()}
+
+    def _describe(self, name: str) -> TopicDescription:
+        (answer,) = self._broker.admin.describe_topics(
+            TopicCollection([name]), include_authorized_operations=True, request_timeout=self._left()
+        ).values()
+        return answer.result()
+
+    def _describe_group(self, group: str) -> ConsumerGroupDescription | None:
+        """The group; None if it does not exist yet."""
+        (answer,) = self._broker.admin.describe_consumer_groups(
+            [group], include_authorized_operations=True, request_timeout=self._left()
+        ).values()
+        try:
+            return answer.result()
+        except KafkaException as error:
+            if error.args[0].code() in _NO_GROUP:
+                return None
+            raise
+
+    def _client(self) -> dict[str, Any]:
+        return {**self._app.config.broker_address.as_librdkafka_dict(), "log_level": 0, "enable.auto.commit": False}
+
+    def _left(self) -> float:
+        return max(1.0, self._deadline - time.monotonic())
+
+
+def _refuse_stop() -> None:
+    if stop_request.requested:
+        raise Failed("interrupted before the end")
+
+
+def _require(permitted: list[AclOperation] | None, operation: AclOperation, code: int) -> None:
+    """Refuse if the broker tells the permitted operations and this one is missing."""
+    if permitted and operation not in permitted:
+        raise KafkaException(KafkaError(code, f"{operation.name.capitalize()} is not permitted"))
+
+
+def _require_leaders(description: TopicDescription, least_in_sync: int) -> None:
+    """Refuse if a partition has no leader or too few replicas in sync."""
+    for partition in description.partitions:
+        place = f"{description.name}[{partition.id}]"
+        if partition.leader is None or partition.leader.id < 0:
+            raise Unavailable(f"{place} has no leader: check its brokers")
+        if len(partition.isr) < least_in_sync:
+            raise Unavailable(
+                f"{place} has {len(partition.isr)} replicas in sync, and min.insync.replicas={least_in_sync}: the "
+                "broker refuses records (NOT_ENOUGH_REPLICAS) until more brokers are back"
+            )

@@ -1,0 +1,22 @@
+"""The result of one check."""
+
+from typing import Literal, NamedTuple
+
+
+class Finding(NamedTuple):
+    """One line of `check`.
+
+    Attributes:
+        state: `ok`, `warning`, or `wrong`.
+        subject: what was checked.
+        detail: what was found; if it is not `ok`, also what to do.
+        exit_code: the exit code of `run` because of it; 0 unless it is `wrong`.
+    """
+
+    state: Literal["ok", "warning", "wrong"]
+    subject: str
+    detail: str
+    exit_code: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.state:7} {self.subject}: {self.detail}"

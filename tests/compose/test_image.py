@@ -66,7 +66,7 @@ def test_labels(facts: dict[str, Any]) -> None:
 def test_files(image: str) -> None:
     """The image has only the files that the two programs need: no .env, no tests, no .git."""
     found = set(in_image(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").split())
-    folders = ("runtime", "transforms", "tools/generator", "tools/verify")
+    folders = ("runtime", "transforms", "tools/check", "tools/generator", "tools/verify")
     wanted = {ROOT / "pipeline.py", ROOT / "tools/__init__.py"}
     wanted |= {file for folder in folders for file in (ROOT / folder).rglob("*.py")}
     assert found == {f"/app/{file.relative_to(ROOT)}" for file in wanted}

@@ -9,9 +9,11 @@ To add a transform, write it in a new file in transforms/ and add it to TRANSFOR
 
 import sys
 
+from runtime.observe.streams import discard_unwritable, replace_closed
 from runtime.stop.signals import stop_request
 
 if __name__ == "__main__":
+    replace_closed()
     stop_request.listen(leave_at_once=sys.argv[1:] in ([], ["run"]))  # before the slow imports
 
 import argparse
@@ -94,7 +96,10 @@ COMMANDS = {
 
 def main() -> int:
     """Run the command of the command line; return an exit code of runtime/errors.py."""
-    return dispatch(__doc__, COMMANDS, "run", sys.argv[1:])
+    try:
+        return dispatch(__doc__, COMMANDS, "run", sys.argv[1:])
+    finally:
+        discard_unwritable()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+"""Lets the process work without standard streams: closed ones, a full disk, a reader that is gone."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def replace_closed() -> None:
+    """Open the null device for each standard stream that is closed.
+
+    Libraries expect these streams, and the next file or connection would get the number of a closed one.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  (open until the exit)
+
+
+def discard_unwritable() -> None:
+    """Discard log lines that standard error does not take; Python would try again at the exit, and change the code."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

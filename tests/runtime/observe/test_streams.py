@@ -1,0 +1,55 @@
+"""Standard streams that are closed, or that take nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+REPLACES = """
+import os, sys
+from runtime.observe.streams import replace_closed
+replace_closed()
+print("out")
+print("err", file=sys.stderr)
+sys.stdin.read()
+os._exit(0 if os.open(os.devnull, os.O_RDONLY) > 2 else 1)
+"""
+DISCARDS = """
+import sys
+from contextlib import suppress
+from runtime.observe.streams import discard_unwritable
+with suppress(OSError):
+    print("err", file=sys.stderr)
+discard_unwritable()
+"""
+
+
+def run(code: str, redirect: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a shell that redirects its streams."""
+    command = ["/bin/sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("redirect", "out", "err"),
+    [
+        ("", "out\n", "err\n"),
+        ("<&-", "out\n", "err\n"),
+        (">&-", "", "err\n"),
+        ("2>&-", "out\n", ""),
+        ("<&- >&- 2>&-", "", ""),
+    ],
+)
+def test_replace_closed(redirect: str, out: str, err: str) -> None:
+    """A closed stream takes and gives nothing, and no file gets its number; the others stay as they are."""
+    ended = run(REPLACES, redirect)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, out, err)
+
+
+@pytest.mark.parametrize(("redirect", "err"), [("", "err\n"), ("2>/dev/full", "")])
+def test_discard_unwritable(redirect: str, err: str) -> None:
+    """A line that standard error does not take changes no exit code."""
+    ended = run(DISCARDS, redirect)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", err)

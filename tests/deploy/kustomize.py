@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.broker.download import cache_folder
+from tools.broker.files import cache_folder
 
 MODULE = "sigs.k8s.io/kustomize/kustomize/v5@v5.8.2"
 _BUILD_TIMEOUT = 900.0  # seconds; kustomize takes 90 on two cores

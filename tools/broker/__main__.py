@@ -1,6 +1,16 @@
 """`python -m tools.broker`."""
 
-from tools.broker.embedded import main
+from runtime.observe.streams import discard_unwritable, replace_closed
 
 if __name__ == "__main__":
-    main()
+    replace_closed()
+
+import sys
+
+from tools.broker.command import main
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    finally:
+        discard_unwritable()

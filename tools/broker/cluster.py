@@ -12,7 +12,8 @@ from typing import Self
 
 from confluent_kafka.admin import AdminClient
 
-from tools.broker.embedded import Broker, BrokerError
+from tools.broker.embedded import Broker
+from tools.broker.files import BrokerError
 from tools.broker.node import HOST, QUICK_START, Member, Ports, choose_ports, new_cluster_id
 
 GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"

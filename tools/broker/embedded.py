@@ -1,18 +1,14 @@
 """Runs one node of a real Apache Kafka from Python, for the demo, the tests and `python pipeline.py`.
 
-    with Broker() as broker:
-        print(broker.address)
-
-`python -m tools.broker [--port 29092]` runs one until Ctrl-C or SIGTERM.
+with Broker() as broker:
+    print(broker.address)
 """
 
-import argparse
 import atexit
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -21,12 +17,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from tools.broker.download import KAFKA_VERSION, BrokerError, java, java_version, relock, remove_old
-from tools.broker.node import FULL_SPEED, HOST, QUICK_START, Member, aot_cache, choose_ports, command, prepare
+from tools.broker.download import java, java_version
+from tools.broker.files import BrokerError, names_the_file, remove_old
+from tools.broker.node import (
+    FULL_SPEED,
+    HOST,
+    QUICK_START,
+    Member,
+    aot_cache,
+    choose_ports,
+    command,
+    environment,
+    prepare,
+)
 from tools.broker.ready import Probe
 from tools.child_process import ChildProcess
 
-__all__ = ["FULL_SPEED", "QUICK_START", "Broker", "BrokerError", "train"]
+__all__ = ["FULL_SPEED", "QUICK_START", "Broker", "train"]
 
 _START_TIMEOUT = 120.0  # seconds: some 5 on an idle machine; a loaded one may have three to start at once
 _CLASHES = 5  # how often the chosen ports may be taken
@@ -94,7 +101,7 @@ class Broker:
         """Start it, with the data of an earlier run if there are any; return when topics, groups and transactions work.
 
         Raises:
-            BrokerError: it exited, did not answer in two minutes, or the given port is taken; with Kafka's last lines.
+            BrokerError: it exited, did not answer in two minutes, or a port, file or folder cannot be used.
         """
         if self.running:
             raise BrokerError(f"the broker at {self.address} runs already")
@@ -104,8 +111,9 @@ class Broker:
             self.kill()  # releases a former run's process
             ports, cluster = self._member or (choose_ports(given), None)
             self.port = ports.clients
-            probe = Probe(HOST, ports.internal, prepare(self.folder, ports, self._properties, cluster))
-            self._launch()
+            with names_the_file():
+                probe = Probe(HOST, ports.internal, prepare(self.folder, ports, self._properties, cluster))
+                self._launch()
             if self._answers(probe, deadline):
                 return
         raise BrokerError(self._with_log("Apache Kafka found no free port"))
@@ -168,7 +176,11 @@ class Broker:
         with (self.folder / "kafka.log").open("ab") as log:
             self._log_start = log.tell()
             self._process = ChildProcess(
-                command(self.folder, self._jvm), cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+                command(self.folder, self._jvm),
+                cwd=self.folder,
+                env=environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def _answers(self, probe: Probe, deadline: float) -> bool:
@@ -210,25 +222,3 @@ def train() -> None:
         broker.stop(timeout=120.0)
     if part.exists():
         part.replace(cache)
-
-
-def main() -> None:
-    """Run a broker until Ctrl-C or SIGTERM, or update `kafka.lock`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.broker", description=f"Runs an Apache Kafka {KAFKA_VERSION} until Ctrl-C."
-    )
-    parser.add_argument("--port", type=int, default=29092, help="on 127.0.0.1 (default: %(default)s)")
-    parser.add_argument("--relock", action="store_true", help="update tools/broker/kafka.lock instead")
-    arguments = parser.parse_args()
-    if arguments.relock:
-        relock()
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with suppress(KeyboardInterrupt), Broker(arguments.port) as broker:
-            print(f"Apache Kafka {KAFKA_VERSION} at {broker.address}; Ctrl-C stops it", flush=True)
-            while broker.running:
-                time.sleep(0.2)
-            sys.exit("Apache Kafka has exited")
-    except BrokerError as error:
-        sys.exit(str(error))

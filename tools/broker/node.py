@@ -1,5 +1,7 @@
 """Prepares one node of Apache Kafka: ports, settings, a formatted data folder, a command line."""
 
+import errno
+import json
 import os
 import random
 import shutil
@@ -8,13 +10,14 @@ import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.broker.download import KAFKA_VERSION, BrokerError, cache_folder, jars, java
+from tools.broker.download import KAFKA_VERSION, jars, java
+from tools.broker.files import BrokerError, cache_folder, check_path
 
 HOST = "127.0.0.1"
 # Options of Java: a start within seconds; a slower start, but less CPU after minutes; the same with more memory.
@@ -66,13 +69,14 @@ def choose_ports(clients: int | None) -> Ports:
     """Choose three free ports; the first is the given one, if any.
 
     Raises:
-        BrokerError: the given port is taken.
+        BrokerError: the given port cannot be used.
     """
     with ExitStack() as bound:  # all stay bound until all are found
         if clients is None:
             clients = _free_port(bound)
-        elif not _bind(bound, clients):
-            raise BrokerError(f"port {clients} of {HOST} is in use")
+        elif error := _bind(bound, clients):
+            problem = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+            raise BrokerError(f"port {clients} of {HOST} {problem}; choose another one with --port")
         return Ports(clients, _free_port(bound), _free_port(bound))
 
 
@@ -83,23 +87,24 @@ def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: 
     is new if there was no data folder and none is given.
 
     Raises:
-        BrokerError: Kafka's tool refuses the settings.
+        BrokerError: Kafka's tool refuses the settings, or Kafka cannot use the folder's path.
     """
+    check_path(folder, ",", "TMPDIR")  # `log.dirs` is a list
     listeners = [f"{name.upper()}://{HOST}:{port}" for name, port in ports._asdict().items()]
     more = [properties["listeners"]] if "listeners" in properties else []
     folders = {"log.dirs": "{folder}/data", "metadata.log.dir": "{folder}/data"}
     merged = {**_PROPERTIES, **folders, **properties, "listeners": ",".join(listeners + more)}
-    merged = {name: value.replace("{folder}", str(folder)) for name, value in merged.items()}
     merged.setdefault("controller.quorum.voters", f"{merged['node.id']}@{HOST}:{ports.controller}")
     settings = _settings(folder)
-    settings.write_text("".join(f"{name}={value}\n" for name, value in merged.items()))
+    escaped = json.dumps(os.fsencode(folder).decode())[1:-1]  # Java's properties have the same escapes
+    settings.write_text("".join(f"{name}={value}\n" for name, value in merged.items()).replace("{folder}", escaped))
     meta = folder / "data" / "meta.properties"
     if not meta.exists():
         _format(settings, meta, merged["node.id"], cluster or new_cluster_id())
     cluster = next(
         line.removeprefix("cluster.id=") for line in meta.read_text().split() if line.startswith("cluster.id=")
     )
-    for directory in map(Path, merged["log.dirs"].split(",")):
+    for directory in map(Path, merged["log.dirs"].replace("{folder}", str(folder)).split(",")):
         directory.mkdir(exist_ok=True)
         if not (directory / meta.name).exists():
             (directory / meta.name).write_text(_META.format(cluster, merged["node.id"]))
@@ -110,9 +115,15 @@ def command(folder: Path, jvm: Sequence[str]) -> list[str]:
     """The command line of the node that was prepared in `folder`."""
     cache = aot_cache()
     if tuple(jvm) == QUICK_START and cache.exists():
-        cache.touch()
+        with suppress(OSError):  # others may own the cache
+            cache.touch()
         jvm = (*QUICK_START, f"-XX:AOTCache={cache}", *_AOT_FLAGS)
     return _java(jvm, "kafka.Kafka", _settings(folder))
+
+
+def environment() -> dict[str, str]:
+    """Java's environment variables: ours, with a locale in which it can read any path."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def aot_cache() -> Path:
@@ -154,7 +165,8 @@ def _format(settings: Path, meta: Path, node: str, cluster: str) -> None:
         meta.write_text(_META.format(cluster, node))
         return
     arguments = ("format", f"--cluster-id={cluster}", f"--config={settings}")
-    answer = subprocess.run(_java(QUICK_START, "kafka.tools.StorageTool", *arguments), capture_output=True, check=False)
+    tool = _java(QUICK_START, "kafka.tools.StorageTool", *arguments)
+    answer = subprocess.run(tool, env=environment(), capture_output=True, check=False)
     if answer.returncode != 0:
         raise BrokerError(f"Apache Kafka cannot format its folder\n{(answer.stdout + answer.stderr).decode()}")
     part = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}")
@@ -163,14 +175,15 @@ def _format(settings: Path, meta: Path, node: str, cluster: str) -> None:
 
 
 def _free_port(bound: ExitStack) -> int:
-    return next(port for port in iter(lambda: random.SystemRandom().choice(_PORTS), None) if _bind(bound, port))
+    return next(port for port in iter(lambda: random.SystemRandom().choice(_PORTS), None) if not _bind(bound, port))
 
 
-def _bind(bound: ExitStack, port: int) -> bool:
+def _bind(bound: ExitStack, port: int) -> OSError | None:
+    """Take a port; return the error if that is not possible."""
     endpoint = bound.enter_context(socket.socket())
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only a listener makes a port unavailable
     try:
         endpoint.bind((HOST, port))
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error
+    return None

@@ -7,7 +7,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tools.broker.download import BrokerError, Jar, jars, java, read_lock
+from tests.errors_page import check_row
+from tools.broker import command, node
+from tools.broker.download import Jar, jars, java, read_lock
+from tools.broker.files import BrokerError
+from tools.broker.node import choose_ports
 
 CONTENT = {f"org.example:part-{number}:1.{number}": bytes([number]) * 5000 * number for number in range(1, 13)}
 JARS = [Jar(hashlib.sha256(data).hexdigest(), len(data), name) for name, data in CONTENT.items()]
@@ -35,7 +39,8 @@ class Repository(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files = {f"/maven/{jar.path}": CONTENT[jar.coordinates] for jar in JARS}
-        self.failures = 0  # how many answers are 503 before the first good one
+        self.failures = 0  # how many answers are bad before the first good one
+        self.bad_status = 503
         self.asked: list[str] = []
         self.scheme = "http"
 
@@ -53,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         good = self.server.failures <= 0
         self.server.failures -= 1
         body = self.server.files.get(self.path, b"") if good else b""
-        self.send_response(200 if good else 503)
+        self.send_response(200 if good else self.server.bad_status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -142,6 +147,62 @@ def test_no_network(repository: Repository, folder: Path) -> None:
     assert not list(folder.iterdir())
 
 
+def refused(server: Repository, _patch: pytest.MonkeyPatch, _folder: Path) -> None:
+    """The repository, or a proxy before it, forbids the download."""
+    server.failures, server.bad_status = 10, 403
+
+
+def changed(server: Repository, _patch: pytest.MonkeyPatch, _folder: Path) -> None:
+    """Something else arrives, for example a proxy's page."""
+    server.files = dict.fromkeys(server.files, b"<html>")
+
+
+def wrong_bundle(_server: Repository, patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A file without certificates."""
+    (folder / "bundle.pem").write_text("nothing")
+    patch.setenv("REQUESTS_CA_BUNDLE", str(folder / "bundle.pem"))
+
+
+def wrong_proxy(_server: Repository, patch: pytest.MonkeyPatch, _folder: Path) -> None:
+    """A kind of proxy that the HTTP client does not have."""
+    patch.setenv("HTTPS_PROXY", "gopher://127.0.0.1:1")
+
+
+def cache_is_a_file(_server: Repository, patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Nothing can be written there."""
+    (folder / "file").touch()
+    patch.setenv("XDG_CACHE_HOME", str(folder / "file"))
+
+
+DOWNLOADS: dict[str, Callable[[Repository, pytest.MonkeyPatch, Path], None]] = {
+    "broker tool: a download is refused": refused,
+    "broker tool: a download is not the pinned file": changed,
+    "broker tool: a file of CA certificates without certificates": wrong_bundle,
+    "broker tool: a proxy of an unknown kind": wrong_proxy,
+    "broker tool: the cache cannot be written": cache_is_a_file,
+}
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_line(
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+) -> None:
+    """A download that fails ends the tool with one line that names the cause, after the line that announces it."""
+    DOWNLOADS[name](repository, monkeypatch, tmp_path)
+    monkeypatch.setattr(node, "_class_path", lambda: f"{jars([FIRST], repository.address)}")
+    monkeypatch.setattr(sys, "argv", ["broker", "--port", f"{choose_ports(None).clients}"])
+    assert command.main() == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    *announced, line = err.splitlines()
+    assert len(announced) <= 1
+    check_row("Tools", name, 1, line)
+
+
 def test_at_once(repository: Repository, folder: Path) -> None:
     """Several who fetch at the same time all get good jars."""
     with ThreadPoolExecutor(4) as pool:
@@ -220,7 +281,7 @@ def test_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str | None,
         monkeypatch.setenv("JAVA_HOME", str(_fake_java(tmp_path / "home", home).parents[1]))
     monkeypatch.setenv("PATH", str(_fake_java(tmp_path / "path", path).parent))
     if found is None:
-        with pytest.raises(BrokerError, match=r"\Ano Java 17 or newer found: .*\Z"):
+        with pytest.raises(BrokerError, match=r"\Ano Java 17 or newer found \(unfit: .*\): .*\Z"):
             java()
     else:
         assert java() == tmp_path / found / "bin" / "java"

@@ -14,7 +14,8 @@ from confluent_kafka.admin import AdminClient
 
 from tests.kafka import Kafka, Record
 from tools.broker import embedded as broker_module
-from tools.broker.embedded import Broker, BrokerError, train
+from tools.broker.embedded import Broker, train
+from tools.broker.files import BrokerError
 from tools.broker.node import Ports, choose_ports
 from tools.waiting import wait_until
 
@@ -151,7 +152,7 @@ def test_taken_port() -> None:
     """A given port that is taken is one line that names it, and nothing is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(BrokerError, match=rf"\Aport {port} of 127\.0\.0\.1 is in use\Z"):
+        with pytest.raises(BrokerError, match=rf"\Aport {port} of 127\.0\.0\.1 is in use; [^\n]*\Z"):
             Broker(port).start()
 
 

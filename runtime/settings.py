@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from reprlib import Repr
 from typing import Annotated, Any, Literal, Self, get_args
 
 from dotenv import dotenv_values
@@ -160,11 +161,15 @@ class BrokerSettings(BaseModel):
             if problem["loc"]:
                 name = str(problem["loc"][0])
                 field = fields[name]
-                value = "***" if _is_secret(field) else repr(problem["input"])
+                value = "***" if _is_secret(field) else _cut.repr(problem["input"])
                 lines.append(f"{name} must be {field.description} (got {value})")
             else:
                 lines.append(problem["msg"].removeprefix("Value error, "))
         return lines
+
+
+_cut = Repr()
+_cut.maxstring = 80
 
 
 def _is_secret(field: FieldInfo) -> bool:

@@ -1,5 +1,6 @@
 """Fixtures for all tests: a broker per session, topics per test, and a check that no process is left behind."""
 
+import logging
 import os
 import signal
 import uuid
@@ -10,6 +11,7 @@ from types import FrameType
 
 import pytest
 from hypothesis import settings
+from loguru import logger
 
 from tests.kafka import Kafka
 from tests.process import SCRIPT, Pipelines
@@ -88,6 +90,16 @@ def slow(tmp_path: Path) -> Path:
     file = tmp_path / "slow"
     file.touch()
     return file
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Restores the standard library's logging, and removes loguru's handlers."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    logger.remove()
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 HEAD = "| situation | exit code | line |\n|---|---|---|\n"
 GOES_ON = "goes on"
+NO_LINE = "(no line)"
 _VARIABLE = {
     r"^\d{4}-\d\d-\d\d [\d:.]+ (\w+) +[\w.]+ \| ": r"\1: ",
     r"\b(127\.0\.0\.1|localhost):\d+": r"\1:29092",

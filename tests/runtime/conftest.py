@@ -1,21 +1,10 @@
 """Fixtures of the runtime's tests."""
 
-import logging
 import socket
 from collections.abc import Iterator
 
 import pytest
 from loguru import logger
-
-
-@pytest.fixture
-def logging_as_before() -> Iterator[None]:
-    """Restores the standard library's logging, and removes loguru's handlers."""
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-    logger.remove()
 
 
 @pytest.fixture

@@ -20,18 +20,20 @@ import time
 from collections import Counter
 from typing import Annotated, Any
 
-from confluent_kafka import KafkaError, KafkaException, Message
-from pydantic import Field, model_validator
+from confluent_kafka import KafkaError, Message
+from pydantic import AfterValidator, Field, model_validator
 from quixstreams import Application
 from quixstreams.kafka import Producer
 from quixstreams.models import TopicConfig
+from quixstreams.models.topics.exceptions import CreateTopicFailure, CreateTopicTimeout, TopicPermissionError
 
 from runtime.command import run_command
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.quix_cloud import quix_cloud
-from runtime.errors import Unavailable
-from runtime.explain import START_ONE
+from runtime.errors import Failed, PipelineError, Refused, Unavailable
+from runtime.explain import START_ONE, explain
 from runtime.observe.health import Health
+from runtime.observe.output import say
 from runtime.settings import ADDRESS, BrokerSettings, Unset, setting
 from runtime.stop.signals import stop_request
 from tools.generator.logins import WELL_FORMED, GeneratedRecord, records
@@ -48,22 +50,44 @@ BACKLOG = 1.0
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1  # above 100 records/s, several are sent after each pause
 
+_LARGEST = 2**63 - 1
 _TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+_RESERVED = {".", "..", "__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"}
 _OTHER_NAMES = {"output": "KAFKA_TOPIC", ADDRESS: "BOOTSTRAP_SERVERS"}
+_OWN_SETTINGS = {
+    "AUTO_CREATE_TOPICS": "`output`, TOPIC_PARTITIONS",
+    "Read on `input`, Write on `output`": "Describe, DescribeConfigs and Write on `output`",
+}
+"""What the texts of runtime/explain.py name, and what the generator has instead."""
+
+
+def _check_topic(name: str) -> str:
+    if name in _RESERVED:
+        raise ValueError("Kafka does not let a producer have it")
+    return name
 
 
 class GeneratorSettings(BrokerSettings):
     """The generator's settings; the module's docstring explains them."""
 
-    topic: Annotated[str, Field(pattern=_TOPIC)] = setting("output", "user-login", "a topic's name (or KAFKA_TOPIC)")
+    topic: Annotated[str, Field(pattern=_TOPIC), AfterValidator(_check_topic)] = setting(
+        "output",
+        "user-login",
+        "a topic name of at most 249 letters, digits, '.', '_' or '-', and not '.', '..' or a topic of Kafka's own "
+        "(KAFKA_TOPIC also sets it)",
+    )
     topic_partitions: Annotated[int, Field(ge=1, le=1000)] = setting(
         "TOPIC_PARTITIONS", 1, "a whole number from 1 to 1000"
     )
     rate: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = setting(
         "RATE", 2.0, "records per second up to 1000000, or 0 for as fast as it goes"
     )
-    count: Annotated[int, Field(ge=0)] = setting("COUNT", 0, "a whole number of records, or 0 for no end")
-    seed: Annotated[int | None, Unset, Field(ge=0)] = setting("SEED", None, "a whole number, not negative")
+    count: Annotated[int, Field(ge=0, le=_LARGEST)] = setting(
+        "COUNT", 0, f"a whole number of records up to {_LARGEST}, or 0 for no end"
+    )
+    seed: Annotated[int | None, Unset, Field(ge=0, le=_LARGEST)] = setting(
+        "SEED", None, f"a whole number from 0 to {_LARGEST}"
+    )
     malformed: Annotated[float, Field(ge=0, le=1)] = setting("MALFORMED", 0.0, "a share from 0 to 1")
 
     @model_validator(mode="before")
@@ -110,8 +134,7 @@ class Sender:
         """Send until COUNT is reached, or SIGINT or SIGTERM asks to stop, and wait for delivery.
 
         Raises:
-            Unavailable: a record was not delivered in time.
-            KafkaException: the broker refused one.
+            PipelineError: a record was not delivered in time, or the broker refused one.
         """
         schedule = Schedule(self._settings.rate, time.monotonic())
         source = records(self._settings.seed, self._settings.malformed, time.time)
@@ -157,7 +180,11 @@ class Sender:
 
     def _raise_if_not_delivered(self) -> None:
         if self._error and self._error.code() != KafkaError._MSG_TIMED_OUT:  # noqa: SLF001  (a public code)
-            raise KafkaException(self._error)
+            kind = Refused if self._error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED else Failed
+            raise kind(
+                f"the topic {self._topic!r} (`output`) does not take the records: {self._error.str()}; correct its "
+                "settings or permissions, or use another topic"
+            )
         if self.not_delivered:
             hint = "" if self._settings.address is None else f"; {START_ONE}"
             raise Unavailable(f"the broker did not take {self.not_delivered} records in time{hint}")
@@ -186,13 +213,23 @@ def run(settings: GeneratorSettings) -> None:
     )
     BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app).wait()
     replicas = None if app.is_quix_app else -1  # the platform's or the broker's own default
-    topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))
+    try:
+        topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))
+    except (CreateTopicFailure, CreateTopicTimeout, TopicPermissionError) as error:
+        raise _with_own_settings(explain(error, settings.broker)) from error
     sender = Sender(app.get_producer(), topic.name, settings)
     try:
         with sender.health.served(settings.health_port):
             sender.run()
     finally:
-        print(f"generator: {sender}", flush=True)
+        say(f"generator: {sender}")
+
+
+def _with_own_settings(error: PipelineError) -> PipelineError:
+    text = f"{error}"
+    for name, own in _OWN_SETTINGS.items():
+        text = text.replace(name, own)
+    return type(error)(text)
 
 
 def main() -> int:

@@ -1,8 +1,10 @@
 """`python -m tools.demo`."""
 
+from runtime.observe.streams import discard_unwritable, replace_closed
 from runtime.stop.signals import stop_request
 
 if __name__ == "__main__":
+    replace_closed()
     stop_request.listen()  # before the slow imports
 
 import sys
@@ -10,4 +12,7 @@ import sys
 from tools.demo.run import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        discard_unwritable()

@@ -26,10 +26,12 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.errors import PipelineError
+from runtime.observe.output import UnwritableError, say
 from runtime.settings import ADDRESS, BrokerSettings, Settings
 from runtime.stop.signals import stop_request
 from tools.broker.download import KAFKA_VERSION
-from tools.broker.embedded import Broker, BrokerError
+from tools.broker.embedded import Broker
+from tools.broker.files import BrokerError
 from tools.demo.child import Child, end_of
 from tools.demo.figures import Figures, missing
 from tools.demo.screen import TICK, Screen
@@ -65,7 +67,7 @@ class Demo:
             BrokerError: the broker cannot be started.
             KafkaException: the broker refuses the topics.
         """
-        print(f"demo: starting Apache Kafka {KAFKA_VERSION}", flush=True)
+        say(f"demo: starting Apache Kafka {KAFKA_VERSION}")
         try:
             stop_request.on_request = _interrupt
             if stop_request.requested:
@@ -75,7 +77,7 @@ class Demo:
             stop_request.on_request = _continue
         except KeyboardInterrupt:
             return False
-        print(f"demo: starting pipeline.py and the generator, broker at {self._broker.address}", flush=True)
+        say(f"demo: starting pipeline.py and the generator, broker at {self._broker.address}")
         self.is_counted = False
         self._pipeline = self._child("pipeline", ["pipeline.py"], input=TOPICS[0], output=TOPICS[1])
         given = {"RATE": "50", "MALFORMED": "0.05"} | os.environ
@@ -91,7 +93,10 @@ class Demo:
         if path := os.environ.get("DEMO_PICTURE"):
             assert self.figures
             running = self.figures.snapshot("running", time.monotonic() - self._started)
-            Path(path).write_text(picture(running), encoding="utf-8")
+            try:
+                Path(path).write_text(picture(running), encoding="utf-8")
+            except OSError as error:
+                self.problem = self.problem or f"DEMO_PICTURE must be a file that can be written: {error}"
 
     def finish(self, screen: Screen) -> None:
         """Stop the generator, let the pipeline catch up, stop it, and compare both topics to their ends."""
@@ -103,7 +108,7 @@ class Demo:
         self._walk.step(_ignore, final=True)
         self.is_counted = True
         self._show(screen, "stopped")
-        self.problem = self.problem or self.exited()
+        self.problem = self.problem or self.exited() or self._void()
 
     def missing(self) -> int:
         """How many records are missing or wrong so far."""
@@ -119,6 +124,12 @@ class Demo:
             self._walk.close()
         self._broker.kill()
         self._broker.close()
+
+    def _void(self) -> str | None:
+        """The problem that there was nothing to compare, if so."""
+        if self.figures and self.figures.records_in:
+            return None
+        return "no record was sent, so nothing was compared: DEMO_SECONDS is too short"
 
     def _open_topics(self, address: str) -> Figures:
         """Create both topics, and open them as tools.verify does."""
@@ -193,6 +204,8 @@ def run(seconds: float) -> int:
                     demo.finish(screen)
         except KeyboardInterrupt:
             demo.problem = demo.problem or "interrupted before all records were compared"
+        except (BrokerError, UnwritableError):
+            raise
         except (PipelineError, KafkaException) as error:
             demo.problem = demo.problem or demo.exited() or str(error)
         finally:
@@ -202,7 +215,7 @@ def run(seconds: float) -> int:
         print(f"demo: {demo.problem}", file=sys.stderr, flush=True)
     shown, lost = demo.figures.snapshot("", 0.0) if demo.figures else Snapshot(), demo.missing()
     malformed, lost_are = sum(shown.malformed.values()), "lost" if demo.is_counted else "not yet counted"
-    print(f"demo: {shown.records_in} in, {shown.records_out} out, {malformed} malformed, {lost} {lost_are}", flush=True)
+    say(f"demo: {shown.records_in} in, {shown.records_out} out, {malformed} malformed, {lost} {lost_are}")
     return 1 if demo.problem or lost else 0
 
 
@@ -222,8 +235,6 @@ def main() -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal may not be able to show frames
     try:
         return run(seconds)
-    except (BrokerError, KafkaException) as error:
+    except (PipelineError, KafkaException, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
-    except BrokenPipeError:  # the reader has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

@@ -8,6 +8,7 @@ from typing import Self
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from runtime.observe.output import say, writing
 from tools.demo.view import Snapshot, plain, screen
 
 TICK = 0.2
@@ -31,20 +32,23 @@ class Screen:
             return
         if self._live:
             self._due = snapshot.seconds + TICK
-            self._live.update(self._view(), refresh=True)
+            with writing():
+                self._live.update(self._view(), refresh=True)
         else:
             self._due = math.floor(snapshot.seconds) + 1.0
-            print(plain(snapshot), flush=True)
+            say(plain(snapshot))
 
     def __enter__(self) -> Self:
         if self._live:
-            self._live.start()
+            with writing():
+                self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._live:
-            self._live.stop()
-            self._console.print(self._view())  # the live screen is cleared at its end
+            with writing():
+                self._live.stop()
+                self._console.print(self._view())  # the live screen is cleared at its end
 
     def _view(self) -> RenderableType:
         return screen(self._shown, *self._console.size)

@@ -45,10 +45,18 @@ class DemoProcess:
     Args:
         folder: where it puts its temporary files; a new one.
         on_terminal: whether it thinks so; what is typed reaches it as from a keyboard.
+        redirection: what a shell does with its standard output; then its exit code is its last line of errors.
         settings: variables of its environment.
     """
 
-    def __init__(self, folder: Path, *, on_terminal: bool = False, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *, on_terminal: bool = False, redirection: str | None = None, **settings: str
+    ) -> None:
+        command = COMMAND
+        if on_terminal:
+            command = [sys.executable, "-c", ON_TERMINAL, f"{folder}-keyboard", *COMMAND]
+        elif redirection is not None:
+            command = ["/bin/sh", "-c", f'{{ "$@"; echo "$?" >&2; }} {redirection}', "sh", *COMMAND]
         folder.mkdir()
         self.folder = folder
         self.lines: list[str] = []
@@ -57,7 +65,7 @@ class DemoProcess:
         self._keyboard = folder.with_name(f"{folder.name}-keyboard")
         os.mkfifo(self._keyboard)
         self._process = ChildProcess(
-            [sys.executable, "-c", ON_TERMINAL, self._keyboard, *COMMAND] if on_terminal else COMMAND,
+            command,
             cwd=ROOT,
             env={**os.environ, "TMPDIR": str(folder), "SEED": "1", **settings},
             stdout=subprocess.PIPE,

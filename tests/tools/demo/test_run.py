@@ -13,6 +13,7 @@ from confluent_kafka import Message
 
 from runtime.loop.output_record import TAG
 from runtime.settings import Settings
+from tests.errors_page import check_row
 from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, DemoProcess
 from tests.tools.verify.test_walk import Held, InMemory, Partition
 from tools.demo.child import Child
@@ -41,8 +42,9 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
     """Starts demos, and ends what remains of them after the test."""
     started: list[DemoProcess] = []
 
-    def start(*, on_terminal: bool = False, **settings: str) -> DemoProcess:
-        started.append(DemoProcess(tmp_path / f"demo-{len(started)}", on_terminal=on_terminal, **settings))
+    def start(*, on_terminal: bool = False, redirection: str | None = None, **settings: str) -> DemoProcess:
+        folder = tmp_path / f"demo-{len(started)}"
+        started.append(DemoProcess(folder, on_terminal=on_terminal, redirection=redirection, **settings))
         return started[-1]
 
     yield start
@@ -164,6 +166,26 @@ def test_terminal(demo: Callable[..., DemoProcess]) -> None:
     assert figures.missing == 0
     assert figures.is_counted
     assert run.left() == []
+
+
+FAILURES: dict[str, dict[str, str]] = {
+    "demo: the reader of its output ends": {"redirection": "| head -n 1"},
+    "demo: standard output on a full disk": {"redirection": ">/dev/full"},
+    "demo: no record was sent": {"DEMO_SECONDS": "0.1"},
+    "demo: the picture cannot be written": {"DEMO_SECONDS": "0.1", "DEMO_PICTURE": "/dev/null/picture.svg"},
+}
+
+
+@pytest.mark.long
+def test_failures(demo: Callable[..., DemoProcess]) -> None:
+    """An output that cannot be written, and a run without a record, end in one line and exit code 1."""
+    runs = {name: demo(**{"redirection": "", **settings}) for name, settings in FAILURES.items()}
+    for name, run in runs.items():
+        run.wait()
+        line, code = run.errors
+        check_row("Tools", name, int(code), line)
+        assert code == "1"
+        assert run.left() == []
 
 
 @pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan"])

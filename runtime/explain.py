@@ -107,11 +107,20 @@ def explain(error: BaseException, broker: str, *, cloud: bool = False) -> Pipeli
     return Unexpected(f"{type(error).__name__}: {error}")
 
 
-def bad_batch(place: str, error: KafkaError) -> Failed:
-    """Give the error for a batch that librdkafka cannot decompress; `place` is topic[partition]@offset."""
+SKIP_IN_THE_GROUP = "move the group's offset past it with kafka-consumer-groups --reset-offsets"
+
+
+def bad_batch(place: str, error: KafkaError, how_to_skip: str = SKIP_IN_THE_GROUP) -> Failed:
+    """Give the error for a batch that librdkafka cannot decompress.
+
+    Args:
+        place: topic[partition]@offset.
+        error: librdkafka's error.
+        how_to_skip: how to go on with the records after it.
+    """
     return Failed(
-        f"cannot decompress the batch at {place}: {error.str()}; move the group's offset past it with "
-        "kafka-consumer-groups --reset-offsets; SECURITY.md says how to keep such batches out"
+        f"cannot decompress the batch at {place}: {error.str()}; {how_to_skip}; SECURITY.md says how to keep such "
+        "batches out"
     )
 
 

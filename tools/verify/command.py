@@ -2,7 +2,8 @@
 
 The transforms are pure and order is kept, so each output partition must equal its transformed input partition. The
 settings are those of pipeline.py. Exit codes are those of runtime/errors.py, and 1 if anything is lost, duplicated,
-reordered or wrong; with --complete, also if anything is pending.
+reordered or wrong; with --complete, also if anything is pending. If nothing was compared, it is 0 only if both topics
+are empty.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from runtime.command import run_command
 from runtime.errors import Failed
+from runtime.observe.output import say
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.verify.report import Report
@@ -36,6 +38,11 @@ LOG_EVERY = 10.0
 LONG = 100_000
 """The least number of records with a progress bar."""
 
+NOTHING_COMPARED = (
+    "nothing was compared: the topics have records, but none in the range (--last, --from-timestamp) can be compared"
+)
+
+_LARGEST = 2**63 - 1
 _AWAY, _AWAY_AT_THE_END = 120.0, 30.0  # seconds that a broker may not answer
 _PAUSE = 0.1  # seconds
 _SELDOM = 1_000_000  # objects: with the default, garbage collection took a third of the time
@@ -67,7 +74,7 @@ def audit(settings: Settings, options: Options) -> Report:
         with _progress(walk.size()) as progress:
             task = progress.add_task("comparing", total=walk.size())
             walk.step(lambda count: progress.advance(task, count), final=True)
-        return report.of(walk.findings(), final=True)
+        return report.of(walk.findings(), final=True, empty=walk.is_empty)
 
 
 def _is_requested() -> bool:
@@ -88,7 +95,7 @@ def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:
         if time.monotonic() >= due:
             due = time.monotonic() + (REPORT_EVERY if as_json else LOG_EVERY)
             if as_json:
-                print(report.of(walk.findings()).as_json(), flush=True)
+                say(report.of(walk.findings()).as_json())
             else:
                 logger.info("so far: {}", report.of(walk.findings()).summary())
         if not has_news:
@@ -131,10 +138,14 @@ def _options(arguments: Sequence[str]) -> Options:
 
 
 def whole_number(text: str) -> int:
-    """Parse a number of the command line; ValueError if it is negative or not a number."""
-    number = int(text)
-    if number < 0:
-        raise ValueError
+    """Parse a number of the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no number, or not one that Kafka's offsets and timestamps can be.
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(f"{_LARGEST}") else _LARGEST + 1
+    if number > _LARGEST:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {_LARGEST}")
     return number
 
 
@@ -144,7 +155,15 @@ def main(arguments: Sequence[str]) -> int:
     gc.freeze()
     gc.set_threshold(_SELDOM)
     reports: list[Report] = []
-    exit_code = run_command(lambda: Settings.load(ENV_FILE), lambda settings: reports.append(audit(settings, options)))
-    for report in reports:
-        print(report.as_json() if options.as_json else report, flush=True)
-    return exit_code or (0 if reports and reports[0].ok else NOT_RIGHT)
+
+    def run(settings: Settings) -> None:
+        report = audit(settings, options)
+        say(report.as_json() if options.as_json else f"{report}")
+        if report.is_void:
+            raise Failed(NOTHING_COMPARED)
+        reports.append(report)
+
+    exit_code = run_command(lambda: Settings.load(ENV_FILE), run)
+    if not reports:
+        return exit_code or Failed.exit_code
+    return 0 if reports[0].ok else NOT_RIGHT

@@ -62,6 +62,11 @@ class Comparison:
         """How many inputs and outputs wait to be compared."""
         return len(self._inputs), len(self._outputs)
 
+    @property
+    def oldest_input(self) -> int | None:
+        """The offset of the first input that waits; None if none does."""
+        return self._inputs.offsets[0] if self._inputs else None
+
     def add_inputs(
         self, offsets: Sequence[int], records: Sequence[Record], values: Sequence[bytes | None] = ()
     ) -> None:

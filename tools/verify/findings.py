@@ -32,8 +32,13 @@ class Findings:
 
     def copy(self) -> "Findings":
         """Return a copy."""
-        examples = {fault: list(offsets) for fault, offsets in self.examples.items()}
-        return Findings(dict(self.counts), examples, self.cannot_align)
+        return self.plus(Findings())
+
+    def plus(self, later: "Findings") -> "Findings":
+        """Return the sum with the findings of later records."""
+        counts = {name: self.counts[name] + later.counts[name] for name in COUNTS}
+        examples = {fault: [*self.examples[fault], *later.examples[fault]][:EXAMPLES] for fault in FAULTS}
+        return Findings(counts, examples, self.cannot_align or later.cannot_align)
 
 
 def total(findings: Mapping[int, Findings]) -> dict[str, int]:

@@ -20,17 +20,32 @@ class Report:
     """Whether records that are pending at the end are an error."""
     partitions: Mapping[int, Findings] = field(default_factory=dict)
     is_final: bool = False
+    is_empty: bool = False
+    """Whether both topics are empty."""
     seconds: float = 0.0
     _started: float = field(default_factory=time.monotonic)
 
-    def of(self, partitions: Mapping[int, Findings], *, final: bool = False) -> "Report":
-        """Return the report with these findings, at this moment."""
-        return replace(self, partitions=partitions, is_final=final, seconds=time.monotonic() - self._started)
+    def of(self, partitions: Mapping[int, Findings], *, final: bool = False, empty: bool = False) -> "Report":
+        """Return the report with these findings, at this moment; `empty` is whether both topics are empty."""
+        seconds = time.monotonic() - self._started
+        return replace(self, partitions=partitions, is_final=final, is_empty=empty, seconds=seconds)
 
     @property
     def ok(self) -> bool:
-        """Whether there is no fault, and nothing is pending if it had to be complete."""
-        return self._is_right and not (self.complete and self.is_final and self._pending)
+        """Whether there is no fault, nothing is pending if it had to be complete, and there was something to compare.
+
+        Two empty topics are right, too.
+        """
+        return self._is_right and not (self.complete and self.is_final and self._pending) and not self.is_void
+
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing was compared, although the topics are not empty."""
+        return self.is_final and self._is_right and not (self._checked or self._pending or self.is_empty)
+
+    @property
+    def _checked(self) -> int:
+        return total(self.partitions)["checked"]
 
     @property
     def _is_right(self) -> bool:
@@ -78,10 +93,14 @@ class Report:
         return "\n".join([*lines, self._verdict()])
 
     def _verdict(self) -> str:
-        counts = total(self.partitions)
-        pending = f", {counts['pending']:,} pending" if counts["pending"] else ""
+        pending = f", {self._pending:,} pending" if self._pending else ""
+        records = f"{self._checked:,} records match{pending}"
+        if self.is_empty:
+            records = "both topics are empty"
+        if self.is_void:
+            return f"NOTHING COMPARED ({self.seconds:.1f} s)"
         verdict = "OK" if self.ok else "NOT COMPLETE" if self._is_right else "NOT OK"
-        return f"{verdict}: {counts['checked']:,} records match{pending} ({self.seconds:.1f} s)"
+        return f"{verdict}: {records} ({self.seconds:.1f} s)"
 
 
 def _faults(number: int, found: Findings) -> list[str]:

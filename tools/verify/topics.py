@@ -5,21 +5,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from confluent_kafka import (
-    Consumer,
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from quixstreams import Application
+from quixstreams.models.topics.exceptions import TopicNotFoundError
 
 from runtime.connect.broker import BrokerAdmin, TopicFacts
 from runtime.connect.destroy import destroy
-from runtime.errors import Failed, Stopped, Unavailable
-from runtime.explain import explain_kafka
+from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
+from runtime.explain import bad_batch, explain_kafka
 from runtime.settings import Settings
 
 BATCH = 10_000
@@ -49,6 +43,8 @@ _BETWEEN_LEADERS = {
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE,
 }
+_OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
+_OF_THE_RANGE = {*_OUT_OF_RANGE, KafkaError._PARTITION_EOF, KafkaError._BAD_COMPRESSION}
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 _Answer = TypeVar("_Answer")
 
@@ -77,7 +73,10 @@ class TopicPair:
             raise Failed(f"{stop}: there is no verdict") from stop
         if not app.is_quix_app:
             broker.check_topics_visible(settings.input, settings.output)
-        names = [app.topic(name).name for name in (settings.input, settings.output)]
+        try:
+            names = [app.topic(name).name for name in (settings.input, settings.output)]
+        except TopicNotFoundError as error:
+            raise Misconfigured(f"{error}; correct `input` or `output`") from error
         self.patience = patience
         self.source, self.target = broker.facts(*names)
         self._address = connection.bootstrap_servers
@@ -142,8 +141,6 @@ class TopicPair:
 
     def raise_unless_temporary(self, error: KafkaError) -> None:
         """Raise the error, unless it is temporary."""
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  (a public code)
-            raise Failed(f"records were deleted (retention) before they could be read: start again; {error.str()}")
         if not is_temporary(error, self._address):
             raise KafkaException(error)
 
@@ -167,6 +164,8 @@ class PartitionReader:
         """Whether the range has been read to its end."""
         self.at = 0
         """The next offset."""
+        self.deleted = False
+        """Whether the next record was deleted (retention) before it could be read: the range must begin later."""
         self._config = config
         self._topic = topic
         self._topics = topics
@@ -181,7 +180,7 @@ class PartitionReader:
 
     def begin(self, partition: int, begin: int, end: int) -> None:
         """Start to read this range."""
-        self.at, self._end, self.done = begin, end, begin >= end
+        self.at, self._end, self.done, self.deleted = begin, end, begin >= end, False
         self._heard = time.monotonic()
         if not self.done:
             self._assign(partition)
@@ -195,7 +194,7 @@ class PartitionReader:
         """Return what has arrived, at most BATCH records; nothing if nothing arrives for a moment.
 
         Raises:
-            PipelineError: the broker did not answer for too long, or records were deleted.
+            PipelineError: the broker did not answer for too long, or a batch cannot be decompressed.
             KafkaException: it refuses.
         """
         arrived = self._consumer.consume(BATCH, 0) or self._consumer.consume(1, _IDLE_WAIT)
@@ -221,10 +220,7 @@ class PartitionReader:
         """Whether it is a record of the range; errors and the end are handled."""
         error = message.error()
         if error is not None:
-            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  (a public code)
-                self._topics.raise_unless_temporary(error)
-            elif message.partition() == self._place.partition and message.offset() >= self._end:
-                self.at, self.done = self._end, True
+            self._handle(error, message.partition(), message.offset())
             return False
         is_wanted = not self.done and message.offset() < self._end
         if is_wanted:
@@ -233,3 +229,17 @@ class PartitionReader:
         if self.done:
             self.at = self._end
         return is_wanted
+
+    def _handle(self, error: KafkaError, partition: int, offset: int) -> None:
+        """Handle an error of the range, or its end."""
+        if error.code() not in _OF_THE_RANGE:
+            self._topics.raise_unless_temporary(error)
+        elif self.done or partition != self._place.partition:
+            pass  # of an earlier range
+        elif error.code() in _OUT_OF_RANGE:
+            self.deleted = self.deleted or offset >= self.at  # otherwise it is of an earlier range
+        elif offset >= self._end:
+            self.at, self.done = self._end, True
+        elif error.code() == KafkaError._BAD_COMPRESSION:
+            place = f"{self._topic}[{partition}]@{offset}"
+            raise bad_batch(place, error, "verify the records after it with --from-timestamp or --last")

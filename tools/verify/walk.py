@@ -2,20 +2,21 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from confluent_kafka import Message
 
+from runtime.errors import Failed
 from runtime.settings import Settings
 from tools.verify.cases import HISTORY
 from tools.verify.comparison import Comparison
-from tools.verify.findings import Findings
+from tools.verify.findings import Findings, total
 from tools.verify.gap import WINDOW
+from tools.verify.partition import PartitionState
 from tools.verify.records import Expectation
 from tools.verify.retiming import Retiming
-from tools.verify.topics import TopicPair
+from tools.verify.topics import PartitionReader, TopicPair
 
 _LEAST_HISTORY = 10_000  # records of each partition, however many there are
 
@@ -28,26 +29,6 @@ class Begin(NamedTuple):
 
 
 EVERYTHING = Begin()
-
-
-@dataclass
-class _Partition:
-    """How far one partition was read in the input and, once its begin is known, in the output."""
-
-    comparison: Comparison
-    begin: int
-    input_at: int
-    output_at: int | None
-    output_begin: int
-    input_end: int = 0
-    output_end: int = 0
-    unread: int = 0
-
-    @property
-    def has_news(self) -> bool:
-        """Whether there are new records to read."""
-        has_output = (self.output_at or 0) < self.output_end
-        return has_output or (self.input_at < self.input_end and self.comparison.waiting[0] < WINDOW)
 
 
 class Walk:
@@ -74,8 +55,14 @@ class Walk:
         self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)
         self._compacted = "compact" in topics.source.config.get("cleanup.policy", "")
         self._began_later = settings.auto_offset_reset == "latest"
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, PartitionState] = {}
         self._update_ends()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether both topics are empty: they have no offset to read, or all of these were read and held no record."""
+        has_records = self._begin != EVERYTHING or any(total(self.findings()).values())
+        return all(one.is_empty for one in self._partitions.values()) or not has_records
 
     def size(self) -> int:
         """The present number of offsets to read."""
@@ -93,28 +80,22 @@ class Walk:
             PipelineError: no broker, or interrupted.
         """
         self._update_ends()
-        news = {number: one for number, one in self._partitions.items() if final or one.has_news}
-        for number, partition in news.items():
-            self._visit(number, partition, advance, final=final)
+        news = [number for number, one in self._partitions.items() if final or one.has_news]
+        for number in news:
+            while not self._visit(number, self._partitions[number], advance, final=final):
+                self._partitions[number] = self._after_deleted(number, self._partitions[number])
             if final:
-                self._end(number, partition, advance)
+                self._end(number, self._partitions[number], advance)
         return bool(news)
 
     def findings(self) -> dict[int, Findings]:
         """The result, by partition."""
-        return {number: self._found(partition) for number, partition in self._partitions.items()}
+        return {number: one.findings(everything=self._begin == EVERYTHING) for number, one in self._partitions.items()}
 
     def close(self) -> None:
         """Disconnect."""
         self._inputs.close()
         self._outputs.close()
-
-    def _found(self, partition: _Partition) -> Findings:
-        found = partition.comparison.findings()
-        found.counts["pending"] += partition.unread + partition.input_end - partition.input_at
-        all_expired = partition.begin == partition.input_end > 0 and self._begin == EVERYTHING
-        found.cannot_align |= all_expired and partition.output_end > partition.output_begin
-        return found
 
     def _update_ends(self) -> None:
         """Update the partitions' ends: the output's first, so that each output's input is before the input's end.
@@ -128,25 +109,25 @@ class Walk:
         new = numbers - self._partitions.keys()
         begins = self._topics.begins(source, new & input_ends.keys())
         output_begins = self._topics.begins(target, new & output_ends.keys())
-        history = max(_LEAST_HISTORY, HISTORY // len(numbers))
+        self._history = max(_LEAST_HISTORY, HISTORY // len(numbers))
         for number in sorted(new):
             begin = self._first_input(number, begins[number], input_ends[number]) if number in begins else 0
-            partition = self._new_partition(number, history, begin, output_begins.get(number, 0))
+            partition = self._new_partition(number, begin, begins.get(number, 0), output_begins.get(number, 0))
             partition.comparison.aligned = number not in input_ends
             self._partitions[number] = partition
         for number, partition in self._partitions.items():
             partition.input_end, partition.output_end = input_ends.get(number, 0), output_ends.get(number, 0)
 
-    def _new_partition(self, number: int, history: int, begin: int, output_begin: int) -> _Partition:
+    def _new_partition(self, number: int, begin: int, input_begin: int, output_begin: int) -> PartitionState:
         """A new partition, from this offset of the input."""
         comparison = Comparison(
-            history=history,
+            history=self._history,
             cut=begin > 0,
             skips_inputs=self._began_later or output_begin > 0,
             compacted=self._compacted,
             retiming=Retiming(partial(self._expectation.retimed, number), self._expectation.may_refuse),
         )
-        return _Partition(comparison, begin, begin, None if begin > 0 else output_begin, output_begin)
+        return PartitionState(comparison, begin, begin, None if begin > 0 else output_begin, input_begin, output_begin)
 
     def _first_input(self, number: int, first: int, end: int) -> int:
         """The offset to begin at in an input partition from `first` to `end`."""
@@ -157,8 +138,11 @@ class Walk:
             return end if found is None else found
         return first
 
-    def _visit(self, number: int, partition: _Partition, advance: Callable[[int], None], *, final: bool) -> None:
-        """Read one partition of both topics to its ends, each time the side with fewer waiting records."""
+    def _visit(self, number: int, partition: PartitionState, advance: Callable[[int], None], *, final: bool) -> bool:
+        """Read one partition of both topics to its ends, each time the side with fewer waiting records.
+
+        Returns False if the next record of a side was deleted before it was read.
+        """
         inputs, outputs, comparison = self._inputs, self._outputs, partition.comparison
         inputs.begin(number, partition.input_at, partition.input_end)
         if partition.output_at is None:
@@ -166,7 +150,7 @@ class Walk:
         outputs.begin(number, partition.output_at or 0, partition.output_end if partition.output_at is not None else 0)
         comparison.covered, comparison.ending = inputs.done, final
         while not outputs.done or (not inputs.done and _wants_input(comparison)):
-            if self._must_stop() and not final:
+            if inputs.deleted or outputs.deleted or (self._must_stop() and not final):
                 break
             waiting_in, waiting_out = comparison.waiting
             if not inputs.done and (outputs.done or waiting_in <= waiting_out):
@@ -178,16 +162,38 @@ class Walk:
                 advance(len(messages))
         partition.input_at = inputs.at
         partition.output_at = outputs.at if partition.output_at is not None else None
+        return not (inputs.deleted or outputs.deleted)
+
+    def _after_deleted(self, number: int, partition: PartitionState) -> PartitionState:
+        """The rest of a partition after records that were deleted unread; what still waits is read once more."""
+        oldest = partition.comparison.oldest_input
+        oldest = self._inputs.at if oldest is None else oldest
+        begin = self._next(self._inputs, number) if self._inputs.deleted else oldest
+        output_begin = self._next(self._outputs, number) if partition.output_end else 0
+        rest = self._new_partition(number, begin, partition.input_begin, output_begin)
+        rest.input_end, rest.output_end = max(begin, partition.input_end), max(output_begin, partition.output_end)
+        rest.comparison.aligned = partition.comparison.aligned and not partition.input_end
+        rest.earlier, rest.gone = partition.findings(everything=False), begin - oldest
+        rest.earlier.counts["pending"] = 0
+        return rest
+
+    def _next(self, reader: PartitionReader, number: int) -> int:
+        """The first offset that is left in a reader's topic."""
+        facts = self._topics.source if reader is self._inputs else self._topics.target
+        first = self._topics.begins(facts, [number])[number]
+        if reader.deleted and first <= reader.at:
+            raise Failed(f"{facts.name}[{number}]@{reader.at} does not exist any more: the topic was made anew")
+        return first
 
     def _first_output(
-        self, number: int, partition: _Partition, advance: Callable[[int], None], *, final: bool
+        self, number: int, partition: PartitionState, advance: Callable[[int], None], *, final: bool
     ) -> int | None:
         """The output offset that belongs to the first remaining input; found by timestamp, as the pipeline keeps it.
 
         None if there is no input yet, or it must stop and this is not the final step.
         """
         messages: list[Message] = []
-        while not messages and not self._inputs.done and (not self._must_stop() or final):
+        while not (messages or self._inputs.done or self._inputs.deleted) and (not self._must_stop() or final):
             messages = self._inputs.read()
         if not messages:
             return None
@@ -207,7 +213,7 @@ class Walk:
         comparison.add_inputs([one.offset() for one in messages], self._expectation.expected(messages), values)
         return len(messages)
 
-    def _end(self, number: int, partition: _Partition, advance: Callable[[int], None]) -> None:
+    def _end(self, number: int, partition: PartitionState, advance: Callable[[int], None]) -> None:
         """Count the rest, and the inputs that are not read yet."""
         partition.comparison.end()
         self._inputs.begin(number, partition.input_at, partition.input_end)
@@ -216,6 +222,10 @@ class Walk:
             count = len(self._inputs.read())
             partition.unread += count
             advance(count)
+            if self._inputs.deleted:
+                first = min(self._next(self._inputs, number), partition.input_end)
+                partition.gone += first - self._inputs.at
+                self._inputs.begin(number, first, partition.input_end)
         partition.input_at = self._inputs.at
 
 

@@ -1,9 +1,12 @@
 """The verdict and the exit code of a result; without Kafka."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
+from runtime.errors import Failed
+from tests.errors_page import check_row
 from tests.tools.verify.test_comparison import counts
 from tools.verify import command
 from tools.verify.findings import Findings
@@ -15,8 +18,10 @@ FOUND = {
     "lost": Findings(counts(checked=4, lost=1)),
     "lost and behind": Findings(counts(checked=2, lost=1, pending=2)),
     "cannot align": Findings(counts(skipped=5), cannot_align=True),
+    "nothing in the range": Findings(counts(skipped=5)),
+    "empty": Findings(counts()),
 }
-"""Each of five records."""
+"""Each of five records, except the last."""
 
 VERDICTS = [
     ("right", [], 0, "OK: 5 records match ("),
@@ -26,6 +31,9 @@ VERDICTS = [
     ("lost", [], 1, "NOT OK: 4 records match ("),
     ("lost and behind", ["--complete"], 1, "NOT OK: 2 records match, 2 pending ("),
     ("cannot align", [], 1, "NOT OK: 0 records match ("),
+    ("nothing in the range", [], 70, "NOTHING COMPARED ("),
+    ("nothing in the range", ["--complete"], 70, "NOTHING COMPARED ("),
+    ("empty", ["--complete"], 0, "OK: both topics are empty ("),
 ]
 
 
@@ -35,10 +43,10 @@ def test_verdict(
 ) -> None:
     """The exit code, the last line and the JSON agree; with --complete, pending records are an error."""
     found, options, code, verdict = row
-    monkeypatch.setattr(command, "run_command", lambda _load, run: run(None) or 0)
-    monkeypatch.setattr(
-        command, "audit", lambda _, given: Report("in", "out", given.complete).of({0: FOUND[found]}, final=True)
-    )
+    report = Report("in", "out", complete="--complete" in options)
+    report = report.of({0: FOUND[found]}, final=True, empty=found == "empty")
+    monkeypatch.setattr(command, "audit", lambda _settings, _options: report)
+    monkeypatch.setattr(command, "run_command", exit_code_of)
     for form in [], ["--json"]:
         assert command.main([*options, *form]) == code
     *table, as_json = capsys.readouterr().out.splitlines()
@@ -46,8 +54,33 @@ def test_verdict(
     assert json.loads(as_json)["ok"] is (code == 0)
 
 
+def exit_code_of(_load: object, run: Callable[[None], None]) -> int:
+    """Run a command as `run_command` does, without settings."""
+    try:
+        run(None)
+    except Failed as error:
+        return error.exit_code
+    return 0
+
+
 def test_complete_in_the_end() -> None:
     """Pending records are an error at the end only, as more may come before."""
     report = Report("in", "out", complete=True)
     assert report.of({0: FOUND["behind"]}).ok
     assert not report.of({0: FOUND["behind"]}, final=True).ok
+    assert report.of({0: FOUND["nothing in the range"]}).ok
+
+
+NUMBERS = {
+    "verify: a timestamp that Kafka cannot have": ["--from-timestamp", f"{2**63}"],
+    "verify: a number of 5,000 digits": ["--last", "7" * 5000],
+    "verify: a negative number": ["--last", "-1"],
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_number(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """A number that no offset or timestamp can be ends in 2, in a line that gives the range."""
+    with pytest.raises(SystemExit) as ended:
+        command.main(NUMBERS[name])
+    check_row("Tools", name, int(ended.value.code or 0), capsys.readouterr().err.splitlines()[-1])

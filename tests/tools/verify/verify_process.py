@@ -14,14 +14,14 @@ from tools.child_process import ChildProcess
 from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
-_SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
+SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
 
 
 class Verify:
     """One run; leaving the `with` block ends it."""
 
     def __init__(self, address: str, source: str, target: str, *arguments: str, **settings: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+        kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         own = {"Quix__Broker__Address": address, "input": source, "output": target, "LOG_LEVEL": "WARNING"}
         self._process = ChildProcess(
             [sys.executable, "pipeline.py", "verify", *arguments],
@@ -57,6 +57,11 @@ class Verify:
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._process.send_signal(number)
+
+    def pause(self) -> None:
+        """Freeze it until it gets SIGCONT."""
+        self.send(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)
 
     def end(self) -> tuple[int, str, str]:
         """Its exit code, the rest of its output, and its log, once it has ended."""

@@ -5,7 +5,7 @@ from runtime.stop.signals import stop_request
 
 if __name__ == "__main__":
     replace_closed()
-    stop_request.listen()  # before the slow imports
+    stop_request.listen(leave_at_once=True)  # before the slow imports
 
 import sys
 

@@ -216,7 +216,7 @@ def run(settings: GeneratorSettings) -> None:
     try:
         topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))
     except (CreateTopicFailure, CreateTopicTimeout, TopicPermissionError) as error:
-        raise _with_own_settings(explain(error, settings.broker)) from error
+        raise _with_own_settings(explain(error, settings.broker, cloud=settings.address is None)) from error
     sender = Sender(app.get_producer(), topic.name, settings)
     try:
         with sender.health.served(settings.health_port):

@@ -150,7 +150,7 @@ def test_paths(folders: dict[str, str]) -> None:
         out, err = closed.communicate(timeout=TIMEOUT)
         assert (closed.returncode, out, err) == (0, b"", b"")
         check_row(SECTION, "broker tool: standard output is closed", 0, NO_LINE)
-        _, err = full.communicate(timeout=TIMEOUT)
+        _, err = full.communicate(timeout=2 * TIMEOUT)
         check_row(SECTION, "broker tool: standard output on a full disk", full.returncode, err.decode().rstrip())
     finally:
         for process in (paths, closed, full):

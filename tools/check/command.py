@@ -8,8 +8,11 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 
+from loguru import logger
+
 from runtime.errors import PipelineError
 from runtime.observe import logs
+from runtime.observe.output import UnwritableError, say
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.check.checks import Checks
@@ -36,7 +39,11 @@ def main(arguments: Sequence[str]) -> int:
     logs.configure("ERROR", "text")  # a warning becomes a finding
     stop_request.begin()
     exit_code = 0
-    for finding in findings():
-        print(json.dumps(finding._asdict()) if given.json else finding, flush=True)
-        exit_code = exit_code or finding.exit_code
+    try:
+        for finding in findings():
+            say(json.dumps(finding._asdict()) if given.json else str(finding))
+            exit_code = exit_code or finding.exit_code
+    except UnwritableError as error:
+        logger.error("{}", error)
+        return error.exit_code
     return exit_code

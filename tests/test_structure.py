@@ -45,7 +45,7 @@ def test_runtime() -> None:
 
 def test_imports() -> None:
     """Imports go from higher layers to lower ones, without cycles, as pyproject.toml says."""
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
     linted = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False)
     assert linted.returncode == 0, linted.stdout + linted.stderr
 

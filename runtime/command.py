@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from loguru import logger
@@ -11,6 +12,7 @@ from runtime.errors import Stopped, Unexpected
 from runtime.explain import explain
 from runtime.observe import logs
 from runtime.settings import BrokerSettings
+from runtime.settings.environment import log_options
 from runtime.stop.signals import stop_request
 
 AnySettings = TypeVar("AnySettings", bound=BrokerSettings)
@@ -45,19 +47,24 @@ def dispatch(description: str | None, commands: Mapping[str, Command], default: 
     return commands[default].main([])
 
 
-def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], None]) -> int:
+def run_command(kind: type[AnySettings], env_file: Path | None, run: Callable[[AnySettings], None]) -> int:
     """Load the settings, run, and return an exit code of runtime/errors.py.
 
     An error is logged as one line. Unexpected errors include a stack trace; with LOG_LEVEL=DEBUG all do.
+
+    Args:
+        kind: the class of the settings.
+        env_file: supplies the settings that the environment does not set.
+        run: does the command's work.
     """
-    logs.configure("INFO", "text")
+    logs.configure(*log_options())
     stop_request.begin()
     broker, cloud = "", False
     try:
-        settings = load()
+        logs.configure(*log_options(env_file))
+        settings = kind.load(env_file)
         cloud = settings.address is None
         broker = settings.broker
-        logs.configure(settings.log_level, settings.log_format)
         shown = {"version": __version__, **settings.effective()}
         logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in shown.items()))
         run(settings)

@@ -28,14 +28,14 @@ class Pipeline:
     """One run of `pipeline.py`; leaving the `with` block, or `close`, ends it.
 
     Args:
-        settings: its settings by variable name; none of them is taken from our own environment.
+        settings: its settings by variable name; none of them is taken from our own environment, nor is a proxy.
         folder: its working directory.
         arguments: its command line.
         script: the script to run: `pipeline.py`, or one that changes it.
     """
 
     def __init__(self, settings: Mapping[str, object], folder: Path, *arguments: str, script: Path = SCRIPT) -> None:
-        kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+        kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS and not _is_proxy(name)}
         self.folder = folder
         self.lines: list[str] = []
         self.heard: dict[str, float] = {}
@@ -152,6 +152,10 @@ class Pipelines:
         for pipeline in self._started:
             pipeline.close()
             sys.stdout.write(f"{pipeline.log}\n")  # shown if a test fails
+
+
+def _is_proxy(variable: str) -> bool:
+    return variable.lower().endswith("_proxy")
 
 
 def group_of(source: str) -> str:

@@ -31,8 +31,8 @@ def configure(level: str, form: str) -> None:
     logging.basicConfig(handlers=[_ToLoguru()], level=level, force=True)
 
 
-_EXPECTED_WARNING = "another concurrent operation on the same transaction was ongoing: retrying"
-"""librdkafka's warning while a new producer waits for the end of its predecessor's transaction."""
+_WAITS_FOR_COORDINATOR = "Failed to acquire transactional PID"
+"""librdkafka's warning while a new producer waits for a coordinator, or for its predecessor's transaction to end."""
 
 
 class _ToLoguru(logging.Handler):
@@ -45,12 +45,13 @@ class _ToLoguru(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self._shown: dict[tuple[str, int, str], float] = {}
+        self._waiting = ("", 0.0)  # the producer that waits for its coordinator, and since when
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING and not record.exc_info and self._is_repeated(record):
             return
-        is_expected = record.getMessage().endswith(_EXPECTED_WARNING)
-        name = logging.getLevelName(logging.DEBUG if is_expected else min(record.levelno, logging.WARNING))
+        is_usual = _WAITS_FOR_COORDINATOR in record.getMessage() and not self._waits_for_long(record)
+        name = logging.getLevelName(logging.DEBUG if is_usual else min(record.levelno, logging.WARNING))
         try:
             level: str | int = logger.level(name).name
         except ValueError:
@@ -62,6 +63,12 @@ class _ToLoguru(logging.Handler):
         now = time.monotonic()
         self._shown = {line: at for line, at in self._shown.items() if now - at < limits.REPEATED_LINE_INTERVAL}
         return self._shown.setdefault((record.name, record.levelno, record.getMessage()), now) != now
+
+    def _waits_for_long(self, record: logging.LogRecord) -> bool:
+        producer, now = record.getMessage().partition("]")[0], time.monotonic()
+        if producer != self._waiting[0]:
+            self._waiting = (producer, now)
+        return now - self._waiting[1] >= limits.COORDINATOR_WAIT
 
 
 def _one_line(text: str) -> str:

@@ -2,9 +2,12 @@
 
 import signal
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +15,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from runtime.limits import START_TIMEOUT
+from tests.cloud.certificate import make_certificate
 from tests.cloud.platform import PASSWORD, TOKEN, USER, Place, Platform
+from tests.errors_page import check_row
 from tests.process import Pipeline
 
 pytestmark = pytest.mark.long
@@ -27,7 +32,17 @@ class Stop(NamedTuple):
     absent_texts: list[str]
 
 
+SITUATIONS = {
+    "Quix Cloud, and `NO_PROXY` with an IPv6 network": Stop({"NO_PROXY": "localhost,fd00::/8"}, 78, [], []),
+    "Quix Cloud, and a SOCKS proxy": Stop({"ALL_PROXY": "socks5://alice:forgotten@127.0.0.1:1080"}, 78, [], []),
+    "Quix Cloud, and a proxy that does not answer": Stop({"HTTP_PROXY": "<unused>"}, 69, [], ["make demo"]),
+    "Quix Cloud, and `SSL_CERT_FILE` without a file": Stop({"SSL_CERT_FILE": "/nowhere/ca.pem"}, 78, [], []),
+    "Quix Cloud, whose certificate no trusted CA has signed": Stop({"Quix__Portal__Api": "<untrusted>"}, 78, [], []),
+}
+"""The situations that have a row in docs/errors.md."""
+
 STOPS = {
+    **SITUATIONS,
     "expired token": Stop(
         {"Quix__Sdk__Token": "sdk-rotated"}, 77, ["Quix__Sdk__Token", "expired or of another environment", "401"], []
     ),
@@ -53,7 +68,23 @@ STOPS = {
 
 
 @pytest.fixture(scope="module")
-def places(broker: Place, admin: AdminClient) -> Iterator[dict[str, str]]:
+def untrusted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server whose certificate is signed by itself."""
+    file = tmp_path_factory.mktemp("untrusted") / "both.pem"
+    make_certificate(file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def places(broker: Place, admin: AdminClient, untrusted: str) -> Iterator[dict[str, str]]:
     """The addresses for the placeholders above."""
     with ExitStack() as stack, closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
         unused.bind(("127.0.0.1", 0))
@@ -65,6 +96,7 @@ def places(broker: Place, admin: AdminClient) -> Iterator[dict[str, str]]:
         restarting.away = True
         yield {
             "<unused>": f"http://{nowhere}",
+            "<untrusted>": untrusted,
             "<silent>": f"http://127.0.0.1:{silent.getsockname()[1]}",
             "<restarting>": restarting.url,
             "<brokerless>": brokerless.url,
@@ -104,6 +136,8 @@ def test_stopped(stopped: dict[str, Pipeline], places: dict[str, str], kind: str
         assert places.get(text, text) in errors[0]
     for text in stop.absent_texts:
         assert text not in errors[0]
+    if kind in SITUATIONS:
+        check_row("Settings", kind, stop.exit_code, errors[0], {r"\(_ssl\.c:\d+\)": "(_ssl.c:1000)"})
 
 
 @pytest.mark.parametrize("kind", [kind for kind, stop in STOPS.items() if stop.exit_code == 69])

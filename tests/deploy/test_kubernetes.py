@@ -55,7 +55,7 @@ def test_settings(overlay: Rendered, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not set(plain) & SECRETS
     assert set(secret) <= SECRETS
     authority = tmp_path / "ca.crt"
-    authority.touch()
+    authority.write_text("-----BEGIN CERTIFICATE-----")
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
     for name, value in {**plain, **dict.fromkeys(secret, "x")}.items():

@@ -1,4 +1,4 @@
-"""docs/settings.md and .env agree with runtime/settings.py."""
+"""docs/settings.md and .env agree with runtime/settings."""
 
 from runtime.settings import ENV_FILE, Settings
 from tests.docs.pages import table

@@ -7,6 +7,7 @@ STOPS: dict[str, tuple[str, dict[str, str]]] = {
     "a topic's name with a space": (SETTINGS, {"input": "a b", "AUTO_CREATE_TOPICS": "true"}),
     "a number out of range": (SETTINGS, {"COMMIT_EVERY": "0"}),
     "SASL without a user": (SETTINGS, {"BROKER_SECURITY_PROTOCOL": "sasl_ssl"}),
+    "a consumer group that is not ASCII": (SETTINGS, {"Quix__Consumer_Group": "anmeldungen-täglich"}),
     "no input topic": (START, {"input": "absent"}),
     "no output topic": (START, {"output": "absent"}),
     "a compacted output topic": (START, {"output": "compacted"}),

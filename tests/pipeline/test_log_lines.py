@@ -128,7 +128,7 @@ def test_secrets(tmp_path: Path) -> None:
     settings = {
         "Quix__Broker__Address": "nowhere.invalid:9092",
         "LOG_LEVEL": "DEBUG",
-        "BROKER_SECURITY_PROTOCOL": "sasl_plaintext",
+        "BROKER_SECURITY_PROTOCOL": "sasl_ssl",
         "BROKER_SASL_MECHANISM": "plain",
         "BROKER_SASL_USERNAME": "alice",
     }

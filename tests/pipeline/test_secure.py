@@ -49,6 +49,10 @@ def _lacking(name: str, on: Secured) -> dict[str, str]:
     return on.settings("SCRAM") | login(name)
 
 
+def _plaintext(settings: dict[str, str]) -> dict[str, str]:
+    return {**settings, "BROKER_SECURITY_PROTOCOL": "plaintext", "BROKER_SSL_CA_LOCATION": ""}
+
+
 REFUSED: dict[str, MakeSettings] = {
     "wrong password": lambda on: on.settings("SCRAM") | login("plain", password=PASSWORD[::-1]),
     "wrong mechanism": lambda on: on.settings("SCRAM") | login("plain", "PLAIN"),
@@ -57,7 +61,7 @@ REFUSED: dict[str, MakeSettings] = {
     "expired broker's certificate": lambda on: on.settings("EXPIRED"),
     "expired client's certificate": lambda on: on.settings("MUTUAL") | on.client("expired-client"),
     "no client's certificate": lambda on: on.settings("MUTUAL"),
-    "no TLS to a TLS port": lambda on: on.settings("TLS") | {"BROKER_SECURITY_PROTOCOL": "plaintext"},
+    "no TLS to a TLS port": lambda on: _plaintext(on.settings("TLS")),
     "TLS to a port without": lambda on: on.settings("CLIENTS") | {"BROKER_SECURITY_PROTOCOL": "ssl"},
     **{f"no permission on the {what}": partial(_lacking, name) for what, name in LACKING.items()},
 }
@@ -165,7 +169,7 @@ DIAGNOSED: dict[str, tuple[MakeSettings, str | None]] = {
         "BROKER_SECURITY_PROTOCOL=sasl_ssl and BROKER_SASL_MECHANISM=SCRAM-SHA-256 or SCRAM-SHA-512",
     ),
     "the broker requires SASL over TLS": (
-        lambda on: on.settings("PLAIN") | {"BROKER_SECURITY_PROTOCOL": ""},
+        lambda on: _plaintext(on.settings("PLAIN")),
         "BROKER_SECURITY_PROTOCOL=sasl_ssl and BROKER_SASL_MECHANISM=PLAIN",
     ),
     "the broker has no SASL": (

@@ -57,6 +57,15 @@ def test_stop(stopped: dict[str, Pipeline], name: str) -> None:
     check_row(STOPS[name][0], name, 78, errors[0])
 
 
+def test_unknown_name(pipelines: Pipelines) -> None:
+    """A variable that resembles a setting is a warning with the setting's name, and the pipeline goes on."""
+    pipeline = pipelines.start("there", "kept", COMIT_EVERY=3)
+    line = pipeline.wait_for("COMIT_EVERY")
+    pipeline.wait_for("starting: ")
+    assert pipeline.stop() == 0
+    check_row(SETTINGS, "a variable that resembles a setting", None, line)
+
+
 @pytest.mark.parametrize("name", [name for name in STOPS if name.endswith("put topic") and name.startswith("no ")])
 def test_nothing_is_created(kafka: Kafka, stopped: dict[str, Pipeline], name: str) -> None:
     """Without AUTO_CREATE_TOPICS a missing topic is not created."""

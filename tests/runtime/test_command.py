@@ -12,20 +12,28 @@ from runtime.command import Command, dispatch, run_command
 from runtime.errors import Failed, Misconfigured, Refused, Stopped, Unavailable
 from runtime.settings import BrokerSettings
 
-SETTINGS = BrokerSettings.model_validate({"Quix__Broker__Address": "a:1", "BROKER_SASL_PASSWORD": "s3cret"})
-
+NAMES = [str(field.validation_alias) for field in BrokerSettings.model_fields.values()]
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
-def stop_by(error: BaseException | None, **settings: str) -> int:
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets a secret, and unsets what the tests' own environment may have."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("Quix__Broker__Address", "a:1")
+    monkeypatch.setenv("Quix__Sdk__Token", "s3cret")
+
+
+def stop_by(error: BaseException | None, env_file: Path | None = None) -> int:
     """Run a command that this error stops; give its exit code."""
 
     def run(_settings: BrokerSettings) -> None:
         if error is not None:
             raise error
 
-    return run_command(lambda: SETTINGS.model_copy(update=settings), run)
+    return run_command(BrokerSettings, env_file, run)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +57,7 @@ def test_exit_code(
 
     err = capsys.readouterr().err
     assert err.splitlines()[0].endswith(
-        f"starting: version={__version__} Quix__Broker__Address=a:1 BROKER_SASL_PASSWORD=*** LOG_LEVEL=INFO "
+        f"starting: version={__version__} Quix__Broker__Address=a:1 Quix__Sdk__Token=*** LOG_LEVEL=INFO "
         "LOG_FORMAT=text HEALTH_PORT=0"
     )
     assert ("Traceback" in err) is has_trace
@@ -60,15 +68,17 @@ def test_exit_code(
     assert "s3cret" not in err
 
 
-def test_debug(capsys: pytest.CaptureFixture[str]) -> None:
+def test_debug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """With LOG_LEVEL=DEBUG, every stop has a stack trace."""
-    assert stop_by(Misconfigured("why"), log_level="DEBUG") == 78
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    assert stop_by(Misconfigured("why")) == 78
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As JSON, a stack trace is a part of its line."""
-    assert stop_by(ValueError("why"), log_format="json") == 70
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    assert stop_by(ValueError("why")) == 70
 
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert first["message"].startswith("starting: ")
@@ -76,15 +86,28 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" in second["exception"]
 
 
-def test_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    """A wrong setting is one line, before the log format is known."""
+@pytest.mark.parametrize("in_file", [False, True])
+def test_wrong_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, *, in_file: bool
+) -> None:
+    """A wrong setting is one line of LOG_FORMAT and LOG_LEVEL, wherever they are set."""
+    file = tmp_path / ".env"
+    if in_file:
+        file.write_text("LOG_FORMAT=json\nLOG_LEVEL=ERROR\nHEALTH_PORTS=1\n")
+    else:
+        monkeypatch.setenv("LOG_FORMAT", "json")
+    monkeypatch.setenv("HEALTH_PORT", "-1")
 
-    def load() -> BrokerSettings:
-        raise Misconfigured("LOG_LEVEL is 'LOUD'")
-
-    assert run_command(load, lambda _settings: None) == 78
+    assert stop_by(None, file) == 78
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("LOG_LEVEL is 'LOUD'")
+    assert json.loads(line)["message"] == "HEALTH_PORT must be a port from 1 to 65535, or 0 for none (got '-1')"
+
+
+def test_wrong_file(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """An env file that cannot be read is one line, in the format that the environment asks for."""
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    assert stop_by(None, tmp_path) == 78
+    assert json.loads(capsys.readouterr().err)["message"].startswith(f"{tmp_path} must be a file")
 
 
 COMMANDS = {

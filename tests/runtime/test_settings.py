@@ -51,8 +51,10 @@ TAKEN = [
     ("HEALTH_PORT", "8080", 8080),
     ("HEALTH_PORT", "65535", 65_535),
     ("BROKER_SECURITY_PROTOCOL", "SSL", "ssl"),
-    ("BROKER_SASL_MECHANISM", "scram-sha-512", "SCRAM-SHA-512"),
-    ("Quix__Broker__Address", "a:1,b:2", "a:1,b:2"),
+    ("Quix__Broker__Address", "a:1, b:2", "a:1, b:2"),
+    ("Quix__Broker__Address", "[::1]:9092", "[::1]:9092"),
+    ("Quix__Consumer_Group", "~ of #1 & its 'x' too!", "~ of #1 & its 'x' too!"),
+    ("Quix__Consumer_Group", "x" * 200, "x" * 200),
     ("input", "a.B_c-9", "a.B_c-9"),
     ("output", "x" * 249, "x" * 249),
 ]
@@ -80,8 +82,17 @@ WRONG = [
     ("HEALTH_PORT", "", "from 1 to 65535, or 0 for none"),
     ("BROKER_SECURITY_PROTOCOL", "tls", "plaintext, ssl, sasl_plaintext or sasl_ssl"),
     ("BROKER_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
-    ("Quix__Consumer_Group", "", "non-empty text"),
-    ("Quix__Consumer_Group", "  ", "non-empty text"),
+    *(
+        ("Quix__Consumer_Group", name, "1 to 200 printable ASCII characters")
+        for name in ("", " ", "logins ", "'logins'", "anmeldungen-täglich", "a\tb", "x" * 201)
+    ),
+    *(
+        ("Quix__Broker__Address", address, "host:port[,host:port...]")
+        for address in ("kafka", "kafka:", "kafka:0", "kafka:65536", "kafka://a:1", "a:1,", '"a:1"', "a:1;b:2", "a b:1")
+    ),
+    ("BROKER_SASL_USERNAME", "alice\n", "text in UTF-8 without control characters"),
+    ("BROKER_SASL_USERNAME", "\udcff", "text in UTF-8 without control characters"),
+    ("Quix__Workspace__Id", "acme\n", "set by Quix Cloud"),
     ("input", "", "a topic name of at most 249 letters"),
     ("input", "two words", "a topic name of at most 249 letters"),
     ("input", "x" * 250, "a topic name of at most 249 letters"),
@@ -89,10 +100,21 @@ WRONG = [
     ("output", "", "a topic name of at most 249 letters"),
     ("output", "a/b", "a topic name of at most 249 letters"),
     ("output", "user-login", "must differ from input (both are 'user-login')"),
-    ("BROKER_SSL_CA_LOCATION", "nowhere/ca.pem", "must be an existing file (got 'nowhere/ca.pem')"),
-    ("BROKER_SSL_CERTIFICATE_LOCATION", "nowhere/it.pem", "must be an existing file"),
-    ("BROKER_SSL_KEY_LOCATION", ".", "must be an existing file"),
+    ("BROKER_SSL_CA_LOCATION", "nowhere/ca.pem", "(got 'nowhere/ca.pem': No such file or directory)"),
+    ("BROKER_SSL_CERTIFICATE_LOCATION", "nowhere/it.pem", "must be a file in PEM format"),
+    ("BROKER_SSL_KEY_LOCATION", ".", "must be a file in PEM format (got '.': not a file)"),
 ]
+
+
+PEM = "-----BEGIN CERTIFICATE-----"
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> str:
+    """A file in PEM format."""
+    file = tmp_path / "it.pem"
+    file.write_text(PEM)
+    return str(file)
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +152,7 @@ def test_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_precedence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The environment wins over the file, and the file over the default."""
     file = tmp_path / ".env"
-    file.write_text("input=from-file\noutput=from-file-too\nUNKNOWN=ignored\n")
+    file.write_text("input=from-file\noutput=from-file-too\n")
     settings = load(monkeypatch, {"input": "from-environment"}, file)
 
     assert (settings.input, settings.output, settings.commit_every) == ("from-environment", "from-file-too", 10)
@@ -205,15 +227,70 @@ def test_wrong(monkeypatch: pytest.MonkeyPatch, name: str, text: str, allowed: s
             },
             "BROKER_SASL_PASSWORD",
         ),
-        ({"BROKER_SSL_CERTIFICATE_LOCATION": __file__}, "BROKER_SSL_KEY_LOCATION"),
-        ({"BROKER_SSL_KEY_LOCATION": __file__}, "BROKER_SSL_CERTIFICATE_LOCATION"),
+        (
+            {"BROKER_SECURITY_PROTOCOL": "ssl", "BROKER_SSL_CERTIFICATE_LOCATION": "<pem>"},
+            "BROKER_SSL_KEY_LOCATION",
+        ),
+        (
+            {"BROKER_SECURITY_PROTOCOL": "ssl", "BROKER_SSL_KEY_LOCATION": "<pem>"},
+            "BROKER_SSL_CERTIFICATE_LOCATION",
+        ),
     ],
 )
-def test_lacking(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], lacking: str) -> None:
+def test_lacking(monkeypatch: pytest.MonkeyPatch, pem: str, environment: dict[str, str], lacking: str) -> None:
     """A setting that requires others is refused without them, and the line names them."""
     with pytest.raises(Misconfigured) as caught:
-        load(monkeypatch, environment)
+        load(monkeypatch, {name: value.replace("<pem>", pem) for name, value in environment.items()})
     assert str(caught.value).endswith(f": {lacking}")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "allowed"),
+    [
+        ("", "sasl_ssl or sasl_plaintext"),
+        ("plaintext", "sasl_ssl or sasl_plaintext"),
+        ("ssl", "sasl_ssl or sasl_plaintext"),
+        ("", "ssl or sasl_ssl"),
+        ("plaintext", "ssl or sasl_ssl"),
+        ("sasl_plaintext", "ssl or sasl_ssl"),
+    ],
+)
+def test_protocol(monkeypatch: pytest.MonkeyPatch, pem: str, protocol: str, allowed: str) -> None:
+    """Credentials and certificates require a protocol that uses them; with Quix Cloud, they have no effect."""
+    sasl = {"BROKER_SASL_MECHANISM": "PLAIN", "BROKER_SASL_USERNAME": "a", "BROKER_SASL_PASSWORD": "s3cret"}
+    given = {"BROKER_SSL_CA_LOCATION": pem} if allowed.startswith("ssl") else sasl
+    got = repr(protocol) if protocol else "none, which means plaintext"
+    with pytest.raises(Misconfigured) as stop:
+        load(monkeypatch, {"BROKER_SECURITY_PROTOCOL": protocol, **given})
+    expected = f"BROKER_SECURITY_PROTOCOL must be {allowed} with {', '.join(given)} (got {got})"
+    assert str(stop.value) == expected
+    if not protocol:
+        load(monkeypatch, {"Quix__Sdk__Token": "token", "Quix__Portal__Api": "https://portal.example"})
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(None, "No such file or directory"), ("", "no PEM block in it"), ("<folder>", "not a file")],
+)
+def test_pem_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, problem: str) -> None:
+    """A file of a BROKER_SSL_ setting that is missing, empty or a folder is refused with this reason."""
+    file = tmp_path / "ca.pem"
+    if content == "<folder>":
+        file.mkdir()
+    elif content is not None:
+        file.write_text(content)
+    with pytest.raises(Misconfigured, match=re.escape(f"(got {str(file)!r}: {problem})")):
+        load(monkeypatch, {"BROKER_SECURITY_PROTOCOL": "ssl", "BROKER_SSL_CA_LOCATION": str(file)})
+
+
+def test_password_in_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password in the address is not printed."""
+    with pytest.raises(Misconfigured) as stop:
+        load(monkeypatch, {"Quix__Broker__Address": "alice:s3cret@kafka:9092"})
+    assert (
+        str(stop.value)
+        == "Quix__Broker__Address must be host:port[,host:port...], with ports from 1 to 65535 (got ***)"
+    )
 
 
 def test_all_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,10 +326,10 @@ def test_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every BROKER_ setting reaches the client, by the name that the client knows."""
     files = {name: str(tmp_path / name) for name in ("CA", "CERTIFICATE", "KEY")}
     for file in files.values():
-        Path(file).touch()
+        Path(file).write_text(PEM)
     environment = {
         "BROKER_SECURITY_PROTOCOL": "sasl_ssl",
-        "BROKER_SASL_MECHANISM": "PLAIN",
+        "BROKER_SASL_MECHANISM": "scram-sha-512",
         "BROKER_SASL_USERNAME": "alice",
         "BROKER_SASL_PASSWORD": "s3cret",
         "BROKER_SSL_KEY_PASSWORD": "s3cret-key",
@@ -265,7 +342,7 @@ def test_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert connection.as_librdkafka_dict() == {
         "bootstrap.servers": "localhost:29092",
         "security.protocol": "sasl_ssl",
-        "sasl.mechanism": "PLAIN",
+        "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "alice",
         "sasl.password": "s3cret",
         "ssl.ca.location": files["CA"],
@@ -278,9 +355,15 @@ def test_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_effective(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings shown at start omit unset ones and mask secrets."""
     secrets = ("Quix__Sdk__Token", "BROKER_SASL_PASSWORD", "BROKER_SSL_KEY_PASSWORD")
-    settings = load(monkeypatch, {"Quix__Broker__Address": "a:1", **dict.fromkeys(secrets, "s3cret")})
+    others = {
+        "Quix__Broker__Address": "a:1",
+        "BROKER_SECURITY_PROTOCOL": "sasl_ssl",
+        "BROKER_SASL_MECHANISM": "PLAIN",
+        "BROKER_SASL_USERNAME": "alice",
+    }
+    settings = load(monkeypatch, {**others, **dict.fromkeys(secrets, "s3cret")})
 
-    assert settings.effective() == DEFAULTS | {"Quix__Broker__Address": "a:1"} | dict.fromkeys(secrets, "***")
+    assert settings.effective() == DEFAULTS | others | dict.fromkeys(secrets, "***")
     assert "s3cret" not in repr(settings)
 
 

@@ -34,7 +34,8 @@ from runtime.errors import Failed, PipelineError, Refused, Unavailable
 from runtime.explain import START_ONE, explain
 from runtime.observe.health import Health
 from runtime.observe.output import say
-from runtime.settings import ADDRESS, BrokerSettings, Unset, setting
+from runtime.settings import ADDRESS, BrokerSettings, setting
+from runtime.settings.values import Unset
 from runtime.stop.signals import stop_request
 from tools.generator.logins import WELL_FORMED, GeneratedRecord, records
 from transforms import Reason
@@ -236,4 +237,4 @@ def main() -> int:
     """Run with the settings; return an exit code of runtime/errors.py."""
     formatter = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser("python -m tools.generator", description=__doc__, formatter_class=formatter).parse_args()
-    return run_command(GeneratorSettings.load, run)
+    return run_command(GeneratorSettings, None, run)

@@ -163,7 +163,7 @@ def main(arguments: Sequence[str]) -> int:
             raise Failed(NOTHING_COMPARED)
         reports.append(report)
 
-    exit_code = run_command(lambda: Settings.load(ENV_FILE), run)
+    exit_code = run_command(Settings, ENV_FILE, run)
     if not reports:
         return exit_code or Failed.exit_code
     return 0 if reports[0].ok else NOT_RIGHT

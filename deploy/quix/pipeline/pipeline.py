@@ -70,7 +70,7 @@ def run(settings: Settings) -> None:
 def run_main(arguments: Sequence[str]) -> int:
     """Run the pipeline with the settings of the environment."""
     argparse.ArgumentParser("pipeline.py run", description=COMMANDS["run"].summary).parse_args(arguments)
-    return run_command(lambda: Settings.load(ENV_FILE), run)
+    return run_command(Settings, ENV_FILE, run)
 
 
 def verify_main(arguments: Sequence[str]) -> int:

@@ -74,13 +74,19 @@ def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     assert [shown.count(text) for text in ("another | 0/2 down", "ValueError: why")] == [2, 4]
 
 
-@pytest.mark.parametrize(("level", "lines"), [("INFO", 0), ("DEBUG", 1)])
-def test_usual_warning(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """A new producer that waits for the end of its predecessor's transaction is no reason for a warning."""
-    text = "attempted to update a transaction while another concurrent operation on the same transaction was ongoing"
-    logs.configure(level, "text")
-    logging.getLogger("quixstreams.kafka.producer").warning("GETPID [rdkafka#producer-11] ... %s: retrying", text)
-    assert capsys.readouterr().err.count(" DEBUG ") == lines
+def test_wait_for_coordinator(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new producer that waits for its coordinator is a warning only if that takes long; the next one waits anew."""
+    now = 100.0
+    monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=lambda: now))
+    logs.configure("DEBUG", "text")
+    text = (
+        "GETPID [rdkafka#producer-%d] [thrd:main]: Failed to acquire transactional PID from broker a:1/1: x: retrying"
+    )
+    for producer, waited in ((1, 0), (1, 5), (1, limits.COORDINATOR_WAIT), (2, 15), (1, 20)):
+        now = 100.0 + waited
+        logging.getLogger("quixstreams.kafka.producer").warning(text, producer)
+    levels = [line.split()[2] for line in capsys.readouterr().err.splitlines()]
+    assert levels == ["DEBUG", "DEBUG", "WARNING", "DEBUG", "DEBUG"]
 
 
 def test_nothing_is_forged(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,7 +46,7 @@ def subjects(process: Pipeline) -> Mapping[str, str]:
 def test_nothing_to_say(kafka: Kafka, topics: Callable[..., str], check: Check) -> None:
     """With all in order, each line is ok, the exit code is 0, and no secret is shown."""
     source, target = topics("in", 2), topics("out", 2)
-    secret = {"BROKER_SSL_KEY_PASSWORD": "s3cret"}
+    secret = {"Quix__Sdk__Token": "s3cret"}
     process = check(source, target, **secret)
     assert process.wait() == 0
     group = f"group {group_of(source)}"

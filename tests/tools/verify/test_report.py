@@ -54,7 +54,7 @@ def test_verdict(
     assert json.loads(as_json)["ok"] is (code == 0)
 
 
-def exit_code_of(_load: object, run: Callable[[None], None]) -> int:
+def exit_code_of(_kind: object, _env_file: object, run: Callable[[None], None]) -> int:
     """Run a command as `run_command` does, without settings."""
     try:
         run(None)

@@ -5,26 +5,30 @@ from pathlib import Path
 from reprlib import Repr
 from typing import Annotated, Any, Literal, Self, get_args
 
-from dotenv import dotenv_values
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from loguru import logger
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from quixstreams.kafka import ConnectionConfig
 
 from runtime.errors import Misconfigured
+from runtime.settings.environment import read_env_file, unknown_names
+from runtime.settings.values import (
+    Addresses,
+    Group,
+    Instance,
+    LogFormat,
+    LogLevel,
+    Lower,
+    Secret,
+    Text,
+    Topic,
+    Unset,
+    Upper,
+    pem_problem,
+)
 
-ENV_FILE = Path(__file__).parent.parent / ".env"
+ENV_FILE = Path(__file__).parent.parent.parent / ".env"
 ADDRESS, TOKEN, PORTAL = "Quix__Broker__Address", "Quix__Sdk__Token", "Quix__Portal__Api"
-
-Unset = BeforeValidator(lambda value: value or None)  # an empty value counts as unset
-Upper = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
-Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
-
-Text = Annotated[str | None, Unset]
-Secret = Annotated[SecretStr | None, Unset]
-Name = Annotated[str, Field(pattern=r"\S")]
-Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
-Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-TOPIC_NAME = "a topic name of at most 249 letters, digits, '.', '_' or '-'"
 
 
 def setting(name: str, default: object, allowed: str, purpose: str = "") -> Any:  # noqa: ANN401  (as pydantic's Field)
@@ -32,18 +36,22 @@ def setting(name: str, default: object, allowed: str, purpose: str = "") -> Any:
     return Field(default=default, validation_alias=name, description=allowed, title=purpose)
 
 
+TOPIC_NAME = "a topic name of at most 249 letters, digits, '.', '_' or '-'"
+TEXT = "text in UTF-8 without control characters (such as a line break at its end)"
+
+
 class BrokerSettings(BaseModel):
     """The broker's address, security and log settings, which all commands share."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    address: Text = setting(
+    address: Annotated[Addresses | None, Unset] = setting(
         ADDRESS,
         "localhost:29092",
-        "host:port[,host:port...]",
+        "host:port[,host:port...], with ports from 1 to 65535",
         "the brokers; one is enough to find the others",
     )
-    sdk_token: Secret = setting(
+    sdk_token: Annotated[SecretStr | None, Unset] = setting(
         TOKEN, None, "set by Quix Cloud", "if set, the platform supplies the brokers and their credentials"
     )
     portal_api: Text = setting(PORTAL, None, "set by Quix Cloud", "the URL of Quix Cloud's API")
@@ -59,8 +67,8 @@ class BrokerSettings(BaseModel):
     sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, Unset, Upper] = setting(
         "BROKER_SASL_MECHANISM", None, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", "how to authenticate"
     )
-    sasl_username: Text = setting("BROKER_SASL_USERNAME", None, "text", "the user name")
-    sasl_password: Secret = setting("BROKER_SASL_PASSWORD", None, "text", "the password")
+    sasl_username: Text = setting("BROKER_SASL_USERNAME", None, TEXT, "the user name")
+    sasl_password: Secret = setting("BROKER_SASL_PASSWORD", None, TEXT, "the password")
     ssl_ca_location: Text = setting(
         "BROKER_SSL_CA_LOCATION", None, "a file in PEM format", "the CA certificates to trust"
     )
@@ -71,12 +79,12 @@ class BrokerSettings(BaseModel):
         "BROKER_SSL_KEY_LOCATION", None, "a file in PEM format", "the client's private key"
     )
     ssl_key_password: Secret = setting(
-        "BROKER_SSL_KEY_PASSWORD", None, "text", "the password of the private key, if it has one"
+        "BROKER_SSL_KEY_PASSWORD", None, TEXT, "the password of the private key, if it has one"
     )
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = setting(
+    log_level: Annotated[LogLevel, Upper] = setting(
         "LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG adds stack traces and each checkpoint"
     )
-    log_format: Annotated[Literal["text", "json"], Lower] = setting(
+    log_format: Annotated[LogFormat, Lower] = setting(
         "LOG_FORMAT", "text", "text or json", "plain text, or one JSON object per line"
     )
     health_port: Annotated[int, Field(ge=0, le=65_535)] = setting(
@@ -90,7 +98,13 @@ class BrokerSettings(BaseModel):
         Raises:
             Misconfigured: some settings are wrong; the text is one line that names each and says what it must be.
         """
-        values: dict[str, str | None] = {**(dotenv_values(env_file) if env_file else {}), **os.environ}
+        in_file = read_env_file(env_file) if env_file else {}
+        known = {str(field.validation_alias) for fields in (cls, Settings) for field in fields.model_fields.values()}
+        for name, nearest in unknown_names(os.environ, in_file, known).items():
+            place = env_file if name in in_file else "the environment"
+            hint = f"did you mean {nearest}?" if nearest else "docs/settings.md lists all"
+            logger.warning("{} in {} has no effect: no setting has this name; {}", name, place, hint)
+        values: dict[str, str | None] = {**in_file, **os.environ}
         if values.get(TOKEN) and not os.environ.get(ADDRESS):
             values[ADDRESS] = None
         elif not values.get(ADDRESS):
@@ -137,9 +151,20 @@ class BrokerSettings(BaseModel):
     def _check_files(self) -> Self:
         for name in ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location"):
             path = getattr(self, name)
-            if path is not None and not Path(path).is_file():
-                variable = type(self).model_fields[name].validation_alias
-                raise ValueError(f"{variable} must be an existing file (got {path!r})")
+            if path is not None and (problem := pem_problem(path)):
+                field = type(self).model_fields[name]
+                raise ValueError(f"{field.validation_alias} must be {field.description} (got {path!r}: {problem})")
+        return self
+
+    @model_validator(mode="after")
+    def _check_protocol(self) -> Self:
+        parts = (self.security_protocol or "plaintext").split("_")
+        for part, allowed in (("sasl", "sasl_ssl or sasl_plaintext"), ("ssl", "ssl or sasl_ssl")):
+            fields = {name: field for name, field in type(self).model_fields.items() if name.startswith(f"{part}_")}
+            variables = [str(field.validation_alias) for name, field in fields.items() if getattr(self, name)]
+            if variables and part not in parts and self.address is not None:
+                got = repr(self.security_protocol) if self.security_protocol else "none, which means plaintext"
+                raise ValueError(f"BROKER_SECURITY_PROTOCOL must be {allowed} with {', '.join(variables)} (got {got})")
         return self
 
     @model_validator(mode="after")
@@ -161,7 +186,8 @@ class BrokerSettings(BaseModel):
             if problem["loc"]:
                 name = str(problem["loc"][0])
                 field = fields[name]
-                value = "***" if _is_secret(field) else _cut.repr(problem["input"])
+                is_secret = _is_secret(field) or (field.validation_alias == ADDRESS and "@" in str(problem["input"]))
+                value = "***" if is_secret else _cut.repr(problem["input"])
                 lines.append(f"{name} must be {field.description} (got {value})")
             else:
                 lines.append(problem["msg"].removeprefix("Value error, "))
@@ -179,10 +205,10 @@ def _is_secret(field: FieldInfo) -> bool:
 class Settings(BrokerSettings):
     """All settings of the pipeline."""
 
-    consumer_group: Name = setting(
+    consumer_group: Group = setting(
         "Quix__Consumer_Group",
         "user-login-pipeline",
-        "non-empty text",
+        "1 to 200 printable ASCII characters, without a space or quote at its ends",
         "workers of the same group share the partitions and the committed offsets",
     )
     instance_id: Annotated[Instance | None, Unset] = setting(

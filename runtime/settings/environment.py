@@ -1,0 +1,90 @@
+"""Reads `.env`, and finds names there and in the environment that no setting has."""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
+from io import StringIO
+from pathlib import Path
+from typing import get_args
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+
+from runtime.errors import Misconfigured
+from runtime.settings.values import LogFormat, LogLevel
+
+NAMES_OF_OTHERS = frozenset(
+    {
+        *("RATE", "COUNT", "SEED", "MALFORMED", "TOPIC_PARTITIONS", "KAFKA_TOPIC", "BOOTSTRAP_SERVERS"),
+        *("KAFKA_PORT", "UI_PORT", "GENERATOR_IMAGE"),
+    }
+)
+"""The settings of the login generator and of the compose files."""
+
+_PREFIXES_OF_OTHERS = ("Quix__", "COMPOSE_", "DOCKER_")
+"""Quix Cloud, Docker Compose and Docker have many variables of their own."""
+
+_PREFIXES = ("broker_", "commit_", "quix__consumer", "processing_", "auto_offset", "auto_create")
+_SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d+|$)")
+"""Kubernetes sets such variables for a service, for example one with the name `broker`."""
+
+_SAME_NAME = 0.9
+"""How similar a variable of the environment is to a setting if it differs in a letter or two (difflib)."""
+
+
+def read_env_file(file: Path) -> dict[str, str]:
+    """Give the names and values of an env file; none if the file does not exist.
+
+    Raises:
+        Misconfigured: it cannot be read, is not text in UTF-8, or has a line without the form NAME=value.
+    """
+    try:
+        text = file.read_text("utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise Misconfigured(f"{file} must be a file that this user can read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{file} must be text in UTF-8; save it in this encoding: {error.reason}") from error
+    if "\0" in text:
+        raise Misconfigured(f"{file} must be text in UTF-8; save it in this encoding: it has zero bytes, as UTF-16 has")
+    lines = [str(binding.original.line) for binding in parse_stream(StringIO(text)) if binding.error]
+    if lines:
+        raise Misconfigured(f"{file} must have lines of the form NAME=value (wrong: line {', '.join(lines)})")
+    return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
+
+
+def log_options(env_file: Path | None = None) -> tuple[str, str]:
+    """Read LOG_LEVEL and LOG_FORMAT, before all settings are checked; a wrong value counts as the default.
+
+    Raises:
+        Misconfigured: as for `read_env_file`.
+    """
+    values = {**(read_env_file(env_file) if env_file else {}), **os.environ}
+    level, form = values.get("LOG_LEVEL", "").upper(), values.get("LOG_FORMAT", "").lower()
+    return level if level in get_args(LogLevel) else "INFO", form if form in get_args(LogFormat) else "text"
+
+
+def unknown_names(environment: Iterable[str], in_file: Iterable[str], known: Collection[str]) -> Mapping[str, str]:
+    """Give the names that no setting has and that are probably meant for one; by name, the nearest one, or empty text.
+
+    Args:
+        environment: the names of the environment's variables. Most are not ours: only those count that begin as a
+            setting's name does, or differ from one in a letter or two.
+        in_file: the names in `.env`. All count, except those of others.
+        known: the names of the settings.
+    """
+    by_folded = {name.casefold(): name for name in known}
+
+    def nearest(name: str, similarity: float) -> str:
+        found = get_close_matches(name.casefold(), by_folded, 1, similarity)
+        return by_folded[found[0]] if found else ""
+
+    def is_meant(name: str) -> bool:
+        begins = name.casefold().startswith(_PREFIXES) and not _SERVICE_LINK.search(name)
+        return begins or bool(nearest(name, _SAME_NAME))
+
+    unknown = {name for name in in_file if is_meant(name) or not name.startswith(_PREFIXES_OF_OTHERS)}
+    unknown |= {name for name in environment if is_meant(name)}
+    return {name: nearest(name, 0.6) for name in sorted(unknown - set(known) - NAMES_OF_OTHERS)}

@@ -1,0 +1,53 @@
+"""The types of the settings' values, and what is checked about each."""
+
+import re
+import stat
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and what Python makes of bytes that are not UTF-8."""
+
+_HOST_AND_PORT = re.compile(r"(?:[\w.-]+|\[[\w:.%]+\]):(\d{1,5})")
+_LAST_PORT = 65_535
+
+
+def _check_text(value: str | SecretStr | None) -> str | SecretStr | None:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if text and _NOT_TEXT.search(text):
+        raise ValueError("it has a control character or is not UTF-8")
+    return value
+
+
+def _check_addresses(value: str) -> str:
+    for address in value.split(","):
+        parts = _HOST_AND_PORT.fullmatch(address.strip())
+        if parts is None or not 1 <= int(parts[1]) <= _LAST_PORT:
+            raise ValueError("it is not host:port")
+    return value
+
+
+Unset = BeforeValidator(lambda value: value or None)  # an empty value counts as unset
+Upper = BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value)
+Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LogFormat = Literal["text", "json"]
+Text = Annotated[str | None, Unset, AfterValidator(_check_text)]
+Secret = Annotated[SecretStr | None, Unset, AfterValidator(_check_text)]
+Addresses = Annotated[str, AfterValidator(_check_addresses)]
+Group = Annotated[str, Field(pattern=r"^[!#-&(-~]([ -~]{0,198}[!#-&(-~])?$")]
+Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+def pem_problem(path: str) -> str:
+    """Why a file is not in PEM format; empty if it is."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return "not a file"
+        return "" if b"-----BEGIN " in Path(path).read_bytes() else "no PEM block in it"
+    except OSError as error:
+        return error.strerror or str(error)

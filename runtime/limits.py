@@ -138,6 +138,3 @@ WARN_INTERVAL = 5.0
 
 REPEATED_LINE_INTERVAL = 5.0
 """A library's repeated warning is shown once in this time."""
-
-COORDINATOR_WAIT = 10.0
-"""A new producer that waits longer for its coordinator is shown as a warning."""

@@ -32,7 +32,9 @@ def configure(level: str, form: str) -> None:
 
 
 _WAITS_FOR_COORDINATOR = "Failed to acquire transactional PID"
-"""librdkafka's warning while a new producer waits for a coordinator, or for its predecessor's transaction to end."""
+"""librdkafka's warning, twice a second, while a new producer waits for its coordinator to load or its predecessor's
+transaction to end. confluent-kafka passes the warnings on after the wait."""
+_USUAL_WAITS = 20
 
 
 class _ToLoguru(logging.Handler):
@@ -45,12 +47,13 @@ class _ToLoguru(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self._shown: dict[tuple[str, int, str], float] = {}
-        self._waiting = ("", 0.0)  # the producer that waits for its coordinator, and since when
+        self._waiting, self._waits = "", 0  # the producer that waits for its coordinator, and its warnings
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.WARNING and not record.exc_info and self._is_repeated(record):
-            return
         is_usual = _WAITS_FOR_COORDINATOR in record.getMessage() and not self._waits_for_long(record)
+        is_warning = record.levelno >= logging.WARNING and not record.exc_info and not is_usual
+        if is_warning and self._is_repeated(record):
+            return
         name = logging.getLevelName(logging.DEBUG if is_usual else min(record.levelno, logging.WARNING))
         try:
             level: str | int = logger.level(name).name
@@ -65,10 +68,10 @@ class _ToLoguru(logging.Handler):
         return self._shown.setdefault((record.name, record.levelno, record.getMessage()), now) != now
 
     def _waits_for_long(self, record: logging.LogRecord) -> bool:
-        producer, now = record.getMessage().partition("]")[0], time.monotonic()
-        if producer != self._waiting[0]:
-            self._waiting = (producer, now)
-        return now - self._waiting[1] >= limits.COORDINATOR_WAIT
+        producer = record.getMessage().partition("]")[0]
+        self._waits = self._waits + 1 if producer == self._waiting else 1
+        self._waiting = producer
+        return self._waits > _USUAL_WAITS
 
 
 def _one_line(text: str) -> str:

@@ -1,42 +1,79 @@
-"""A new producer that waits for the transaction coordinator: no warning, unless it takes long."""
+"""A new producer that waits for the transaction coordinator: no warning, unless that takes long."""
 
-import time
-from collections.abc import Iterator
+import asyncio
+import struct
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError
 
-from runtime.limits import COORDINATOR_WAIT
-from tests.kafka import TIMEOUT, Kafka
+from faults.proxy import Proxies, Proxy, Streams
+from faults.wire import INIT_PRODUCER, Request, correlation_of, parse_request, read_frame
+from tests.kafka import Kafka
 from tests.process import RUNNING, Pipelines
-from tools.broker.embedded import Broker
+from tools.broker.cluster import Cluster
 
 pytestmark = pytest.mark.long
 
 WAITS = "Failed to acquire transactional PID"
-LOG, SETTING = "__transaction_state", "min.insync.replicas"
+TRIES = {"short": 1, "long": 25}
+"""By consumer group, with which the transactional id begins: how often the coordinator is not ready."""
 
 
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[Kafka]:
-    """A client of a broker of our own, with an input and an output topic."""
-    with Broker() as broker:
-        kafka = Kafka(broker.address)
-        for name in ("in", "out"):
-            kafka.create_topic(name)
-        yield kafka
+class LoadingProxy(Proxy):
+    """Answers InitProducerId with COORDINATOR_LOAD_IN_PROGRESS, as a broker does that has just started."""
+
+    def __init__(self, listen: int, port: int, seed: int) -> None:
+        super().__init__(listen, port, seed)
+        self.refused: Counter[str] = Counter()
+
+    async def _relay(self, client: Streams, broker: Streams) -> None:
+        asked: dict[int, Request] = {}
+        await asyncio.gather(self._requests(client[0], broker[1], asked), self._answers(broker[0], client[1], asked))
+
+    async def _requests(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: dict[int, Request]
+    ) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                request = parse_request(await read_frame(reader))
+                asked[request.correlation] = request
+                writer.write(request.frame)
+        writer.close()
+
+    async def _answers(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: dict[int, Request]
+    ) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                answer = bytearray(await read_frame(reader))
+                request = asked.pop(correlation_of(answer))
+                group = request.transaction.decode().partition(":")[0]
+                if request.key == INIT_PRODUCER and self.refused[group] < TRIES[group]:
+                    self.refused[group] += 1
+                    error_at = 13 if request.flexible else 12  # after length, correlation id, tags and throttle time
+                    struct.pack_into(">h", answer, error_at, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
+                writer.write(answer)
+        writer.close()
 
 
-@pytest.mark.parametrize("is_long", [False, True])
-def test_wait(kafka: Kafka, pipelines: Pipelines, *, is_long: bool) -> None:
-    """While the coordinator cannot store a producer's id, that is logged at DEBUG; after ten seconds, as a warning."""
-    kafka.alter_topic(LOG, SETTING, "2")  # of one broker: the coordinator refuses each new producer
-    pipeline = pipelines.start("in", "out", LOG_LEVEL="DEBUG")
-    pipeline.wait_for("DEBUG", WAITS)
-    since = time.monotonic()
-    if is_long:
-        pipeline.wait_for("WARNING", WAITS)
-        assert time.monotonic() - since > COORDINATOR_WAIT / 2
-    kafka.alter_topic(LOG, SETTING, "1")
-    pipeline.wait_for(RUNNING, timeout=2 * TIMEOUT)
-    assert pipeline.stop() == 0
-    assert any("WARNING" in line and WAITS in line for line in pipeline.lines) is is_long
+def test_wait(tmp_path: Path) -> None:
+    """While the coordinator loads, the producer's tries are logged at DEBUG; if it takes long, there is a warning."""
+    with (
+        Proxies(1, 1, LoadingProxy) as proxies,
+        Cluster(1, proxied_listeners=proxies.listeners) as cluster,
+        Pipelines(proxies.address, tmp_path) as pipelines,
+    ):
+        kafka = Kafka(cluster.address)
+        source, target = (kafka.create_topic(name) for name in ("in", "out"))
+        started = {
+            group: pipelines.start(source, target, Quix__Consumer_Group=group, LOG_LEVEL="DEBUG") for group in TRIES
+        }
+        for group, pipeline in started.items():
+            pipeline.wait_for(RUNNING)
+            pipeline.wait_for(" DEBUG ", WAITS)
+            assert pipeline.stop() == 0
+            warnings = [line for line in pipeline.lines if " WARNING " in line]
+            assert [WAITS in line for line in warnings] == ([True] if group == "long" else [])

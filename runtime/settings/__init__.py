@@ -2,12 +2,10 @@
 
 import os
 from pathlib import Path
-from reprlib import Repr
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from quixstreams.kafka import ConnectionConfig
 
 from runtime.errors import Misconfigured
@@ -24,6 +22,8 @@ from runtime.settings.values import (
     Topic,
     Unset,
     Upper,
+    cut,
+    is_secret,
     pem_problem,
 )
 
@@ -186,20 +186,12 @@ class BrokerSettings(BaseModel):
             if problem["loc"]:
                 name = str(problem["loc"][0])
                 field = fields[name]
-                is_secret = _is_secret(field) or (field.validation_alias == ADDRESS and "@" in str(problem["input"]))
-                value = "***" if is_secret else _cut.repr(problem["input"])
+                hidden = is_secret(field) or (field.validation_alias == ADDRESS and "@" in str(problem["input"]))
+                value = "***" if hidden else cut(problem["input"])
                 lines.append(f"{name} must be {field.description} (got {value})")
             else:
                 lines.append(problem["msg"].removeprefix("Value error, "))
         return lines
-
-
-_cut = Repr()
-_cut.maxstring = 80
-
-
-def _is_secret(field: FieldInfo) -> bool:
-    return SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 class Settings(BrokerSettings):

@@ -3,15 +3,19 @@
 import re
 import stat
 from pathlib import Path
-from typing import Annotated, Literal
+from reprlib import Repr
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic.fields import FieldInfo
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and what Python makes of bytes that are not UTF-8."""
 
 _HOST_AND_PORT = re.compile(r"(?:[\w.-]+|\[[\w:.%]+\]):(\d{1,5})")
 _LAST_PORT = 65_535
+_CUT = Repr()
+_CUT.maxstring = 80
 
 
 def _check_text(value: str | SecretStr | None) -> str | SecretStr | None:
@@ -51,3 +55,13 @@ def pem_problem(path: str) -> str:
         return "" if b"-----BEGIN " in Path(path).read_bytes() else "no PEM block in it"
     except OSError as error:
         return error.strerror or str(error)
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting's value must not be shown."""
+    return SecretStr in (field.annotation, *get_args(field.annotation))
+
+
+def cut(value: object) -> str:
+    """Give a value for an error line; a long one is cut in its middle."""
+    return _CUT.repr(value)

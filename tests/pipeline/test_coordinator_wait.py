@@ -49,7 +49,7 @@ class LoadingProxy(Proxy):
         with suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 answer = bytearray(await read_frame(reader))
-                request = asked.pop(correlation_of(answer))
+                request = asked.pop(correlation_of(bytes(answer)))
                 group = request.transaction.decode().partition(":")[0]
                 if request.key == INIT_PRODUCER and self.refused[group] < TRIES[group]:
                     self.refused[group] += 1

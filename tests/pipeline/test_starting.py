@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from pipeline import COMMANDS
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka
-from tests.pipeline.stops import STOPS, create_topics
+from tests.pipeline.stops import SETTINGS, STOPS, create_topics
 from tests.process import RUNNING, Pipeline, Pipelines
 from tools.waiting import wait_until
 

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AclOperation, ConsumerGroupDescription, OffsetSpec, TopicDescription
-from loguru import logger
 from quixstreams import Application
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
@@ -22,7 +21,7 @@ from runtime.explain import explain
 from runtime.loop.positions import Positions
 from runtime.settings import Settings
 from runtime.stop.signals import stop_request
-from tools.check.finding import Finding
+from tools.check.finding import Finding, collected_warnings
 
 CLOCKS_MAY_DIFFER = 60.0
 """Seconds by which the newest record's timestamp may be ahead of this machine's clock."""
@@ -60,21 +59,14 @@ class Checks:
 
     def _run(self, subject: str, check: Check) -> Iterator[Finding]:
         """Run a check. What `run` would log as a warning becomes a finding, and so does an error."""
-        warnings: list[str] = []
-        handler = logger.add(
-            lambda message: warnings.append(message.record["message"]),
-            level="WARNING",
-            filter=lambda record: (record["name"] or "").startswith("runtime."),
-        )
         found: list[Finding] = []
-        try:
-            _refuse_stop()
-            found += check()
-        except Exception as error:  # noqa: BLE001  (each error becomes a finding)
-            known = explain(error, self._settings.broker, cloud=self._settings.address is None)
-            found.append(Finding("wrong", subject, str(known), known.exit_code))
-        finally:
-            logger.remove(handler)
+        with collected_warnings() as warnings:
+            try:
+                _refuse_stop()
+                found += check()
+            except Exception as error:  # noqa: BLE001  (each error becomes a finding)
+                known = explain(error, self._settings.broker, cloud=self._settings.address is None)
+                found.append(Finding("wrong", subject, str(known), known.exit_code))
         yield from (Finding("warning", subject, warning) for warning in warnings)
         yield from found
 

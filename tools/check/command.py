@@ -16,18 +16,24 @@ from runtime.observe.output import UnwritableError, say
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.check.checks import Checks
-from tools.check.finding import Finding
+from tools.check.finding import Finding, collected_warnings
 
 
 def findings() -> Iterator[Finding]:
     """Yield the findings for the settings of the environment."""
-    try:
-        settings = Settings.load(ENV_FILE)
-    except PipelineError as error:
-        yield Finding("wrong", "settings", str(error), error.exit_code)
-        return
-    yield Finding("ok", "settings", " ".join(f"{name}={value}" for name, value in settings.effective().items()))
-    yield from Checks(settings).findings()
+    found: list[Finding] = []
+    settings = None
+    with collected_warnings() as warnings:
+        try:
+            settings = Settings.load(ENV_FILE)
+        except PipelineError as error:
+            found.append(Finding("wrong", "settings", str(error), error.exit_code))
+    yield from (Finding("warning", "settings", warning) for warning in warnings)
+    yield from found
+    if settings is not None:
+        shown = " ".join(f"{name}={value}" for name, value in settings.effective().items())
+        yield Finding("ok", "settings", shown)
+        yield from Checks(settings).findings()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,6 +1,10 @@
 """The result of one check."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, NamedTuple
+
+from loguru import logger
 
 
 class Finding(NamedTuple):
@@ -20,3 +24,18 @@ class Finding(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.state:7} {self.subject}: {self.detail}"
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Collect what runtime/ logs as a warning."""
+    warnings: list[str] = []
+    handler = logger.add(
+        lambda message: warnings.append(message.record["message"]),
+        level="WARNING",
+        filter=lambda record: (record["name"] or "").startswith("runtime."),
+    )
+    try:
+        yield warnings
+    finally:
+        logger.remove(handler)

@@ -134,6 +134,14 @@ def test_says_what_run_says(stopped: dict[str, Pipeline], check: Check, name: st
     process.wait_for("wrong", text)
 
 
+def test_unknown_name(check: Check) -> None:
+    """A variable that resembles a setting is a warning, also if another setting is wrong."""
+    process = check("in", "out", COMIT_EVERY=3, COMMIT_INTERVAL=0)
+    assert process.wait() == 78
+    process.wait_for("warning settings: COMIT_EVERY in the environment has no effect", "COMMIT_EVERY?")
+    process.wait_for("wrong   settings: COMMIT_INTERVAL must be")
+
+
 def test_no_broker(check: Check) -> None:
     """Without a broker, it says so within the time of `run`, and checks nothing else."""
     process = check("in", "out", Quix__Broker__Address="127.0.0.1:1")

@@ -65,8 +65,8 @@ def _wrong_variable() -> Misconfigured:
     try:
         httpx.create_ssl_context()
     except OSError as error:
-        name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
-        return Misconfigured(f"{name} must be CA certificates in PEM format (got {os.environ[name]!r}: {error})")
+        name = "SSLKEYLOGFILE" if error.filename else "SSL_CERT_FILE"  # Python tells only the first one's path
+        return Misconfigured(f"{name} must be a file that can be used for TLS (got {os.environ.get(name)!r}: {error})")
     for kind in ("http", "https", "all"):
         try:
             httpx.HTTPTransport(proxy=_proxy(kind), trust_env=False)

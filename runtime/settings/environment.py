@@ -29,8 +29,8 @@ _PREFIXES = ("broker_", "commit_", "quix__consumer", "processing_", "auto_offset
 _SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT)|_PORT(_\d+|$)")
 """Kubernetes sets such variables for a service, for example one with the name `broker`."""
 
-_SAME_NAME = 0.9
-"""How similar a variable of the environment is to a setting if it differs in a letter or two (difflib)."""
+_SAME_NAME, _SIMILAR = 0.9, 0.6
+"""How similar two names are (difflib) if they differ in a letter or two, and if one may be meant for the other."""
 
 
 def read_env_file(file: Path) -> dict[str, str]:
@@ -75,16 +75,18 @@ def unknown_names(environment: Iterable[str], in_file: Iterable[str], known: Col
         in_file: the names in `.env`. All count, except those of others.
         known: the names of the settings.
     """
-    by_folded = {name.casefold(): name for name in known}
-
-    def nearest(name: str, similarity: float) -> str:
-        found = get_close_matches(name.casefold(), by_folded, 1, similarity)
-        return by_folded[found[0]] if found else ""
+    all_known = {*known, *NAMES_OF_OTHERS}
 
     def is_meant(name: str) -> bool:
         begins = name.casefold().startswith(_PREFIXES) and not _SERVICE_LINK.search(name)
-        return begins or bool(nearest(name, _SAME_NAME))
+        return begins or bool(_nearest(name, known, _SAME_NAME))
 
     unknown = {name for name in in_file if is_meant(name) or not name.startswith(_PREFIXES_OF_OTHERS)}
     unknown |= {name for name in environment if is_meant(name)}
-    return {name: nearest(name, 0.6) for name in sorted(unknown - set(known) - NAMES_OF_OTHERS)}
+    return {name: _nearest(name, all_known, _SIMILAR) for name in sorted(unknown - all_known)}
+
+
+def _nearest(name: str, known: Iterable[str], similarity: float) -> str:
+    by_folded = {each.casefold(): each for each in known}
+    found = get_close_matches(name.casefold(), by_folded, 1, similarity)
+    return by_folded[found[0]] if found else ""

@@ -97,8 +97,13 @@ def test_invalid_token(token: str) -> None:
         ("ALL_PROXY", "socks5://alice:s3cret@127.0.0.1:1080", "must be an HTTP proxy, http://host:port; SOCKS"),
         ("http_proxy", "socks4://alice:s3cret@127.0.0.1:1080", "must be an HTTP proxy"),
         ("HTTPS_PROXY", "http://alice:s3#cret@127.0.0.1:1080", "must be an HTTP proxy"),
-        ("SSL_CERT_FILE", "/nowhere/ca.pem", "must be CA certificates in PEM format (got '/nowhere/ca.pem': .*No such"),
-        ("SSL_CERT_FILE", __file__, "must be CA certificates in PEM format"),
+        (
+            "SSL_CERT_FILE",
+            "/nowhere/ca.pem",
+            "must be a file that can be used for TLS (got '/nowhere/ca.pem': .*No such",
+        ),
+        ("SSL_CERT_FILE", __file__, f"must be a file that can be used for TLS (got {__file__!r}: "),
+        ("SSLKEYLOGFILE", "/nowhere/keys", "must be a file that can be used for TLS (got '/nowhere/keys': "),
     ],
 )
 def test_wrong_variable(monkeypatch: pytest.MonkeyPatch, portal: str, name: str, value: str, problem: str) -> None:

@@ -119,6 +119,11 @@ def test_in_file(name: str, *, is_unknown: bool) -> None:
     assert (name in unknown_names([], [name], KNOWN)) is is_unknown
 
 
+def test_nearest_of_others() -> None:
+    """A misspelled name of the generator or the compose files in `.env` has the nearest one, too."""
+    assert unknown_names([], ["KAFKA_PROT"], KNOWN) == {"KAFKA_PROT": "KAFKA_PORT"}
+
+
 def test_names_of_others() -> None:
     """The names of others are those that the generator and the compose files have, and no setting of ours."""
     compose = [ROOT / "docker-compose.yml", *(ROOT / "deploy" / "compose").glob("*.yml")]

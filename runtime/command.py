@@ -59,7 +59,8 @@ def run_command(load: Callable[[], AnySettings], run: Callable[[AnySettings], No
         broker = settings.broker
         logs.configure(settings.log_level, settings.log_format)
         shown = {"version": __version__, **settings.effective()}
-        logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in shown.items()))
+        text = " ".join(f"{name}={value}" for name, value in shown.items())
+        logger.bind(settings=shown).info("starting: {}", text)
         run(settings)
     except Stopped as stop:
         logger.info("stopped: {}", stop)

@@ -67,11 +67,14 @@ def test_debug(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """As JSON, a stack trace is a part of its line."""
+    """As JSON, a stack trace is a part of its line, and the settings are members of theirs."""
     assert stop_by(ValueError("why"), log_format="json") == 70
 
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert first["message"].startswith("starting: ")
+    assert first["settings"] == {"version": __version__, **SETTINGS.effective(), "LOG_FORMAT": "json"}
+    assert first["settings"]["BROKER_SASL_PASSWORD"] == "***"
+    assert first["settings"]["HEALTH_PORT"] == 0
     assert second["level"] == "ERROR"
     assert "Traceback" in second["exception"]
 

@@ -6,18 +6,17 @@ from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
 from runtime.connect.cause import Cause
-from runtime.errors import Misconfigured, Unavailable
+from runtime.errors import Misconfigured
 
 
-@pytest.mark.parametrize("instance_id", [None, "one"])
 @pytest.mark.parametrize(
-    "error",
+    ("error", "instance_id"),
     [
-        Misconfigured("why"),
-        ValueError("why"),
-        Unavailable("why"),
-        KafkaException(KafkaError(KafkaError._TRANSPORT)),
-        KafkaException(KafkaError(KafkaError._FENCED)),
+        (Misconfigured("why"), "one"),
+        (ValueError("why"), "one"),
+        (KafkaException(KafkaError(KafkaError._TRANSPORT)), "one"),
+        (KafkaException(KafkaError(KafkaError._FENCED)), "one"),
+        (KafkaException(KafkaError(KafkaError._FENCED)), None),
     ],
     ids=str,
 )

@@ -62,9 +62,10 @@ def run(settings: Settings) -> None:
     except Stopped:
         raise
     except BaseException:
-        logger.warning("failed: {}; what was not committed will be done again at the next start", app.totals)
+        text = "failed: {}; what was not committed will be done again at the next start"
+        logger.bind(**app.totals.members()).warning(text, app.totals)
         raise
-    logger.info("stopped: {}", app.totals)
+    logger.bind(**app.totals.members()).info("stopped: {}", app.totals)
 
 
 def run_main(arguments: Sequence[str]) -> int:

@@ -66,7 +66,8 @@ def run_command(kind: type[AnySettings], env_file: Path | None, run: Callable[[A
         cloud = settings.address is None
         broker = settings.broker
         shown = {"version": __version__, **settings.effective()}
-        logger.info("starting: {}", " ".join(f"{name}={value}" for name, value in shown.items()))
+        text = " ".join(f"{name}={value}" for name, value in shown.items())
+        logger.bind(settings=shown).info("starting: {}", text)
         run(settings)
     except Stopped as stop:
         logger.info("stopped: {}", stop)

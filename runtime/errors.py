@@ -6,6 +6,7 @@
     ├── Unavailable     69   no broker answers, or none for too long
     │   └── OutputTooSlow    the broker accepts records too slowly
     ├── Failed          70   any other expected error
+    │   ├── Replaced         by a worker with the same INSTANCE_ID, or a commit took too long
     │   └── Unexpected       an unexpected error, logged with its stack trace
     └── Stopped          0   asked to stop before processing began
 
@@ -47,6 +48,10 @@ class Failed(PipelineError):
     """Any other expected error."""
 
     exit_code = 70
+
+
+class Replaced(Failed):
+    """The broker refuses this worker: another one has its INSTANCE_ID, or a commit took too long."""
 
 
 class Unexpected(Failed):

@@ -16,7 +16,7 @@ from quixstreams.models.topics.exceptions import (
 from quixstreams.platforms.quix import exceptions as quix
 
 from runtime import limits
-from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Unavailable, Unexpected
+from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Replaced, Unavailable, Unexpected
 
 START_ONE = "to start one on this machine: `make demo` or `docker compose up`"
 
@@ -54,7 +54,6 @@ _FENCED = {
     KafkaError.FENCED_INSTANCE_ID,
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
-    KafkaError.INVALID_PRODUCER_ID_MAPPING,
     KafkaError.INVALID_TXN_STATE,
 }
 _EVICTED_CODES = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError._MAX_POLL_EXCEEDED}
@@ -143,10 +142,13 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
         return Failed(f"max.message.bytes of the output topic was lowered since the start; restart ({error.str()})")
     if code in _FENCED:
-        return Failed(
-            "replaced by another worker with the same INSTANCE_ID, or a commit took too long; restart, with a unique "
-            f"INSTANCE_ID or none ({error.str()})"
+        slow = "" if code == KafkaError.FENCED_INSTANCE_ID else ", or a commit took too long"
+        return Replaced(
+            f"replaced by another worker with the same INSTANCE_ID{slow}; restart, with a unique INSTANCE_ID or none "
+            f"({error.str()})"
         )
+    if code == KafkaError.INVALID_PRODUCER_ID_MAPPING:
+        return Failed(f"the transactional id has expired (transactional.id.expiration.ms); restart ({error.str()})")
     if code in _EVICTED_CODES:
         return Failed(f"{EVICTED_TEXT} ({error.str()})")
     if code in _TOO_SLOW:

@@ -98,6 +98,9 @@ TOPIC_IDS_INTERVAL = 1.0
 TOPIC_DELETED_TIMEOUT = 5.0
 """For the metadata to confirm that a topic was deleted, after a request failed for that reason."""
 
+CAUSE_TIMEOUT = 3.0
+"""To ask the broker for the cause of an error that stops the pipeline."""
+
 # Stop
 STOP_TIMEOUT = 55.0
 """For a shutdown while no broker answers; then the process is ended."""
@@ -133,8 +136,11 @@ CONNECTION_MAX_AGE = 10.0
 HTTP_THREAD_TIMEOUT = 1.0
 """For each of the health port's threads to end."""
 
-WARN_INTERVAL = 5.0
+WARN_INTERVAL = 60.0
 """Between two warnings of the same malformed reason."""
+
+REPORT_INTERVAL = 60.0
+"""Between two INFO lines with totals and lag."""
 
 REPEATED_LINE_INTERVAL = 5.0
 """A library's repeated warning is shown once in this time."""

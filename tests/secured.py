@@ -55,16 +55,19 @@ def login(user: str, mechanism: str = "SCRAM-SHA-512", password: str = PASSWORD)
 
 
 @contextmanager
-def secured_broker(folder: Path, users: Mapping[str, Sequence[Grant]]) -> Iterator[Secured]:
+def secured_broker(
+    folder: Path, users: Mapping[str, Sequence[Grant]], properties: Mapping[str, str] | None = None
+) -> Iterator[Secured]:
     """Run a broker with these listeners and the topics `in` and `out`.
 
     Args:
         folder: for the certificates.
         users: the permissions of each. They log in with PASSWORD, or have their name in a certificate. A client
             without either may do anything.
+        properties: Kafka's own settings, over those of this broker.
     """
     ports = dict(zip(_LISTENERS, (*choose_ports(None), *choose_ports(None)), strict=False))
-    with Broker(properties=_properties(folder, ports, users)) as broker:
+    with Broker(properties=_properties(folder, ports, users) | dict(properties or {})) as broker:
         kafka = Kafka(broker.address)
         admin = AdminClient({"bootstrap.servers": broker.address})
         rules = [rule(user, grant) for user, grants in users.items() for grant in grants]

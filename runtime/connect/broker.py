@@ -59,16 +59,16 @@ class BrokerAdmin:
                 f"the BROKER_* settings contradict each other: {_with_setting_names(error.args[0])}"
             ) from error
 
-    def wait(self) -> None:
+    def wait(self, timeout: float = limits.START_TIMEOUT) -> None:
         """Wait until the broker answers.
 
         Raises:
-            Unavailable: it did not within limits.START_TIMEOUT.
+            Unavailable: it did not within `timeout` seconds.
             Refused: it refused the credentials.
             Misconfigured: TLS failed, or the broker uses another protocol than BROKER_SECURITY_PROTOCOL.
             Stopped: a signal asked to stop meanwhile.
         """
-        deadline = time.monotonic() + limits.START_TIMEOUT
+        deadline = time.monotonic() + timeout
         while not self._is_answering():
             error = self._diagnose(self._error) if self._error else None
             if error and not isinstance(error, Unavailable):

@@ -1,10 +1,15 @@
 """The configuration of consumer and producer: limits of memory, session and transaction."""
 
+import os
+import socket
 import uuid
 
 from runtime import limits
 from runtime.connect.broker import TopicFacts
 from runtime.settings import Settings
+
+CLIENT_ID = f"{socket.gethostname()}-{os.getpid()}"
+"""The consumer's `client.id`: the description of a group shows it."""
 
 PRODUCER_QUEUE = 65_536  # KiB: limits the memory while the broker is slow
 CONSUMER = {
@@ -35,7 +40,7 @@ def consumer_config(settings: Settings) -> dict[str, object]:
     """Give the consumer's configuration. With an INSTANCE_ID, a restarted worker resumes its partitions at once."""
     session = settings.commit_interval + limits.SESSION_TIMEOUT
     static_member = {"group.instance.id": settings.instance_id} if settings.instance_id else {}
-    return {"session.timeout.ms": int(session * 1000), **CONSUMER, **static_member}
+    return {"client.id": CLIENT_ID, "session.timeout.ms": int(session * 1000), **CONSUMER, **static_member}
 
 
 def producer_config(settings: Settings) -> dict[str, object]:

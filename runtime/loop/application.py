@@ -13,12 +13,13 @@ from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
 
 from runtime import limits
+from runtime.connect.cause import Cause
 from runtime.connect.client_config import consumer_config, producer_config, topic_config
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import open_topics
-from runtime.errors import Failed, PipelineError, Unavailable
+from runtime.errors import Failed, Unavailable
 from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop.batches import BATCH, Batches, CurrentRecord, Execute
 from runtime.loop.checkpoints import DELIVERY_FAILURES, Checkpoints
@@ -41,7 +42,7 @@ class Application(QuixApplication):
 
     def __init__(self, settings: Settings) -> None:
         """Build the application without connecting to the broker."""
-        progress = Progress()
+        self._progress = Progress()
         super().__init__(
             broker_address=settings.connection(),
             quix_config_builder=quix_cloud(settings),
@@ -50,8 +51,7 @@ class Application(QuixApplication):
             auto_offset_reset="error",  # runtime/loop/positions.py decides
             commit_interval=settings.commit_interval,
             commit_every=settings.commit_every,
-            consumer_extra_config=consumer_config(settings)
-            | (progress.consumer_config if settings.health_port else {}),
+            consumer_extra_config=consumer_config(settings) | self._progress.consumer_config,
             producer_extra_config=producer_config(settings),
             on_consumer_error=_never_suppress,
             on_processing_error=_never_suppress,
@@ -62,7 +62,7 @@ class Application(QuixApplication):
             processing_guarantee=settings.processing_guarantee,
         )
         self.totals = Totals()
-        self.health = Health(progress.problems)
+        self.health = Health(self._progress.problems)
         self._settings = settings
         context, consumer = self.context, self.context.consumer
         self._positions = Positions(consumer, settings.auto_offset_reset)
@@ -70,6 +70,9 @@ class Application(QuixApplication):
         self._batches = Batches(consumer, context, self._positions, settings.commit_every)
         self._commit_offsets = retry_while_coordinator_moves(consumer.commit)
         consumer.commit = self._commit_marked  # type: ignore[assignment,method-assign]
+        self._cause = Cause(
+            self.config.broker_address, self.config.consumer_group, settings.instance_id, cloud=self.is_quix_app
+        )
         self._membership = Membership()
         self._failure: Exception | None = None
         self._leaving = False
@@ -142,7 +145,9 @@ class Application(QuixApplication):
                     self._leaving = True
                 self._membership.wait_until_joined(context.consumer.poll)
         except Exception as error:
-            self._failure = self._positions.topic_ids.explain(unmask_callback_error(error, self._failure))
+            self._failure = self._cause.find(
+                self._positions.topic_ids.explain(unmask_callback_error(error, self._failure))
+            )
             stop_request.start_failure_deadline()
             if self._failure is not error:
                 raise self._failure from error
@@ -152,6 +157,8 @@ class Application(QuixApplication):
         """Handle one batch. Quix's loop calls this, and then commits if that is due."""
         self.health.heartbeat()
         self.totals.warn()
+        if self.totals.is_report_due():
+            self.totals.report(*self._progress.lag(self._positions.committed), self._batches.newest)
         try:
             self.context.producer.poll(0)
         except DELIVERY_FAILURES as error:
@@ -216,7 +223,7 @@ class Application(QuixApplication):
 
     def _on_commit_timeout(self) -> None:
         """Stop, forcibly if necessary: the current commit cannot succeed any more, and may never return."""
-        self._failure = self._partitions_lost_error()
+        self._failure = self._cause.find(self._partitions_lost_error())
         stop_request.start_failure_deadline()
 
     def _partitions_lost_error(self) -> Exception:
@@ -229,9 +236,8 @@ class Application(QuixApplication):
 
     def _exit_forcibly(self, after: float) -> None:
         """End the process; records that are not committed are processed again at the next start."""
-        error: PipelineError = Unavailable("asked to stop, but no broker answers")
-        if self._failure is not None:
-            error = explain(self._failure, self._settings.broker, cloud=self._settings.address is None)
+        failure = self._failure or self._cause.find(Unavailable("asked to stop, but no broker answers"))
+        error = explain(failure, self._settings.broker, cloud=self._settings.address is None)
         text = "{}; ended by force after {:.0f} s; what is not committed will be done again at the next start"
         end_by_force(error.exit_code, lambda: logger.error(text, error, after))
 

@@ -53,6 +53,8 @@ class Batches:
         """Records since the last commit."""
         self.attempted = 0
         """Records since the last commit, including those of a batch that failed."""
+        self.newest = 0
+        """The newest timestamp of the last batch, in milliseconds, as far as each partition's last record shows."""
         self.is_commit_due = False
         """Whether to commit now, before COMMIT_INTERVAL ends."""
         self.rebalanced = False
@@ -177,7 +179,9 @@ class Batches:
 
     def _finish(self, messages: list[Message]) -> int:
         """Store the offsets, and decide whether to commit now; with a backlog, only time and size trigger commits."""
-        for partition, message in {message.partition(): message for message in messages}.items():
+        last = {message.partition(): message for message in messages}
+        self.newest = max((message.timestamp()[1] for message in last.values()), default=self.newest)
+        for partition, message in last.items():
             self._context.store_offset(message.topic(), partition, message.offset())
             self._positions.handle(message.topic(), partition, message.offset() + 1)
         self.handled += len(messages)

@@ -21,10 +21,10 @@ _REFUSED_TIMESTAMP = {KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD, K
 _PRODUCER_FAILURES = {
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,  # a late Produce request of an earlier transaction arrived in between
     KafkaError._FATAL,  # the first error says the cause
-    KafkaError.UNKNOWN_PRODUCER_ID,
-    KafkaError.INVALID_PRODUCER_ID_MAPPING,
     KafkaError.INVALID_TXN_STATE,
 }
+_EXPIRED = {KafkaError.UNKNOWN_PRODUCER_ID, KafkaError.INVALID_PRODUCER_ID_MAPPING}
+"""The errors of a producer that was idle for longer than the broker's `transactional.id.expiration.ms`."""
 DELIVERY_FAILURES = (KafkaProducerDeliveryError, KafkaException, OutputTooSlow, SystemError)
 """The errors of a failed delivery. confluent-kafka may raise SystemError instead of a fatal error."""
 
@@ -83,7 +83,13 @@ class Checkpoints:
             self.retry(error)
             return
         self._topic_ids.check()
-        self._commit(force=True, revoking=revoking)
+        try:
+            self._commit(force=True, revoking=revoking)
+        except KafkaException as error:
+            if error.args[0].code() not in _EXPIRED or not error.args[0].txn_requires_abort():
+                raise
+            self.retry(error)
+            return
         self._totals.commit()
         self._last_commit = time.monotonic()
         self._batches.begin()
@@ -110,6 +116,8 @@ class Checkpoints:
         elif isinstance(error, OutputTooSlow) or code == KafkaError._MSG_TIMED_OUT:
             self._batches.size.reduce(handled)
             change = f"{self._batches.size.records} at a time"
+        elif code in _EXPIRED:
+            change = "with a new producer, as its transactional id has expired (transactional.id.expiration.ms)"
         elif code in _PRODUCER_FAILURES or isinstance(error, SystemError):
             change = "with a new producer"
         else:

@@ -36,6 +36,11 @@ class Positions:
             f"{topic}[{number}]@{max(offset, 0)}" for (topic, number), offset in sorted(self._next.items())
         )
 
+    @property
+    def committed(self) -> dict[int, int]:
+        """The next offset after the last commit, by partition; negative if there was none."""
+        return {number: offset for (_, number), offset in self._next.items()}
+
     def assign(self, partitions: list[TopicPartition]) -> None:
         """Set the start offset of each partition, in place.
 

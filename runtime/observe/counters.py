@@ -1,9 +1,10 @@
-"""Counts input records and malformed ones, and warns of the latter at intervals."""
+"""Counts input records and malformed ones, warns of the latter at intervals, and reports the totals."""
 
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from loguru import logger
 
@@ -27,13 +28,14 @@ class _Pending:
 
 
 class Totals:
-    """Counts records, and warns of each reason at most every limits.WARN_INTERVAL.
+    """Counts records; warns of each reason and reports the totals at intervals.
 
     Args:
         clock: seconds, monotonic.
+        now: seconds since the epoch.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
         self.committed = 0
         """Records whose output is committed; with at-least-once, acknowledged."""
         self.uncommitted = 0
@@ -41,8 +43,9 @@ class Totals:
         self._by_reason: Counter[Reason] = Counter()
         self._uncommitted: dict[Reason, _Pending] = {}
         self._pending: dict[Reason, _Pending] = {}
-        self._clock = clock
+        self._clock, self._now = clock, now
         self._warned: dict[Reason, float] = {}
+        self._reported = clock()
 
     def commit(self) -> None:
         """Count all handled records as committed."""
@@ -79,8 +82,35 @@ class Totals:
                 in_json = {"reason": reason, **asdict(pending)}
                 logger.bind(**in_json).warning("{}", pending.describe(reason))
 
-    def __str__(self) -> str:
+    def is_report_due(self) -> bool:
+        """Whether limits.REPORT_INTERVAL has passed since the last report, or since the start."""
+        return self._clock() - self._reported >= limits.REPORT_INTERVAL
+
+    def report(self, partitions: int, lag: int, newest: int) -> None:
+        """Log the totals, the lag, and how old the newest record handled is.
+
+        Args:
+            partitions: the number of this worker's partitions.
+            lag: the number of their records that are not committed.
+            newest: the timestamp of that record, in milliseconds; 0 or less if it is not known.
+        """
+        self._reported = self._clock()
+        members, age = {**self.members(), "partitions": partitions, "lag": lag}, ""
+        if newest > 0:
+            members["age"] = round(self._now() - newest / 1000, 1)
+            age = f", newest record {members['age']} s old"
+        place = "1 partition" if partitions == 1 else f"{partitions} partitions"
+        logger.bind(**members).info("running: {}; {}, lag {}{}", self, place, lag, age)
+
+    def members(self) -> dict[str, Any]:
+        """The totals as members of a JSON line."""
         by_reason = self._by_reason + Counter({reason: one.count for reason, one in self._uncommitted.items()})
-        reasons = ", ".join(f"{reason} {count}" for reason, count in by_reason.most_common())
-        records = f"{self.committed + self.uncommitted} in, {self.committed} out, {by_reason.total()} malformed"
+        malformed = {str(reason): count for reason, count in by_reason.most_common()}
+        return {"in": self.committed + self.uncommitted, "out": self.committed, "malformed": malformed}
+
+    def __str__(self) -> str:
+        totals = self.members()
+        malformed = totals["malformed"]
+        reasons = ", ".join(f"{reason} {count}" for reason, count in malformed.items())
+        records = f"{totals['in']} in, {totals['out']} out, {sum(malformed.values())} malformed"
         return f"{records} ({reasons})" if reasons else records

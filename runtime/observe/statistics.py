@@ -4,7 +4,7 @@ The loop receives the statistics once a second: https://github.com/confluentinc/
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import MsgspecError, Struct
@@ -44,7 +44,7 @@ class _Topic(Struct):
 
 
 class _Broker(Struct):
-    rxidle: int  # microseconds since its last answer; -1 before the first
+    rxidle: int  # microseconds since its last answer; -1 before the first, or without a connection
 
 
 class _Group(Struct):
@@ -69,6 +69,7 @@ class Progress:
         self._decoder = Decoder(_Statistics, strict=False)
         self._latest: _Statistics | str = "the consumer group is not joined yet"
         self._partitions: dict[int, tuple[_Partition, float]] = {}  # with the time since when they make no progress
+        self._answered = clock()
 
     @property
     def consumer_config(self) -> dict[str, Any]:
@@ -83,6 +84,9 @@ class Progress:
             self._latest = f"cannot read librdkafka's statistics: {error}"
             return
         now, partitions = self._clock(), {}
+        # Without a connection, there is no rxidle.
+        idle = [broker.rxidle / 1e6 for broker in self._latest.brokers.values() if broker.rxidle >= 0]
+        self._answered = max([self._answered, *(now - seconds for seconds in idle)])
         for topic in self._latest.topics.values():
             for number, partition in topic.partitions.items():
                 if partition.fetch_state not in _UNASSIGNED:
@@ -98,12 +102,23 @@ class Progress:
             return [latest]
         if latest.cgrp.join_state != "steady":
             return [f"the consumer group is rebalancing ({latest.cgrp.join_state})"]
-        idle = min((broker.rxidle / 1e6 for broker in latest.brokers.values() if broker.rxidle >= 0), default=0.0)
-        if idle > limits.BROKER_SILENT_AFTER:
-            return [f"no broker has answered for {idle:.0f} s"]
         now = self._clock()
+        if now - self._answered > limits.BROKER_SILENT_AFTER:
+            return [f"no broker has answered for {now - self._answered:.0f} s"]
         return [
             f"partition {number} stalled at offset {state.next_offset}, lag {state.lag}, for {now - since:.0f} s"
             for number, (state, since) in sorted(self._partitions.items())
             if now - since > limits.STALLED_AFTER
         ]
+
+    def lag(self, committed: Mapping[int, int]) -> tuple[int, int]:
+        """Give the number of this worker's partitions, and of their records that are not committed.
+
+        Args:
+            committed: the offset after the last commit, by partition; negative if it is not known.
+        """
+        lags = [
+            max(0, state.ls_offset - committed[number]) if committed.get(number, -1) >= 0 else state.lag
+            for number, (state, _) in self._partitions.items()
+        ]
+        return len(lags), sum(lags)

@@ -1,4 +1,4 @@
-"""Lets the process work without standard streams: closed ones, a full disk, a reader that is gone."""
+"""Standard streams that are closed, or cannot be written to because a disk is full or a reader has ended."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ def replace_closed() -> None:
 
 
 def discard_unwritable() -> None:
-    """Discard log lines that standard error does not take; Python would try again at the exit, and change the code."""
+    """Discard log lines that cannot be written to standard error; otherwise Python changes the exit code to 120."""
     try:
         sys.stderr.flush()
     except OSError:

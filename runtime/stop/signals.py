@@ -1,4 +1,4 @@
-"""Records SIGINT and SIGTERM, also during the slow imports, and ends the process if it does not stop in time."""
+"""Records SIGINT, SIGTERM and SIGHUP, also during slow imports, and ends the process if it does not stop in time."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from types import FrameType
 
 from runtime import limits
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILURE = 0  # not a signal's number
 
 
@@ -22,7 +22,7 @@ class StopRequest:
         self._writer: int | None = None
 
     def listen(self, *, leave_at_once: bool = False) -> None:
-        """Handle SIGINT and SIGTERM; Quix would lose an early one.
+        """Handle these signals; Quix would lose an early one. SIGHUP stays ignored if it is, as under `nohup`.
 
         Args:
             leave_at_once: until `begin`, a signal ends the process immediately. There is nothing to finish, and the
@@ -31,7 +31,8 @@ class StopRequest:
         if leave_at_once:
             self.on_request = _exit_immediately
         for number in _SIGNALS:
-            signal.signal(number, self._handle)
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
 
     def begin(self) -> None:
         """Stop exiting immediately: from now on, a request is only recorded."""

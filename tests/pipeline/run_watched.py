@@ -1,4 +1,4 @@
-"""`pipeline.py` with short health-check timeouts, and with ways to get stuck.
+"""`pipeline.py` with short intervals of health checks and reports, and with ways to get stuck.
 
 Variables, in addition to the pipeline's own:
     STUCK_WHILE: a file; while it exists, the map of a record does not return.
@@ -58,7 +58,7 @@ def main() -> int:
     application.Batches = PausedBatches  # type: ignore[attr-defined]
     clients.CONSUMER |= {"queued.max.messages.kbytes": 100, "fetch.message.max.bytes": 10_000}
     limits.READY_TIMEOUT, limits.LIVE_TIMEOUT = 5.0, 10.0  # a busy machine may delay the loop for seconds
-    limits.STALLED_AFTER, limits.BROKER_SILENT_AFTER = 2.0, 4.0
+    limits.STALLED_AFTER, limits.BROKER_SILENT_AFTER, limits.REPORT_INTERVAL = 2.0, 4.0, 1.0
     return pipeline.main()
 
 

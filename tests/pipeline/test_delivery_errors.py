@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.errors_page import check_row
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines, group_of
@@ -29,7 +30,7 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
     kafka.produce(source, [*USUAL, LARGE, *FOLLOWING[guarantee]])
     assert pipeline.wait() == 70, pipeline.log
     (error,) = (line for line in pipeline.lines if "ERROR" in line)
-    assert "max.message.bytes of the output topic was lowered" in error
+    check_row("While running", "max.message.bytes of the output is lowered", 70, error)
     assert "Traceback" not in pipeline.log
     done = kafka.committed(group_of(source), source)[0]
     assert len(USUAL) <= done <= 2 * len(USUAL)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka import Producer
 
+from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import Pipelines
@@ -72,7 +73,10 @@ def script() -> Path:
 
 
 def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, port: int) -> None:
-    """The pipeline is ready once it has its partitions, and stays ready if the topic ends with a transaction marker."""
+    """The pipeline is ready once it has its partitions, and stays ready if the topic ends with a transaction marker.
+
+    Meanwhile, its log shows totals and lag; the marker counts as a record that waits.
+    """
     source, target = topics("in", 2), topics("out", 2)
     producer = Producer({"bootstrap.servers": kafka.address, "transactional.id": source})
     producer.init_transactions(TIMEOUT)
@@ -86,6 +90,7 @@ def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
     until = time.monotonic() + 3.0  # longer than limits.STALLED_AFTER in this script
     while time.monotonic() < until:
         assert ask(port, "/live") == ask(port, "/ready") == (200, "ok\n")
+    pipeline.wait_for(" INFO ", "running: 1 in, 1 out, 0 malformed; 2 partitions, lag 1, newest record ")
     assert ask(port, "/elsewhere") == (404, "ask for /live or /ready\n")
     assert pipeline.stop() == 0
 
@@ -156,6 +161,10 @@ def test_broker_away(tmp_path: Path, port: int) -> None:
         standby = pipelines.start(source, target, HEALTH_PORT=(other := free_port()))
         wait_for(other, "/ready", 200)
         broker.kill()
+        answer = wait_for(port, "/ready", 503, "no broker has answered for ")
+        assert ask(port, "/live") == (200, "ok\n")
+        line = f"/ready: {answer.status} {answer.body.strip()}"
+        check_row("While running", "the broker is away", None, line, {r"for \d+ s": "for 16 s"})
         for worker in (pipeline, standby):
             assert worker.wait() == 69
             (error,) = (line for line in worker.lines if "ERROR" in line)

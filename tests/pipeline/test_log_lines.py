@@ -102,6 +102,15 @@ def test_start_line(run: Run) -> None:
         assert text in first
 
 
+def test_members(runs: dict[str, Run]) -> None:
+    """In JSON, the settings of the first line and the totals of the last line are members."""
+    run = runs["json"]
+    first, last = run.lines[0], run.lines[-1]
+    assert first["settings"]["COMMIT_EVERY"] == 10
+    assert last["in"] == last["out"] == run.sent.total()
+    assert last["malformed"] == {name: count for name, count in run.sent.items() if name != "well_formed"}
+
+
 def test_few_warnings(run: Run) -> None:
     """A burst of malformed records causes few warnings, whose counts add up to the records of each reason."""
     counted: Counter[str] = Counter()

@@ -76,12 +76,15 @@ def test_debug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 
 def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """As JSON, a stack trace is a part of its line."""
+    """As JSON, a stack trace is a part of its line, and the settings are members of theirs."""
     monkeypatch.setenv("LOG_FORMAT", "json")
     assert stop_by(ValueError("why")) == 70
 
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert first["message"].startswith("starting: ")
+    assert first["settings"] == {"version": __version__, **SETTINGS.effective(), "LOG_FORMAT": "json"}
+    assert first["settings"]["BROKER_SASL_PASSWORD"] == "***"
+    assert first["settings"]["HEALTH_PORT"] == 0
     assert second["level"] == "ERROR"
     assert "Traceback" in second["exception"]
 

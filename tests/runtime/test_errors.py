@@ -11,4 +11,4 @@ def test_tree() -> None:
         assert int(line.split(kind.__name__)[1].split()[0]) == kind.exit_code
     kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, PipelineError)}
     assert all(name in str(errors.__doc__) for name in kinds)
-    assert len(kinds) == 8
+    assert len(kinds) == 9

@@ -22,7 +22,7 @@ from quixstreams.platforms.quix.exceptions import (
     QuixCreateTopicTimeout,
 )
 
-from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Stopped, Unavailable, Unexpected
+from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Replaced, Stopped, Unavailable, Unexpected
 from runtime.explain import bad_batch, explain
 
 ADDRESS = "broker.example:9092"
@@ -115,16 +115,21 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
         Failed,
         ["batch at in[0]@7", "of 9 bytes", "--reset-offsets", "SECURITY.md"],
     ),
-    (kafka(KafkaError._FENCED), Failed, ["another worker", "INSTANCE_ID"]),
-    (kafka(KafkaError.FENCED_INSTANCE_ID), Failed, ["another worker", "INSTANCE_ID"]),
+    (
+        kafka(KafkaError.INVALID_PRODUCER_ID_MAPPING),
+        Failed,
+        ["has expired", "transactional.id.expiration.ms", "restart"],
+    ),
+    (kafka(KafkaError._FENCED), Replaced, ["another worker", "INSTANCE_ID"]),
+    (kafka(KafkaError.FENCED_INSTANCE_ID), Replaced, ["another worker", "INSTANCE_ID"]),
     (kafka(KafkaError._STATE), Unexpected, ["KafkaException", "_STATE"]),
     (kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS), Unavailable, ["no coordinator", ADDRESS]),
     (CheckpointProducerTimeout("flush"), Unavailable, ["did not accept all records in time", "flush"]),
-    (kafka(KafkaError.INVALID_TXN_STATE), Failed, ["another worker", "took too long"]),
-    (kafka(KafkaError.INVALID_PRODUCER_EPOCH), Failed, ["another worker", "restart"]),
+    (kafka(KafkaError.INVALID_TXN_STATE), Replaced, ["another worker", "took too long"]),
+    (kafka(KafkaError.INVALID_PRODUCER_EPOCH), Replaced, ["another worker", "restart"]),
     (
         own(KafkaError._FATAL, f"Fatal error: {KafkaError(KafkaError.FENCED_INSTANCE_ID).str()}: by another"),
-        Failed,
+        Replaced,
         ["another worker", "INSTANCE_ID"],
     ),
     (own(KafkaError._FATAL, "Fatal error: no more"), Unexpected, ["no more"]),

@@ -30,6 +30,7 @@ def made(*, answered: bool = True) -> Application:
     """An application whose broker answers, or not."""
     app = Application(Settings())
     app._refresh_metadata = bool if answered else no_broker  # type: ignore[assignment,method-assign]
+    app._cause.find = lambda error: error  # type: ignore[method-assign]
     return app
 
 

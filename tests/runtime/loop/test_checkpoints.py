@@ -4,7 +4,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import limits
@@ -186,3 +186,26 @@ def test_producer_failed(error: Exception) -> None:
     harness.checkpoints.end(force=True)
     assert harness.steps == RETRIED
     assert harness.size.records == FIRST
+
+
+@pytest.mark.parametrize(
+    ("code", "requires_abort", "is_retried"),
+    [
+        (KafkaError.INVALID_PRODUCER_ID_MAPPING, True, True),
+        (KafkaError.INVALID_PRODUCER_ID_MAPPING, False, False),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, True, False),
+        (KafkaError._FENCED, False, False),
+    ],
+)
+def test_expired_producer(code: int, *, requires_abort: bool, is_retried: bool) -> None:
+    """If the producer's id has expired, the batch is retried with a new one; no other commit is retried."""
+    harness = Harness()
+    harness.failures["commit"] = KafkaException(KafkaError(code, txn_requires_abort=requires_abort))
+    if is_retried:
+        harness.checkpoints.end(force=True)
+        assert harness.steps == [*DONE[:4], *RETRIED[2:]]
+    else:
+        with pytest.raises(KafkaException):
+            harness.checkpoints.end(force=True)
+        assert harness.steps == DONE[:4]
+    assert harness.totals.committed == 0

@@ -180,3 +180,15 @@ def test_in_range_again(lines: list[str], offset: int) -> None:
     tested.read_again()
     assert consumer.assigned == {0: offset}
     assert lines == []
+
+
+def test_committed() -> None:
+    """The offset after the last commit is known for each assigned partition."""
+    tested = positions(FakeConsumer({0: (110, None), 1: (OFFSET_INVALID, None)}))
+    assign(tested, 0, 1)
+    tested.handle("in", 0, 115)
+    assert tested.committed == {0: 110, 1: OFFSET_BEGINNING}
+    tested.commit()
+    assert tested.committed == {0: 115, 1: OFFSET_BEGINNING}
+    tested.revoke()
+    assert tested.committed == {}

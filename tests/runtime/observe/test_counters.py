@@ -86,6 +86,24 @@ def test_text() -> None:
     assert str(totals) == "7 in, 7 out, 3 malformed (too_large 2, empty_value 1)"
 
 
+def test_report(lines: list[str], clock: Clock) -> None:
+    """Each limits.REPORT_INTERVAL, the totals, the lag and the age of the newest record are due for one line."""
+    totals = Totals(clock, now=lambda: 1_700_000_060.25)
+    for newest in (1_700_000_000_000, 0):
+        assert not totals.is_report_due()
+        clock.now += limits.REPORT_INTERVAL
+        assert totals.is_report_due()
+        totals.uncommitted += 5
+        totals.count(Reason.TOO_LARGE, "in", 0, 0)
+        totals.report(partitions=3, lag=7, newest=newest)
+        totals.commit()
+
+    assert lines == [
+        "INFO running: 5 in, 0 out, 1 malformed (too_large 1); 3 partitions, lag 7, newest record 60.2 s old",
+        "INFO running: 10 in, 5 out, 2 malformed (too_large 2); 3 partitions, lag 7",
+    ]
+
+
 def test_discard(lines: list[str]) -> None:
     """Records that are read again count once, also by reason and in warnings; committed ones stay."""
     totals = Totals()

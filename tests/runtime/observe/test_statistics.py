@@ -75,7 +75,29 @@ def test_joining(join_state: str) -> None:
 )
 def test_silence(idle: tuple[float, ...], named: str | None) -> None:
     """It is not ready if no broker has answered for some time; one that never answered (-1) does not count."""
-    assert problems_after(0, statistics(AT_END, idle=idle)) == ([named] if named else [])
+    clock = Clock()
+    progress = Progress(clock)
+    clock.now += 100.0
+    progress.take(statistics(AT_END, idle=idle))
+    assert progress.problems() == ([named] if named else [])
+
+
+def test_no_connection() -> None:
+    """Without a connection (-1), the time since the last answer counts, with and without new statistics."""
+    clock = Clock()
+    progress = Progress(clock)
+    clock.now += 100.0
+    progress.take(statistics(AT_END, idle=(0.5,)))
+    clock.now += 1.0
+    progress.take(statistics(AT_END, idle=(-1e-6,)))
+    clock.now += limits.BROKER_SILENT_AFTER - 1.5
+    assert progress.problems() == []
+    clock.now += 1.0
+    assert progress.problems() == ["no broker has answered for 16 s"]
+    progress.take(statistics(AT_END, idle=(-1e-6, -1e-6)))
+    assert progress.problems() == ["no broker has answered for 16 s"]
+    progress.take(statistics(AT_END, idle=(-1e-6, 0.0)))
+    assert progress.problems() == []
 
 
 WAITING = [
@@ -127,6 +149,25 @@ def test_time_is_reset(between: str) -> None:
     """The time without progress starts at 0 after the end was reached, or after another worker had the partition."""
     behind = statistics(AT_END | {"ls_offset": 1000})
     assert problems_after(1.9 * limits.STALLED_AFTER, behind, between, behind) == []
+
+
+@pytest.mark.parametrize(
+    ("committed", "lag"),
+    [
+        ({0: 11, 1: 40}, 10),
+        ({0: 8, 1: 40}, 13),
+        ({0: 12, 1: 40}, 10),
+        ({0: 11, 1: -2}, 7),
+        ({}, 7),
+    ],
+)
+def test_lag(committed: dict[int, int], lag: int) -> None:
+    """Without a committed offset, the records that wait count."""
+    progress = Progress()
+    assert progress.lag(committed) == (0, 0)
+    behind = AT_END | {"partition": 1, "next_offset": 46, "fetchq_cnt": 3, "ls_offset": 50}
+    progress.take(statistics(AT_END, behind))
+    assert progress.lag(committed) == (2, lag)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"brokers": {}}', "no JSON", statistics().replace("rxidle", "idle")])

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, or that take nothing."""
+"""Standard streams that are closed or cannot be written to."""
 
 import subprocess
 import sys
@@ -43,13 +43,13 @@ def run(code: str, redirect: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_replace_closed(redirect: str, out: str, err: str) -> None:
-    """A closed stream takes and gives nothing, and no file gets its number; the others stay as they are."""
+    """A closed stream is empty and discards what is written, and no file gets its number; the others stay."""
     ended = run(REPLACES, redirect)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, out, err)
 
 
 @pytest.mark.parametrize(("redirect", "err"), [("", "err\n"), ("2>/dev/full", "")])
 def test_discard_unwritable(redirect: str, err: str) -> None:
-    """A line that standard error does not take changes no exit code."""
+    """A line that cannot be written to standard error does not change the exit code."""
     ended = run(DISCARDS, redirect)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", err)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def request_() -> Iterator[StopRequest]:
     """One that listens; the handlers are put back afterwards."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     stop = StopRequest()
     stop.listen()
     yield stop
@@ -28,9 +28,9 @@ def request_() -> Iterator[StopRequest]:
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_remembered(request_: StopRequest, number: int) -> None:
-    """Either signal is recorded, and `on_request` is called."""
+    """Each signal is recorded, and `on_request` is called."""
     calls: list[bool] = []
     before = request_.requested
     request_.on_request = lambda: calls.append(True)
@@ -59,7 +59,7 @@ print("went on, requested:", stop_request.requested)
 """
 
 
-@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 @pytest.mark.parametrize(
     ("begin", "said"),
     [
@@ -81,6 +81,15 @@ def test_before_begin(number: str, begin: str, said: str) -> None:
     assert re.fullmatch(said, run.stderr + run.stdout), run
 
 
+def test_ignored_hangup() -> None:
+    """SIGHUP stays ignored if it is at the start, as under `nohup`."""
+    code = STARTING.format(begin="", number="SIGHUP")
+    command = ["/bin/sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0
+    assert run.stderr + run.stdout == "went on, requested: False\n"
+
+
 BLOCKED = """
 import ctypes, threading
 from runtime import limits
@@ -95,7 +104,7 @@ library.pthread_mutex_lock(lock)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_enforced(number: int) -> None:
     """A process that hangs in C code, where no Python handler runs, is ended after the time limit.
 

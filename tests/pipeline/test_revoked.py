@@ -1,0 +1,111 @@
+"""Credentials and permissions that are taken away while the pipeline runs."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
+)
+
+from tests.errors_page import check_row
+from tests.grants import DESCRIBE, MINIMAL, rule
+from tests.kafka import TIMEOUT, Kafka, Record
+from tests.process import Pipeline, Pipelines, group_of
+from tests.secured import Secured, login, secured_broker
+from tools.waiting import wait_until
+
+pytestmark = pytest.mark.long
+
+MECHANISM = ScramMechanism.SCRAM_SHA_512
+REAUTHENTICATION = {
+    f"listener.name.scram.{name}.connections.max.reauth.ms": "3000" for name in ("scram-sha-256", "scram-sha-512")
+}
+PATIENCE = 4 * TIMEOUT
+
+
+def change_password(admin: AdminClient, user: str) -> None:
+    """Give the user another password."""
+    change = UserScramCredentialUpsertion(user, ScramCredentialInfo(MECHANISM, 4096), b"s3cret-other")
+    admin.alter_user_scram_credentials([change])[user].result(TIMEOUT)
+
+
+def delete_user(admin: AdminClient, user: str) -> None:
+    """Delete the user."""
+    for mechanism in (ScramMechanism.SCRAM_SHA_256, MECHANISM):
+        deletion = UserScramCredentialDeletion(user, mechanism)
+        admin.alter_user_scram_credentials([deletion])[user].result(TIMEOUT)
+
+
+def revoke(grant: str) -> Callable[[AdminClient, str], None]:
+    """A function that takes one permission away."""
+
+    def change(admin: AdminClient, user: str) -> None:
+        known = rule(user, MINIMAL[grant])
+        resource = (known.restype, known.name, known.resource_pattern_type)
+        wanted = AclBindingFilter(*resource, known.principal, known.host, known.operation, known.permission_type)
+        (answer,) = admin.delete_acls([wanted]).values()
+        assert len(answer.result(TIMEOUT)) == 1
+
+    return change
+
+
+CHANGES: dict[str, Callable[[AdminClient, str], None]] = {
+    "the password is changed": change_password,
+    "the user is deleted": delete_user,
+    "the permission Read on the input is revoked": revoke("input-Read"),
+    "the permission Write on the output is revoked": revoke("output-Write"),
+    "the permission Read on the group is revoked": revoke("group-Read"),
+    "the permission Write on the transactional id is revoked": revoke("transaction-Write"),
+}
+USERS = {situation: situation.replace(" ", "-") for situation in CHANGES}
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """The broker, which asks for the password again every 3 s, with one record in `in`."""
+    users = {user: [*DESCRIBE, *MINIMAL.values()] for user in USERS.values()}
+    with secured_broker(tmp_path_factory.mktemp("certificates"), users, REAUTHENTICATION) as secured:
+        secured.kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
+        yield secured
+
+
+@pytest.fixture(scope="module")
+def kafka(secured: Secured) -> Kafka:
+    """A client of the broker that `shared_pipelines` uses, too."""
+    return secured.kafka
+
+
+@pytest.fixture(scope="module")
+def ended(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
+    """By situation, a pipeline that had committed a record before the change, and has ended; all in parallel."""
+    kafka, admin = secured.kafka, AdminClient({"bootstrap.servers": secured.kafka.address})
+    started = {
+        situation: shared_pipelines.start(
+            "in", "out", **secured.settings("SCRAM"), **login(user), Quix__Consumer_Group=group_of(user)
+        )
+        for situation, user in USERS.items()
+    }
+    groups = [group_of(user) for user in USERS.values()]
+    wait_until(lambda: all(kafka.committed(group, "in") for group in groups), "the commits", PATIENCE)
+    for situation, change in CHANGES.items():
+        change(admin, USERS[situation])
+    kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
+    for pipeline in started.values():
+        pipeline.wait(PATIENCE)
+    return started
+
+
+@pytest.mark.parametrize("situation", CHANGES)
+def test_revoked(ended: dict[str, Pipeline], situation: str) -> None:
+    """The pipeline exits with 77, and one line says what the broker refuses."""
+    pipeline = ended[situation]
+    (error,) = (line for line in pipeline.lines if " ERROR " in line)
+    assert "Traceback" not in pipeline.log
+    assert "s3cret" not in pipeline.log
+    assert pipeline.wait() == 77
+    check_row("While running", situation, 77, error, {r": (sasl_ssl|Fetch|Failed|Group|Broker).*": ": …"})

@@ -82,9 +82,14 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert first["message"].startswith("starting: ")
-    assert first["settings"] == {"version": __version__, **SETTINGS.effective(), "LOG_FORMAT": "json"}
-    assert first["settings"]["BROKER_SASL_PASSWORD"] == "***"
-    assert first["settings"]["HEALTH_PORT"] == 0
+    assert first["settings"] == {
+        "version": __version__,
+        "Quix__Broker__Address": "a:1",
+        "Quix__Sdk__Token": "***",
+        "LOG_LEVEL": "INFO",
+        "LOG_FORMAT": "json",
+        "HEALTH_PORT": 0,
+    }
     assert second["level"] == "ERROR"
     assert "Traceback" in second["exception"]
 

@@ -2,12 +2,13 @@
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from loguru import logger
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.client_config import CLIENT_ID
-from runtime.errors import Misconfigured, PipelineError, Refused, Replaced, Unavailable
+from runtime.errors import Misconfigured, Refused, Replaced, Unavailable
 from runtime.explain import explain
 
 
@@ -49,8 +50,8 @@ class Cause:
             broker.wait(limits.CAUSE_TIMEOUT)
         except (Refused, Misconfigured) as refusal:
             return refusal
-        except PipelineError:  # no broker answers, or a signal asked to stop
-            pass
+        except Exception as other:  # noqa: BLE001  (no broker answers, for example: the first error is reported)
+            logger.debug("no cause found: {}", other)
         return None
 
     def _first_worker(self) -> str | None:

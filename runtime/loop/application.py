@@ -223,8 +223,9 @@ class Application(QuixApplication):
 
     def _on_commit_timeout(self) -> None:
         """Stop, forcibly if necessary: the current commit cannot succeed any more, and may never return."""
-        self._failure = self._cause.find(self._partitions_lost_error())
+        self._failure = self._partitions_lost_error()
         stop_request.start_failure_deadline()
+        self._failure = self._cause.find(self._failure)
 
     def _partitions_lost_error(self) -> Exception:
         """Return why the partitions were lost: the group removed this worker, or no broker answers."""
@@ -236,7 +237,7 @@ class Application(QuixApplication):
 
     def _exit_forcibly(self, after: float) -> None:
         """End the process; records that are not committed are processed again at the next start."""
-        failure = self._failure or self._cause.find(Unavailable("asked to stop, but no broker answers"))
+        failure = self._failure or Unavailable("asked to stop, but no broker answers")
         error = explain(failure, self._settings.broker, cloud=self._settings.address is None)
         text = "{}; ended by force after {:.0f} s; what is not committed will be done again at the next start"
         end_by_force(error.exit_code, lambda: logger.error(text, error, after))

@@ -49,10 +49,10 @@ def tag(reason: Reason, detail: str, value: bytes, text: bytes | None = None) ->
     if text is not None and not _has_malformed(text):
         return tag_object(reason, detail, value)
     try:
-        raw = '"raw":' + _json_string(value.decode())
+        raw = (b',"raw":', _json_text(value.decode()).encode())
     except UnicodeDecodeError:
-        raw = '"raw_base64":"' + base64.b64encode(value).decode() + '"'
-    return Malformed(reason, detail, b"{" + _member(reason, detail, raw) + b"}")
+        raw = (b',"raw_base64":"', base64.b64encode(value), b'"')
+    return Malformed(reason, detail, b"{%b}" % _member(reason, detail, *raw))
 
 
 def tag_object(reason: Reason, detail: str, value: bytes) -> Malformed:
@@ -90,17 +90,16 @@ def refused_timestamp(result: bytes | Malformed, value: bytes | None, timestamp:
 def too_large(value: bytes | None, detail: str, *, topic: str, partition: int, offset: int) -> Malformed:
     """Replace a record that is too large for the output topic with a stub, which says where the input is."""
     content = value or b""
-    place = json.dumps(
+    place = msgspec.json.encode(
         {
             "size": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
             "topic": topic,
             "partition": partition,
             "offset": offset,
-        },
-        separators=(",", ":"),
+        }
     )
-    return Malformed(Reason.TOO_LARGE, detail, b"{" + _member(Reason.TOO_LARGE, detail, place[1:-1]) + b"}")
+    return Malformed(Reason.TOO_LARGE, detail, b"{%b}" % _member(Reason.TOO_LARGE, detail, b",", place[1:-1]))
 
 
 def original(tagged: bytes | None) -> bytes | None:
@@ -145,14 +144,12 @@ def _has_malformed(text: bytes) -> bool:
 
 
 _decode = msgspec.json.Decoder(_Object).decode
+_json_text = json.JSONEncoder(ensure_ascii=False).encode  # msgspec takes five times longer for control characters
 _KEY = b'"malformed":'
 _TAG_START = _KEY + b'{"reason":'
 
 
-def _json_string(text: str) -> str:
-    return msgspec.json.encode(text).decode()
-
-
-def _member(reason: Reason, detail: str, more: str = "") -> bytes:
-    text = f'{{"reason":"{reason}","detail":{_json_string(detail)}{"," if more else ""}{more}}}'
-    return _KEY + text.encode()
+def _member(reason: Reason, detail: str, *more: bytes) -> bytes:
+    """The member `malformed`; `more` is what follows the detail. Few copies are made: a value may have some MiB."""
+    head = b'%b"%b","detail":%b' % (_TAG_START, reason.encode(), msgspec.json.encode(detail))
+    return b"".join([head, *more, b"}"])

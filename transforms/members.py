@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import accumulate, islice
 
-from transforms.syntax import JSONSyntaxError, check_syntax, outside_strings
+from transforms.syntax import JSONSyntaxError, all_outside_strings, check_syntax
 
 
 def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> bytes:
@@ -61,7 +61,7 @@ def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
     """The indexes of those occurrences of this literal that are keys at the top level."""
     if literal not in text:
         return
-    marked = outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE).replace(b"\1:", b"\2")
+    marked = all_outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE).replace(b"\1:", b"\2")
     number = level = 0
     for between in marked.translate(_ROUND, b":,").split(b"\2")[:-1]:
         if between and between != b")(":

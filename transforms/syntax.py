@@ -60,6 +60,16 @@ def outside_strings(text: bytes, others: bytes, *, inside: bool = False) -> byte
     return b"".join(pieces[inside::2])
 
 
+def all_outside_strings(text: bytes, others: bytes) -> bytes:
+    """Do the same for a long text, in parts that fit into the processor's cache."""
+    found, inside = [], False
+    for start in range(0, len(text), _CHUNK):
+        part = text[start : start + _CHUNK]
+        found.append(outside_strings(part, others, inside=inside))
+        inside ^= part.count(b'"') % 2 == 1
+    return b"".join(found)
+
+
 def too_deep_at(text: bytes) -> int | None:
     """The offset of the first bracket beyond the nesting limit in a simplified text; None if there is none."""
     if count_brackets(text, NESTING_LIMIT) <= NESTING_LIMIT:

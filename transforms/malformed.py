@@ -49,10 +49,10 @@ def tag(reason: Reason, detail: str, value: bytes, text: bytes | None = None) ->
     if text is not None and not _has_malformed(text):
         return tag_object(reason, detail, value)
     try:
-        raw = (b',"raw":', _json_text(value.decode()).encode())
+        member = _member(reason, detail, b',"raw":', _json_text(value.decode()).encode())
     except UnicodeDecodeError:
-        raw = (b',"raw_base64":"', base64.b64encode(value), b'"')
-    return Malformed(reason, detail, b"{%b}" % _member(reason, detail, *raw))
+        member = _member(reason, detail, b',"raw_base64":"', base64.b64encode(value), b'"')
+    return Malformed(reason, detail, b"{%b}" % member)
 
 
 def tag_object(reason: Reason, detail: str, value: bytes) -> Malformed:

@@ -18,7 +18,9 @@ from quixstreams.platforms.quix import exceptions as quix
 from runtime import limits
 from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Replaced, Unavailable, Unexpected
 
-START_ONE = "to start one on this machine: `make demo` or `docker compose up`"
+NO_ANSWER = "no broker answers at"
+_DEFAULT_PORT = 29092
+_THIS_MACHINE = re.compile(r"(?:^|,)\s*(?:localhost|127\.[\d.]+|\[?::1\]?):(\d+)")
 
 COORDINATOR_AWAY = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -45,8 +47,11 @@ _UNAVAILABLE = {
     KafkaError._RESOLVE,
     KafkaError._TIMED_OUT,
 }
+_CREATE_AGAIN = {*_UNAVAILABLE, *COORDINATOR_AWAY, KafkaError.NOT_CONTROLLER, KafkaError.BROKER_NOT_AVAILABLE}
+"""The errors after which a topic may be created at the next start, or was created without an answer."""
 _TOO_SLOW = {
     **dict.fromkeys(COORDINATOR_AWAY, "have no coordinator for the consumer group, or are too slow"),
+    KafkaError.CONCURRENT_TRANSACTIONS: "have not ended this worker's last transaction in time",
     KafkaError._MSG_TIMED_OUT: "do not answer or are too slow, or this process was paused for too long",
 }
 _FENCED = {
@@ -98,12 +103,21 @@ def explain(error: BaseException, broker: str, *, cloud: bool = False) -> Pipeli
         broker: the broker's address, for the line.
         cloud: whether Quix Cloud supplied the address and credentials; then no BROKER_* setting can correct them.
     """
-    for link in _causes(error):
+    for link in exception_chain(error):
         if isinstance(link, PipelineError):
             return link
         if explained := _explain_one(link, broker, cloud=cloud):
             return explained
     return Unexpected(f"{type(error).__name__}: {error}")
+
+
+def start_one(broker: str, *, cloud: bool = False) -> str:
+    """Say how to start a broker, to be added to a line, if its address is on this machine; otherwise nothing."""
+    local = _THIS_MACHINE.search(broker)
+    if local is None or cloud:
+        return ""
+    compose = "`docker compose up kafka` or " if int(local[1]) == _DEFAULT_PORT else ""
+    return f"; to start one on this machine: {compose}`python -m tools.broker --port {local[1]}`"
 
 
 SKIP_IN_THE_GROUP = "move the group's offset past it with kafka-consumer-groups --reset-offsets"
@@ -154,8 +168,8 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
     if code in _TOO_SLOW:
         return Unavailable(f"the brokers at {broker} {_TOO_SLOW[code]}: {error.str()}")
     if code in _UNAVAILABLE:
-        hint = ("", "") if cloud else (" (Quix__Broker__Address)", f"; {START_ONE}")
-        return Unavailable(f"no broker answers at {broker}{hint[0]}: {error.str()}{hint[1]}")
+        setting = "" if cloud else " (Quix__Broker__Address)"
+        return Unavailable(f"{NO_ANSWER} {broker}{setting}: {error.str()}{start_one(broker, cloud=cloud)}")
     return None
 
 
@@ -182,8 +196,10 @@ def _explain_one(error: BaseException, broker: str, *, cloud: bool) -> PipelineE
     if isinstance(error, KeyboardInterrupt):
         return Failed("interrupted twice; uncommitted records will be processed again after a restart")
     if isinstance(error, KafkaBrokerUnavailableError):
-        hint = "" if cloud else f" (Quix__Broker__Address); {START_ONE}"
-        return Unavailable(f"the broker at {broker} has not answered for too long{hint}")
+        setting = "" if cloud else " (Quix__Broker__Address)"
+        return Unavailable(
+            f"the broker at {broker} has not answered for too long{setting}{start_one(broker, cloud=cloud)}"
+        )
     if isinstance(error, CheckpointProducerTimeout):
         return Unavailable(f"the broker at {broker} did not accept all records in time: {error}")
     if isinstance(error, TopicNotFoundError):
@@ -201,8 +217,10 @@ def _explain_one(error: BaseException, broker: str, *, cloud: bool) -> PipelineE
 def _explain_topic_creation(error: Exception) -> PipelineError:
     """The error for a failed topic creation; Quix keeps only the text of the broker's answer."""
     text = str(error)
-    if isinstance(error, CreateTopicTimeout) or any(word in text.lower() for word in ("timed out", "controller")):
+    if isinstance(error, CreateTopicTimeout) or any(KafkaError(code).str() in text for code in _CREATE_AGAIN):
         return Unavailable(f"the broker did not create a topic in time; restart: {text} (AUTO_CREATE_TOPICS)")
+    if "replication factor" in text:
+        text = f"{text} Change default.replication.factor of the broker, or create the topic with fewer replicas"
     return (Refused if "credentials" in text else Misconfigured)(f"{text} (AUTO_CREATE_TOPICS)")
 
 
@@ -223,7 +241,8 @@ def _explain_quix_cloud(error: Exception) -> PipelineError:
     return kind(f"Quix Cloud's API answered {error.status_code}: {error}")
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def exception_chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an exception and those that it was raised from."""
     link: BaseException | None = error
     while link is not None:
         yield link

@@ -14,7 +14,10 @@ CHECK_TIMEOUT = 30.0
 """For `python pipeline.py check`; with the imports, it ends within 35 s."""
 
 DIAGNOSE_TIMEOUT = 2.0
-"""For the connections of runtime/connect/diagnose.py."""
+"""For the connections of runtime/connect/diagnose.py and addresses.py."""
+
+CLOSED_AT_ONCE = 0.5
+"""A connection that ends within this time, before a request, was refused by the broker or by a proxy."""
 
 COMMITTED_OFFSETS_TIMEOUT = 30.0
 """For a request for committed or available offsets."""
@@ -99,7 +102,7 @@ TOPIC_DELETED_TIMEOUT = 5.0
 """For the metadata to confirm that a topic was deleted, after a request failed for that reason."""
 
 CAUSE_TIMEOUT = 3.0
-"""To ask the broker for the cause of an error that stops the pipeline."""
+"""To ask the broker for the cause of an error that stops the pipeline: for each request."""
 
 # Stop
 STOP_TIMEOUT = 55.0

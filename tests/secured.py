@@ -11,10 +11,17 @@ from tests.certificates import Authority
 from tests.grants import Grant, rule
 from tests.kafka import TIMEOUT, Kafka
 from tools.broker.embedded import Broker
-from tools.broker.node import HOST, choose_ports
+from tools.broker.node import HOST, Member, choose_ports, new_cluster_id
 
 PASSWORD, KEY_PASSWORD = "s3cret-password", "s3cret-key"
-_LISTENERS = {"TLS": "SSL", "MUTUAL": "SSL", "EXPIRED": "SSL", "SCRAM": "SASL_SSL", "PLAIN": "SASL_SSL"}
+_LISTENERS = {
+    "TLS": "SSL",
+    "MUTUAL": "SSL",
+    "EXPIRED": "SSL",
+    "SCRAM": "SASL_SSL",
+    "PLAIN": "SASL_SSL",
+    "RENAMED": "SSL",
+}
 _LOGIN = "org.apache.kafka.common.security"
 
 
@@ -58,7 +65,7 @@ def login(user: str, mechanism: str = "SCRAM-SHA-512", password: str = PASSWORD)
 def secured_broker(
     folder: Path, users: Mapping[str, Sequence[Grant]], properties: Mapping[str, str] | None = None
 ) -> Iterator[Secured]:
-    """Run a broker with these listeners and the topics `in` and `out`.
+    """Run a broker with these listeners and the topics `in` and `out`; RENAMED advertises another name than it has.
 
     Args:
         folder: for the certificates.
@@ -67,7 +74,12 @@ def secured_broker(
         properties: Kafka's own settings, over those of this broker.
     """
     ports = dict(zip(_LISTENERS, (*choose_ports(None), *choose_ports(None)), strict=False))
-    with Broker(properties=_properties(folder, ports, users) | dict(properties or {})) as broker:
+    own = choose_ports(None)
+    named = {"CLIENTS": own.clients, "INTERNAL": own.internal, **ports}
+    advertised = (f"{name}://{'localhost' if name == 'RENAMED' else HOST}:{port}" for name, port in named.items())
+    listed = {"advertised.listeners": ",".join(advertised)}
+    merged = _properties(folder, ports, users) | listed | dict(properties or {})
+    with Broker(properties=merged, member=Member(own, new_cluster_id())) as broker:
         kafka = Kafka(broker.address)
         admin = AdminClient({"bootstrap.servers": broker.address})
         rules = [rule(user, grant) for user, grants in users.items() for grant in grants]

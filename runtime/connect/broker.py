@@ -2,37 +2,37 @@
 
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, BrokerMetadata, ConfigResource, ResourceType, TopicDescription
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
+from runtime.connect.addresses import (
+    CLOSES_AT_ONCE,
+    BrokerAddress,
+    advertised,
+    closes_at_once,
+    sends_elsewhere,
+    unreachable,
+)
 from runtime.connect.diagnose import diagnose
-from runtime.connect.topic_ids import NO_ID
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable
 from runtime.explain import explain_kafka
 from runtime.stop.signals import stop_request
 
 _LIBRDKAFKA_NAME = re.compile(r"\b(?:sasl|ssl)\.[a-z.]+[a-z]")
+_ADVERTISED = re.compile(r"(?:\w+://)?(\S+):(\d+)/\d+: ")  # how librdkafka names a broker whose id it knows
 _NO_ANSWER = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}  # noqa: SLF001  (error codes)
-
-
-@dataclass(frozen=True)
-class TopicFacts:
-    """A topic's number of partitions, settings and id."""
-
-    name: str
-    partitions: int
-    config: Mapping[str, str]
-    topic_id: str = NO_ID
-
-    @property
-    def max_message_bytes(self) -> int:
-        """The largest record batch that the topic accepts."""
-        return int(self.config["max.message.bytes"])
+_TURN = 0.1  # seconds between two looks at a pending answer
+_DIAGNOSE_EVERY = 1.0  # seconds
+_SILENT = "accepts connections, but no broker answers there"
+_Answer = TypeVar("_Answer")
 
 
 class BrokerAdmin:
@@ -47,10 +47,11 @@ class BrokerAdmin:
     """
 
     def __init__(self, connection: ConnectionConfig, *, cloud: bool = False) -> None:
-        self._connection = connection
-        self._cloud = cloud
-        self._address = f"{connection.bootstrap_servers}{' (supplied by Quix Cloud)' if cloud else ''}"
+        self.connection = connection
+        self.cloud = cloud
+        self.address = f"{connection.bootstrap_servers}{' (supplied by Quix Cloud)' if cloud else ''}"
         self._error: KafkaError | None = None
+        self._advertised: set[BrokerAddress] = set()
         config = connection.as_librdkafka_dict() | {"error_cb": self._on_error, "log_level": 0}
         try:
             self.admin = AdminClient(config)
@@ -60,23 +61,73 @@ class BrokerAdmin:
             ) from error
 
     def wait(self, timeout: float = limits.START_TIMEOUT) -> None:
-        """Wait until the broker answers.
+        """Wait until the broker answers, and until one of the addresses that it sends clients to can be reached.
 
         Raises:
-            Unavailable: it did not within `timeout` seconds.
+            Unavailable: that was not so within `timeout` seconds.
             Refused: it refused the credentials.
             Misconfigured: TLS failed, or the broker uses another protocol than BROKER_SECURITY_PROTOCOL.
             Stopped: a signal asked to stop meanwhile.
         """
         deadline = time.monotonic() + timeout
-        while not self._is_answering():
-            error = self._diagnose(self._error) if self._error else None
-            if error and not isinstance(error, Unavailable):
-                raise error
-            if stop_request.requested:
-                raise Stopped("asked to stop while waiting for the broker")
+        while not (addresses := self._first_answer(deadline)) or (problems := unreachable(addresses)):
             if time.monotonic() > deadline:
-                raise self._unavailable()
+                raise sends_elsewhere(self.address, problems) if addresses else self._unavailable()
+            time.sleep(_TURN)
+            _check_stop()
+        self._advertised.update(addresses)
+        if error := self._diagnose_advertised():
+            raise error
+
+    def nodes(self, timeout: float) -> list[BrokerMetadata]:
+        """Get the brokers of the cluster, with the addresses that they advertise.
+
+        The time for one request grows: librdkafka may lose a request while it changes from the address in
+        Quix__Broker__Address to an advertised one, and answers may be slow.
+
+        Raises:
+            KafkaException: no broker answers.
+        """
+        deadline, seconds = time.monotonic() + timeout, 1.0
+        while True:
+            left = max(_TURN, deadline - time.monotonic())
+            try:
+                return list(self.admin.list_topics(timeout=min(seconds, left)).brokers.values())
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+            seconds *= 2
+            time.sleep(_TURN)
+
+    def ask(self, answer: "Future[_Answer]") -> _Answer:
+        """Wait for an answer, until a signal asks to stop.
+
+        Raises:
+            KafkaException: the broker refused, or did not answer in time.
+            Stopped: a signal asked to stop meanwhile.
+        """
+        while not answer.done():
+            self.admin.poll(_TURN)
+            _check_stop()
+        return answer.result()
+
+    def describe(self, name: str, timeout: float = limits.START_TIMEOUT) -> TopicDescription:
+        """Get a topic's partitions and their replicas.
+
+        Raises:
+            KafkaException: it does not exist, or these credentials may not describe it; no broker answers.
+        """
+        (answer,) = self.admin.describe_topics(TopicCollection([name]), request_timeout=timeout).values()
+        return answer.result()
+
+    def config(self, kind: ResourceType, name: str, timeout: float = limits.START_TIMEOUT) -> dict[str, str]:
+        """Get the settings of a topic or of a broker, as far as the broker tells them.
+
+        Raises:
+            KafkaException: it does not exist, or these credentials may not read it; no broker answers.
+        """
+        (answer,) = self.admin.describe_configs([ConfigResource(kind, name)], request_timeout=timeout).values()
+        return {entry.name: entry.value for entry in answer.result().values() if entry.value}
 
     def check_topics_visible(self, *names: str) -> None:
         """Check the permission Describe on the topics; without it, a list of topics omits them.
@@ -90,7 +141,7 @@ class BrokerAdmin:
             error = answer.exception()
             code = error.args[0].code() if isinstance(error, KafkaException) else None
             if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                raise Refused(f"the broker at {self._address} refused the permission Describe on the topic {name!r}")
+                raise Refused(f"the broker at {self.address} refused the permission Describe on the topic {name!r}")
             if error is not None and code in _NO_ANSWER:
                 raise error
 
@@ -101,48 +152,96 @@ class BrokerAdmin:
     def facts(self, *names: str) -> list[TopicFacts]:
         """Get the facts of these topics, which exist."""
         listed = self.admin.list_topics(timeout=limits.START_TIMEOUT).topics
-        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-        answers = self.admin.describe_configs(resources, request_timeout=limits.START_TIMEOUT)
-        configs = {
-            resource.name: {entry.name: entry.value for entry in answer.result().values()}
-            for resource, answer in answers.items()
-        }
-        return [TopicFacts(name, len(listed[name].partitions), configs[name], self.topic_id(name)) for name in names]
+        return [
+            TopicFacts(name, len(listed[name].partitions), self.config(ResourceType.TOPIC, name), self.topic_id(name))
+            for name in names
+        ]
 
     def topic_id(self, name: str) -> str:
         """Get the id of a topic, which exists."""
-        (answer,) = self.admin.describe_topics(TopicCollection([name]), request_timeout=limits.START_TIMEOUT).values()
-        return str(answer.result().topic_id)
+        return str(self.describe(name).topic_id)
 
-    def _is_answering(self) -> bool:
-        self.admin.poll(0)
+    def _diagnose_advertised(self) -> PipelineError | None:
+        """Why TLS fails at an advertised address, although it works at the address in Quix__Broker__Address."""
+        if self.cloud or not (self.connection.security_protocol or "").endswith("ssl"):
+            return None
+        for address in self._advertised - set(BrokerAddress.parse(self.connection.bootstrap_servers)):
+            if error := diagnose(self.connection.model_copy(update={"bootstrap_servers": f"{address}"})):
+                return error
+        return None
+
+    def _first_answer(self, deadline: float) -> list[BrokerAddress]:
+        """The addresses that brokers advertise; none if no broker answers until the deadline, or the request failed."""
+        left = max(_TURN, deadline - time.monotonic())
+        answer = in_background(lambda: self.nodes(left))  # no signal handler runs in librdkafka
+        while not answer.done():
+            look = time.monotonic() + _DIAGNOSE_EVERY
+            while not answer.done() and time.monotonic() < look:
+                self.admin.poll(_TURN)
+                _check_stop()
+            if not answer.done():
+                self._raise_known(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  (an error code)
         try:
-            self.admin.list_topics(timeout=1.0)
+            return advertised(answer.result())
         except KafkaException as error:
-            self._error = self._error or error.args[0]
-            return False
-        return True
+            self._raise_known(error.args[0])
+            return []
+
+    def _raise_known(self, error: KafkaError) -> None:
+        """Raise the reason why the broker does not answer, if waiting does not help."""
+        known = self._diagnose(self._error or error)
+        if known and not isinstance(known, Unavailable):
+            raise known
 
     def _diagnose(self, error: KafkaError) -> PipelineError | None:
         """The error to report. If librdkafka's error is unspecific, a connection of our own finds the cause."""
         explained = self._explain(error)
         # Quix Cloud's certificates are not files, so `diagnose` cannot use them.
-        if isinstance(explained, Refused) or error.code() == KafkaError._RESOLVE or self._cloud:  # noqa: SLF001
+        if isinstance(explained, Refused) or error.code() == KafkaError._RESOLVE or self.cloud:  # noqa: SLF001
             return explained
-        return diagnose(self._connection) or explained
+        return diagnose(self.connection) or self._diagnose_advertised() or explained
 
     def _on_error(self, error: KafkaError) -> None:
+        if at := _ADVERTISED.match(error.str()):
+            self._advertised.add(BrokerAddress(at[1].strip("[]"), int(at[2])))
         if self._error is None or not isinstance(self._explain(error), Unavailable | None):
             self._error = error
 
     def _unavailable(self) -> Unavailable:
-        detail = KafkaError(KafkaError._TRANSPORT, f"waited {limits.START_TIMEOUT:.0f} s")  # noqa: SLF001  (an error code)
-        error = self._explain(detail)
+        problems = {address: address.why_unreachable() for address in self._advertised}
+        if any(problems.values()):
+            return sends_elsewhere(self.address, problems)
+        addresses = BrokerAddress.parse(self.connection.bootstrap_servers)
+        found = {address: address.why_unreachable(limits.CLOSED_AT_ONCE) or _SILENT for address in addresses}
+        if set(found.values()) == {CLOSES_AT_ONCE}:
+            return closes_at_once(self.address)
+        reasons = ", ".join(f"{address} {why}" for address, why in found.items())
+        text = f"waited {limits.START_TIMEOUT:.0f} s ({reasons})"
+        error = self._explain(KafkaError(KafkaError._TRANSPORT, text))  # noqa: SLF001  (an error code)
         assert isinstance(error, Unavailable)
         return error
 
     def _explain(self, error: KafkaError) -> PipelineError | None:
-        return explain_kafka(error, self._address, cloud=self._cloud)
+        return explain_kafka(error, self.address, cloud=self.cloud)
+
+
+def in_background(request: Callable[[], _Answer]) -> "Future[_Answer]":
+    """Call a function of librdkafka in a separate thread, which does not prevent the process from ending."""
+    answer: Future[_Answer] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(request())
+        except KafkaException as error:
+            answer.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return answer
+
+
+def _check_stop() -> None:
+    if stop_request.requested:
+        raise Stopped("asked to stop while waiting for the broker")
 
 
 def _with_setting_names(error: KafkaError) -> str:

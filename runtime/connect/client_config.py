@@ -5,7 +5,7 @@ import socket
 import uuid
 
 from runtime import limits
-from runtime.connect.broker import TopicFacts
+from runtime.connect.topic_facts import TopicFacts
 from runtime.settings import Settings
 
 CLIENT_ID = f"{socket.gethostname()}-{os.getpid()}"

@@ -8,16 +8,15 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from confluent_kafka import KafkaError
 from cryptography.x509 import load_pem_x509_certificate
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
+from runtime.connect.addresses import BrokerAddress
 from runtime.errors import Misconfigured
 
-_DEFAULT_PORT = 9092
 _SASL_HANDSHAKE = 17  # the request's API key
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64  # OpenSSL's x509_vfy.h
 
@@ -29,12 +28,9 @@ def diagnose(connection: ConnectionConfig) -> Misconfigured | None:
     it, also without SASL. Credentials are not sent.
     """
     deadline = time.monotonic() + limits.DIAGNOSE_TIMEOUT
-    for address in connection.bootstrap_servers.split(","):
+    for address in BrokerAddress.parse(connection.bootstrap_servers):
         with suppress(OSError, ValueError):
-            parts = urlsplit(address if "://" in address else f"//{address.strip()}")
-            return _diagnose_listener(
-                _Listener(parts.hostname or "", parts.port or _DEFAULT_PORT, deadline), connection
-            )
+            return _diagnose_listener(_Listener(*address, deadline), connection)
     return None
 
 
@@ -91,7 +87,8 @@ def _ca_context(connection: ConnectionConfig) -> ssl.SSLContext:
 def _untrusted(error: ssl.SSLCertVerificationError, listener: _Listener, connection: ConnectionConfig) -> Misconfigured:
     if error.verify_code in {_OTHER_HOST, _OTHER_ADDRESS}:
         problem = (
-            "does not match the host name; connect by the certificate's name (Quix__Broker__Address), or replace it"
+            "does not match the host name; connect by the certificate's name (Quix__Broker__Address, and the broker's "
+            "advertised.listeners), or replace it"
         )
     elif error.verify_code in {_NOT_YET_VALID, _EXPIRED}:
         problem = "has expired or is not yet valid; renew it on the broker"

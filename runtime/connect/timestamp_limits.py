@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping
 
+from runtime.connect.topic_facts import number
+
 UNLIMITED = 2**63 - 1
 """Kafka's value for no limit, in milliseconds."""
 
@@ -25,7 +27,7 @@ class TimestampLimits:
     def __init__(self, config: Mapping[str, str]) -> None:
         is_unchecked = config.get("message.timestamp.type") == "LogAppendTime"
         self._before, self._after = (
-            UNLIMITED if is_unchecked else int(config.get(x, UNLIMITED)) for x in (BEFORE, AFTER)
+            UNLIMITED if is_unchecked else number(config, x, UNLIMITED) for x in (BEFORE, AFTER)
         )
         self._widened = 0
         self.oldest, self.newest = 0, UNLIMITED

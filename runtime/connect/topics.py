@@ -4,18 +4,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 from loguru import logger
 from quixstreams import Application
 from quixstreams.models import Topic, TopicConfig
 
-from runtime.connect.broker import BrokerAdmin, TopicFacts
+from runtime.connect.broker import BrokerAdmin
+from runtime.connect.coordinators import GROUPS, wait_for_group_coordinator
+from runtime.connect.obstacles import Obstacles
 from runtime.connect.timestamp_limits import AFTER, BEFORE, UNLIMITED
+from runtime.connect.topic_facts import DEFAULT_MAX_MESSAGE_BYTES, TopicFacts, number
 from runtime.errors import Misconfigured
 from runtime.settings import Settings
 
 _UNLIMITED = -1
-_DEFAULT_MAX_MESSAGE_BYTES = "1048588"  # Kafka's
 # An output topic created here gets these settings of the input topic: the same retention and largest batch.
 _COPIED_SETTINGS = ("retention.ms", "max.message.bytes")
 _ANY_TIMESTAMP = dict.fromkeys((BEFORE, AFTER), f"{UNLIMITED}")
@@ -30,7 +31,7 @@ class OpenTopics:
     target: Topic
     source_facts: TopicFacts
     target_facts: TopicFacts
-    admin: AdminClient
+    broker: BrokerAdmin
 
     @property
     def ids(self) -> dict[str, str]:
@@ -39,14 +40,23 @@ class OpenTopics:
 
 
 def open_topics(app: Application, settings: Settings) -> OpenTopics:
-    """Find or create both topics, and check them.
+    """Find or create both topics, check them, and wait for the coordinator of the consumer group.
 
     Raises:
         PipelineError: no broker answers; a topic is missing and AUTO_CREATE_TOPICS is false; the output topic is
-            unsuitable.
+            unsuitable; the group has no coordinator.
     """
     broker = BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app)
     broker.wait()
+    obstacles = Obstacles(broker)
+    with obstacles.explained():
+        opened = _open_topics(app, settings, broker)
+    with obstacles.explained(GROUPS):
+        wait_for_group_coordinator(broker, app.config.consumer_group)
+    return opened
+
+
+def _open_topics(app: Application, settings: Settings, broker: BrokerAdmin) -> OpenTopics:
     if not app.is_quix_app:  # Quix Cloud adds a prefix to names
         broker.check_topics_visible(settings.input, settings.output)
     existing = broker.topics()
@@ -62,7 +72,7 @@ def open_topics(app: Application, settings: Settings) -> OpenTopics:
     target = app.topic(settings.output, config=TopicConfig(source_facts.partitions, default, config), **_BYTES)
     target_facts = topic_facts(broker, target, cloud=app.is_quix_app)
     check_topics_fit(source_facts, target_facts)
-    return OpenTopics(source, target, source_facts, target_facts, broker.admin)
+    return OpenTopics(source, target, source_facts, target_facts, broker)
 
 
 def topic_facts(broker: BrokerAdmin, topic: Topic, *, cloud: bool) -> TopicFacts:
@@ -76,11 +86,11 @@ def topic_facts(broker: BrokerAdmin, topic: Topic, *, cloud: bool) -> TopicFacts
         return facts
     logger.warning(
         "Quix Cloud's broker refuses to give the settings of {}; assuming Kafka's default max.message.bytes={}",
-        *(topic.name, _DEFAULT_MAX_MESSAGE_BYTES),
+        *(topic.name, DEFAULT_MAX_MESSAGE_BYTES),
     )
     platform = topic.broker_config
     config = {name: str(value) for name, value in platform.extra_config.items()} | {
-        "max.message.bytes": _DEFAULT_MAX_MESSAGE_BYTES
+        "max.message.bytes": f"{DEFAULT_MAX_MESSAGE_BYTES}"
     }
     return TopicFacts(topic.name, platform.num_partitions or 1, config, broker.topic_id(topic.name))
 
@@ -103,7 +113,14 @@ def check_topics_fit(source: TopicFacts, target: TopicFacts) -> None:
             f"the output topic {target.name!r} has too few partitions ({target.partitions}): records keep their "
             f"partition, and the input topic {source.name!r} has {source.partitions}; add partitions to the output"
         )
-    source_ms, target_ms = (int(topic.config.get("retention.ms", _UNLIMITED)) for topic in (source, target))
+    if not number(target.config, "max.message.bytes", 0):
+        logger.warning(
+            "the broker does not tell max.message.bytes of {}: assuming Kafka's default, {}; if it is smaller, the "
+            "broker refuses large records",
+            *(target.name, DEFAULT_MAX_MESSAGE_BYTES),
+        )
+    source_ms = number(source.config, "retention.ms", 0)
+    target_ms = number(target.config, "retention.ms", _UNLIMITED)
     if target_ms != _UNLIMITED and (source_ms == _UNLIMITED or source_ms > target_ms):
         logger.warning(
             "retention.ms of {} ({}) is shorter than that of {} ({}): records keep their timestamps, so old ones may "

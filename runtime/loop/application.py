@@ -15,6 +15,8 @@ from quixstreams.models import Topic
 from runtime import limits
 from runtime.connect.cause import Cause
 from runtime.connect.client_config import consumer_config, producer_config, topic_config
+from runtime.connect.coordinators import TRANSACTIONS
+from runtime.connect.obstacles import Obstacles
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.connect.topic_ids import TopicIds
@@ -76,6 +78,7 @@ class Application(QuixApplication):
         self._membership = Membership()
         self._failure: Exception | None = None
         self._leaving = False
+        self._obstacles: Obstacles
         self._output: Output
         self._sink: Sink
         self._renewal: ProducerRenewal
@@ -91,7 +94,8 @@ class Application(QuixApplication):
         target = opened.target_facts
         self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
         self._sink = Sink(target.name, self._output, self._batches)
-        self._positions.topic_ids = TopicIds(opened.admin, opened.ids, lambda: str(self._positions))
+        self._positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, lambda: str(self._positions))
+        self._obstacles = Obstacles(opened.broker, target.name)
         quix = QuixProducer(self.context.producer)
         config = quix.config | topic_config(target)
         self._renewal = ProducerRenewal(
@@ -129,7 +133,8 @@ class Application(QuixApplication):
     def run_loop(self, proceed: Callable[[], None]) -> None:
         """Run Quix's loop from the start of the producer to the last commit."""
         context = self.context
-        self._renewal.start()
+        with self._obstacles.explained(TRANSACTIONS):
+            self._renewal.start(limits.START_TIMEOUT)
         checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
         self._retry = checkpoints.retry
         gc.freeze()  # loaded modules stay in memory, and so do a batch's records until it ends
@@ -145,9 +150,7 @@ class Application(QuixApplication):
                     self._leaving = True
                 self._membership.wait_until_joined(context.consumer.poll)
         except Exception as error:
-            self._failure = self._cause.find(
-                self._positions.topic_ids.explain(unmask_callback_error(error, self._failure))
-            )
+            self._failure = self._explain(unmask_callback_error(error, self._failure))
             stop_request.start_failure_deadline()
             if self._failure is not error:
                 raise self._failure from error
@@ -166,6 +169,8 @@ class Application(QuixApplication):
         if stop_request.requested:
             self.stop()  # not in the signal handler: it takes a lock
             return
+        if self._membership.is_late():
+            self._obstacles.check_join()
         messages = self._batches.take()
         if not messages:
             return
@@ -175,6 +180,9 @@ class Application(QuixApplication):
         except DELIVERY_FAILURES as error:
             self._retry(error)
         self.note_broker_available()
+
+    def _explain(self, error: Exception) -> Exception:
+        return self._obstacles.explain(self._cause.find(self._positions.topic_ids.explain(error)))
 
     def _mark(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
         return self._positions.topic_ids.marked(offsets)

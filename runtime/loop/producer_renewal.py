@@ -52,15 +52,18 @@ class ProducerRenewal:
         internal.begin_transaction = self.begin_transaction  # type: ignore[method-assign]
         internal.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
 
-    def start(self) -> None:
+    def start(self, within: float | None = None) -> None:
         """Create a producer as Quix does, but react to signals while a transactional one waits for its id.
+
+        Args:
+            within: the time limit, if not the usual one.
 
         Raises:
             KafkaException: no broker returned one in time.
             Stopped: a signal asked to stop.
         """
         producer = Producer(self._config)
-        deadline = time.monotonic() + self._within
+        deadline = time.monotonic() + (within or self._within)
         while self._quix.transactional:
             try:
                 producer.init_transactions(1.0)

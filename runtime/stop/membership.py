@@ -17,6 +17,18 @@ class Membership:
 
     def __init__(self) -> None:
         self.joining = True
+        self._late_from: float | None = None
+
+    def is_late(self) -> bool:
+        """Whether it has been joining for limits.START_TIMEOUT since this was first asked; True once in that time."""
+        now = time.monotonic()
+        if not self.joining:
+            self._late_from = None
+            return False
+        is_late = self._late_from is not None and now >= self._late_from
+        if is_late or self._late_from is None:
+            self._late_from = now + limits.START_TIMEOUT
+        return is_late
 
     def wait_until_joined(self, poll: Callable[[float], object]) -> None:
         """Poll until it has joined, for at most limits.JOIN_TIMEOUT; records that arrive are not handled."""

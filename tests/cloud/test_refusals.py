@@ -55,11 +55,14 @@ STOPS = {
     "missing topic": Stop(
         {"input": "absent", "AUTO_CREATE_TOPICS": "false"}, 78, ['"absent"', "`input`", "AUTO_CREATE_TOPICS=true"], []
     ),
-    "API away": Stop({"Quix__Portal__Api": "<unused>"}, 69, ["<unused>", "Quix__Portal__Api"], ["make demo"]),
-    "API silent": Stop({"Quix__Portal__Api": "<silent>"}, 69, ["<silent>", "Quix__Portal__Api"], ["make demo"]),
-    "API restarts": Stop({"Quix__Portal__Api": "<restarting>"}, 69, ["Quix__Portal__Api", "503"], ["make demo"]),
+    "API away": Stop({"Quix__Portal__Api": "<unused>"}, 69, ["<unused>", "Quix__Portal__Api"], ["to start one"]),
+    "API silent": Stop({"Quix__Portal__Api": "<silent>"}, 69, ["<silent>", "Quix__Portal__Api"], ["to start one"]),
+    "API restarts": Stop({"Quix__Portal__Api": "<restarting>"}, 69, ["Quix__Portal__Api", "503"], ["to start one"]),
     "broker away": Stop(
-        {"Quix__Portal__Api": "<brokerless>"}, 69, ["<broker>", "supplied by Quix Cloud"], ["make demo", "Quix__Broker"]
+        {"Quix__Portal__Api": "<brokerless>"},
+        69,
+        ["<broker>", "supplied by Quix Cloud"],
+        ["to start one", "Quix__Broker"],
     ),
     "wrong password": Stop(
         {"Quix__Portal__Api": "<mistaken>"}, 77, ["the credentials that Quix Cloud supplied"], ["BROKER_SASL"]

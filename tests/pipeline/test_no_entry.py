@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.limits import START_TIMEOUT
+from runtime.observe.http_server import Response, serve
+from tests.errors_page import check_row
 from tests.grants import DESCRIBE, MINIMAL, TRANSACTION, Grant, rule
 from tests.kafka import TIMEOUT
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.broker.embedded import Broker
+from tools.broker.node import HOST, choose_ports
 
 pytestmark = pytest.mark.long
 
@@ -32,6 +36,12 @@ RUNS: dict[str, list[Grant]] = {
 }
 """The permissions of each user."""
 
+ABSENT = (
+    "nothing listens at the address",
+    "what listens at the address stays silent",
+    "a web server listens at the address",
+    "the address has no such host",
+)
 ADMIN = "admin"
 LOGIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
@@ -46,13 +56,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline]]]:
     """Addresses without a broker, each with a pipeline; started first, as they try for half a minute."""
     (folder / "unavailable").mkdir()
-    with closing(socket.socket()) as unused, socket.create_server(("127.0.0.1", 0)) as silent:
-        unused.bind(("127.0.0.1", 0))
-        addresses = {
-            "no listener": f"127.0.0.1:{unused.getsockname()[1]}",
-            "silent listener": f"127.0.0.1:{silent.getsockname()[1]}",
-            "no such host": "nowhere.invalid:9092",
-        }
+    web = choose_ports(None).clients
+    with (
+        closing(socket.socket()) as unused,
+        socket.create_server((HOST, 0)) as silent,
+        serve({"/": lambda: Response(HTTPStatus.OK, "")}, web),
+    ):
+        unused.bind((HOST, 0))
+        ports = (unused.getsockname()[1], silent.getsockname()[1], web)
+        addresses = dict(zip(ABSENT, (*(f"{HOST}:{port}" for port in ports), "nowhere.invalid:9092"), strict=True))
         with Pipelines("", folder / "unavailable") as pipelines:
             yield {
                 kind: (address, pipelines.start("in", "out", Quix__Broker__Address=address))
@@ -154,11 +166,12 @@ def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
     assert PASSWORD not in pipeline.log
 
 
-@pytest.mark.parametrize("kind", ["no listener", "silent listener", "no such host"])
+@pytest.mark.parametrize("kind", ABSENT)
 def test_unavailable(unavailable: dict[str, tuple[str, Pipeline]], kind: str) -> None:
-    """The pipeline exits after half a minute without a broker; one line has the address and how to start a broker."""
+    """The pipeline exits after half a minute without a broker; the line says what it found at the address."""
     address, pipeline = unavailable[kind]
-    assert_stopped(pipeline, 69, [address, "Quix__Broker__Address", "make demo", "docker compose up"])
+    assert_stopped(pipeline, 69, [address, "Quix__Broker__Address"])
+    check_row("At the start", kind, 69, pipeline.lines[-1], {r"--port \d+": "--port 29092"})
     first, last = (datetime.fromisoformat(line[:23]) for line in (pipeline.lines[0], pipeline.lines[-1]))
     assert (last - first).total_seconds() < 2 * START_TIMEOUT
 

@@ -58,6 +58,7 @@ REFUSED: dict[str, MakeSettings] = {
     "wrong mechanism": lambda on: on.settings("SCRAM") | login("plain", "PLAIN"),
     "wrong CA": lambda on: on.settings("SCRAM") | login("plain") | on.trusting("stranger"),
     "wrong host name": lambda on: on.settings("TLS", "localhost"),
+    "wrong advertised host name": lambda on: on.settings("RENAMED"),
     "expired broker's certificate": lambda on: on.settings("EXPIRED"),
     "expired client's certificate": lambda on: on.settings("MUTUAL") | on.client("expired-client"),
     "no client's certificate": lambda on: on.settings("MUTUAL"),

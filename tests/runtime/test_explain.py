@@ -23,9 +23,10 @@ from quixstreams.platforms.quix.exceptions import (
 )
 
 from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Replaced, Stopped, Unavailable, Unexpected
-from runtime.explain import bad_batch, explain
+from runtime.explain import bad_batch, explain, start_one
 
-ADDRESS = "broker.example:9092"
+ADDRESS = "127.0.0.1:29092"
+START_ONE = ["docker compose up kafka", "python -m tools.broker --port 29092"]
 
 
 def kafka(code: int) -> KafkaException:
@@ -44,12 +45,12 @@ def own(code: int, text: str) -> KafkaException:
 
 
 EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
-    (kafka(KafkaError._TRANSPORT), Unavailable, [ADDRESS, "Quix__Broker__Address", "make demo", "docker compose up"]),
-    (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, "make demo"]),
-    (kafka(KafkaError._RESOLVE), Unavailable, [ADDRESS, "make demo"]),
-    (kafka(KafkaError._TIMED_OUT), Unavailable, [ADDRESS, "make demo"]),
+    (kafka(KafkaError._TRANSPORT), Unavailable, [ADDRESS, "Quix__Broker__Address", *START_ONE]),
+    (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, *START_ONE]),
+    (kafka(KafkaError._RESOLVE), Unavailable, [ADDRESS, *START_ONE]),
+    (kafka(KafkaError._TIMED_OUT), Unavailable, [ADDRESS, *START_ONE]),
     (kafka(KafkaError._MSG_TIMED_OUT), Unavailable, [ADDRESS, "too slow", "was paused"]),
-    (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "not answered for too long", "make demo"]),
+    (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "not answered for too long", *START_ONE]),
     (httpx.ConnectError("no route"), Unavailable, ["Quix Cloud", "Quix__Portal__Api"]),
     (kafka(KafkaError._AUTHENTICATION), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
     (kafka(KafkaError.SASL_AUTHENTICATION_FAILED), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
@@ -67,6 +68,7 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (CreateTopicFailure("topic x: credentials"), Refused, ["AUTO_CREATE_TOPICS"]),
     (CreateTopicFailure("topic x: Local: Timed out"), Unavailable, ["AUTO_CREATE_TOPICS", "Timed out"]),
     (CreateTopicFailure("x: Broker: Not controller for cluster"), Unavailable, ["AUTO_CREATE_TOPICS"]),
+    (CreateTopicFailure("x: Local: Broker transport failure"), Unavailable, ["AUTO_CREATE_TOPICS"]),
     (CreateTopicTimeout("x"), Unavailable, ["AUTO_CREATE_TOPICS"]),
     (kafka(KafkaError.INVALID_GROUP_ID), Misconfigured, ["Quix__Consumer_Group"]),
     (
@@ -124,6 +126,7 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError.FENCED_INSTANCE_ID), Replaced, ["another worker", "INSTANCE_ID"]),
     (kafka(KafkaError._STATE), Unexpected, ["KafkaException", "_STATE"]),
     (kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS), Unavailable, ["no coordinator", ADDRESS]),
+    (kafka(KafkaError.CONCURRENT_TRANSACTIONS), Unavailable, ["last transaction", ADDRESS]),
     (CheckpointProducerTimeout("flush"), Unavailable, ["did not accept all records in time", "flush"]),
     (kafka(KafkaError.INVALID_TXN_STATE), Replaced, ["another worker", "took too long"]),
     (kafka(KafkaError.INVALID_PRODUCER_EPOCH), Replaced, ["another worker", "restart"]),
@@ -168,8 +171,25 @@ def test_supplied_by_quix_cloud(error: BaseException) -> None:
 
     assert type(explained) is type(usual)
     assert ADDRESS in str(explained)
-    for text in ("Quix__Broker__Address", "BROKER_", "make demo"):
+    for text in ("Quix__Broker__Address", "BROKER_", "to start one"):
         assert text not in str(explained)
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("localhost:29092", "`docker compose up kafka` or `python -m tools.broker --port 29092`"),
+        ("127.0.0.1:9092", "this machine: `python -m tools.broker --port 9092`"),
+        ("kafka:9092,[::1]:29092", "`docker compose up kafka` or"),
+        ("kafka:29092", ""),
+        ("localhost.example:29092", ""),
+        ("the address that Quix Cloud supplied", ""),
+    ],
+)
+def test_start_one(address: str, hint: str) -> None:
+    """How to start a broker is said only if its address is on this machine, and with its port."""
+    assert hint in start_one(address)
+    assert bool(start_one(address)) == bool(hint)
 
 
 @pytest.mark.parametrize("wrapper", [KafkaProducerDeliveryError, KafkaConsumerException, CheckpointConsumerCommitError])

@@ -11,9 +11,10 @@ from quixstreams import Application
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
 from runtime import limits
-from runtime.connect.broker import BrokerAdmin, TopicFacts
+from runtime.connect.broker import BrokerAdmin
 from runtime.connect.destroy import destroy
 from runtime.connect.quix_cloud import quix_cloud
+from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import check_topics_fit, topic_facts
 from runtime.errors import Failed, Unavailable

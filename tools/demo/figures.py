@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from confluent_kafka import Message
 
-from runtime.connect.broker import TopicFacts
+from runtime.connect.topic_facts import TopicFacts
 from runtime.loop.output_record import TAG
 from tools.demo.view import Pair, Snapshot
 from tools.verify.findings import Findings, total

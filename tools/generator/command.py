@@ -31,7 +31,7 @@ from runtime.command import run_command
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.errors import Failed, PipelineError, Refused, Unavailable
-from runtime.explain import START_ONE, explain
+from runtime.explain import explain, start_one
 from runtime.observe.health import Health
 from runtime.observe.output import say
 from runtime.settings import ADDRESS, BrokerSettings, setting
@@ -187,7 +187,7 @@ class Sender:
                 "settings or permissions, or use another topic"
             )
         if self.not_delivered:
-            hint = "" if self._settings.address is None else f"; {START_ONE}"
+            hint = start_one(self._settings.address or "")
             raise Unavailable(f"the broker did not take {self.not_delivered} records in time{hint}")
 
     def __str__(self) -> str:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from pipeline import TRANSFORMS
-from runtime.connect.broker import TopicFacts
 from runtime.connect.timestamp_limits import UNLIMITED, TimestampLimits
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed
 from runtime.loop.headers import headers_of
 from runtime.loop.output_record import TIME_OF_PRODUCING, Output

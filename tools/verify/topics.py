@@ -10,8 +10,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from quixstreams import Application
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
-from runtime.connect.broker import BrokerAdmin, TopicFacts
+from runtime.connect.broker import BrokerAdmin
 from runtime.connect.destroy import destroy
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
 from runtime.explain import bad_batch, explain_kafka
 from runtime.settings import Settings

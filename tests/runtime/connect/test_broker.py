@@ -4,7 +4,7 @@ import pytest
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
-from runtime.connect.broker import BrokerAdmin, TopicFacts
+from runtime.connect.broker import BrokerAdmin
 from runtime.errors import Misconfigured, Stopped, Unavailable
 from runtime.stop.signals import stop_request
 
@@ -36,8 +36,3 @@ def test_stop(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
     monkeypatch.setattr(stop_request, "requested", True)
     with pytest.raises(Stopped):
         BrokerAdmin(connection(free_port)).wait()
-
-
-def test_max_message_bytes() -> None:
-    """The largest record batch is a number of bytes."""
-    assert TopicFacts("out", 1, {"max.message.bytes": "1048588"}).max_message_bytes == 1_048_588

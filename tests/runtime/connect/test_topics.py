@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime.connect.broker import TopicFacts
+from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topics import check_topics_fit
 from runtime.errors import Misconfigured
 
@@ -52,6 +52,8 @@ def test_too_few_partitions(source: int, target: int) -> None:
         (facts("in", max_message_bytes="9000000"), facts("out")),
         (facts("in", message_timestamp_type="LogAppendTime"), facts("out")),
         (facts("in", 3), facts("out", 5)),
+        (facts("in", retention_ms="unknown"), facts("out")),
+        (facts("in"), facts("out", retention_ms="unknown")),
     ],
 )
 def test_fit(lines: list[str], source: TopicFacts, target: TopicFacts) -> None:
@@ -71,6 +73,8 @@ def test_fit(lines: list[str], source: TopicFacts, target: TopicFacts) -> None:
         ),
         (facts("in", retention_ms="-1"), facts("out"), [f"retention.ms of out ({7 * DAY})", "of in (-1)", "expire"]),
         (facts("in"), facts("out", message_timestamp_type="LogAppendTime"), ["out", "replaces the timestamps"]),
+        (facts("in"), facts("out", max_message_bytes="unknown"), ["max.message.bytes of out", "default, 1048588"]),
+        (facts("in"), TopicFacts("out", 3, {}), ["max.message.bytes of out"]),
     ],
 )
 def test_warning(lines: list[str], source: TopicFacts, target: TopicFacts, said: list[str]) -> None:

@@ -1,6 +1,7 @@
 """What stops the application: a signal, partitions that move, a commit that takes too long; without a broker."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,8 +65,10 @@ def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
     monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
     monkeypatch.setattr(stop_request, "start_failure_deadline", lambda: None)
     app = made()
-    stand_ins: Any = SimpleNamespace(start=lambda: None, explain=lambda error: error)
-    app._renewal = app._positions.topic_ids = stand_ins
+    stand_ins: Any = SimpleNamespace(
+        start=lambda _seconds: None, explain=lambda error: error, explained=lambda _missing: nullcontext()
+    )
+    app._renewal = app._positions.topic_ids = app._obstacles = stand_ins
     app._output = Output("out", 1_000_000, TimestampLimits({}), app.totals)
     app._membership.joining = False
 

@@ -1,11 +1,14 @@
 """A stop while the worker joins its group."""
 
+import time
+
 import pytest
 
 from runtime import limits
 from runtime.errors import Failed
 from runtime.explain import EVICTED_TEXT
 from runtime.stop.membership import Membership, unmask_callback_error
+from tests.runtime.clock import Clock
 
 
 @pytest.mark.parametrize("joins_at", [0, 1, 5])
@@ -31,6 +34,17 @@ def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     member.wait_until_joined(polls.append)
     assert polls
     assert member.joining
+
+
+def test_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long join is late once in limits.START_TIMEOUT; a rebalance starts that time anew."""
+    clock, member = Clock(), Membership()
+    monkeypatch.setattr(time, "monotonic", clock)
+    late = []
+    for seconds, member.joining in ((0, True), (24, True), (2, True), (1, True), (25, True), (1, False), (25, True)):
+        clock.now += seconds
+        late.append(member.is_late())
+    assert late == [False, False, True, False, True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -443,7 +443,7 @@ def test_no_broker() -> None:
     starting, problem = err.splitlines()
     assert "starting: " in starting
     assert NOWHERE in problem
-    assert "make demo" in problem
+    assert "python -m tools.broker --port" in problem
 
 
 def test_stop_before_the_broker_answers() -> None:

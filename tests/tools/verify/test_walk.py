@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 import pytest
 from confluent_kafka import Message
 
-from runtime.connect.broker import TopicFacts
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed
 from runtime.settings import Settings
 from tools.verify.findings import total

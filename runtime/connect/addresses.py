@@ -1,0 +1,94 @@
+"""Opens a connection to a broker's address, to find out what happens there if no broker answers."""
+
+import socket
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+from confluent_kafka.admin import BrokerMetadata
+
+from runtime import limits
+from runtime.errors import Unavailable
+
+_DEFAULT_PORT = 9092
+CLOSES_AT_ONCE = "closes connections at once"
+_MOST_TRIED = 5  # of the brokers of a large cluster
+
+
+class BrokerAddress(NamedTuple):
+    """A broker's host name or IP address, and its port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, bootstrap_servers: str) -> list[Self]:
+        """Read the addresses of `bootstrap.servers`; those that are malformed are left out."""
+        found = []
+        for text in bootstrap_servers.split(","):
+            try:
+                parts = urlsplit(f"//{text.strip().rpartition('://')[2]}")
+                found.append(cls(parts.hostname or "", parts.port or _DEFAULT_PORT))
+            except ValueError:
+                continue
+        return found
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def why_unreachable(self, stays_open: float = 0.0) -> str:
+        """Why no connection opens, or stays open for some seconds, as what the address does; empty if one does."""
+        try:
+            with self._connect() as connection:
+                return CLOSES_AT_ONCE if stays_open and _is_closed(connection, stays_open) else ""
+        except (socket.gaierror, UnicodeError):
+            return "cannot be resolved"
+        except ConnectionRefusedError:
+            return "refuses connections"
+        except OSError:
+            return "does not answer"
+
+    def _connect(self) -> socket.socket:
+        return socket.create_connection(self, limits.DIAGNOSE_TIMEOUT)
+
+
+def advertised(nodes: Iterable[BrokerMetadata]) -> list[BrokerAddress]:
+    """Give the addresses that brokers advertise; the first few of a large cluster."""
+    return [BrokerAddress(node.host, node.port) for node in islice(nodes, _MOST_TRIED)]
+
+
+def unreachable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
+    """Give the addresses, and why no connection to them opens; empty if one opens."""
+    problems = {}
+    for address in addresses:
+        problems[address] = address.why_unreachable()
+        if not problems[address]:
+            return {}
+    return problems
+
+
+def sends_elsewhere(address: str, problems: Mapping[BrokerAddress, str]) -> Unavailable:
+    """Give the error if a broker answers, but the addresses that the brokers advertise cannot be reached."""
+    what = ", ".join(f"{there} (advertised.listeners), which {why}" for there, why in problems.items())
+    remedy = "set the broker's advertised.listeners to an address that can be reached from here"
+    return Unavailable(f"{address} answers, but sends clients to {what}; {remedy}")
+
+
+def closes_at_once(address: str) -> Unavailable:
+    """Give the error if a broker closes connections before the first request."""
+    return Unavailable(
+        f"the broker at {address} {CLOSES_AT_ONCE}: the usual cause is its max.connections.per.ip, which this "
+        "machine's connections exceed; otherwise, the address is a proxy's, and the broker behind it is down"
+    )
+
+
+def _is_closed(connection: socket.socket, within: float) -> bool:
+    """Whether the other side closes the connection before a request; a broker waits for one for minutes."""
+    connection.settimeout(within)
+    try:
+        return not connection.recv(1)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True

@@ -1,0 +1,103 @@
+"""Finds out why brokers that answer did not do what they were asked to do, after the time ran out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import BrokerMetadata
+from loguru import logger
+
+from runtime import limits
+from runtime.connect.addresses import CLOSES_AT_ONCE, BrokerAddress, closes_at_once, sends_elsewhere
+from runtime.connect.broker import BrokerAdmin
+from runtime.connect.coordinators import GROUPS, TRANSACTIONS, Coordinator, no_coordinator
+from runtime.connect.replicas import IN_SYNC, replicas_error
+from runtime.errors import PipelineError, Unavailable
+from runtime.explain import NO_ANSWER, exception_chain, explain, kafka_error
+
+
+class Obstacles:
+    """Asks the brokers why something took too long: librdkafka's error says no more than that.
+
+    Args:
+        broker: is asked.
+        topics: those that it writes to.
+    """
+
+    def __init__(self, broker: BrokerAdmin, *topics: str) -> None:
+        self._broker = broker
+        self._topics = {
+            **dict.fromkeys(topics, IN_SYNC),
+            GROUPS.topic: GROUPS.in_sync,
+            TRANSACTIONS.topic: TRANSACTIONS.in_sync,
+        }
+
+    @contextmanager
+    def explained(self, missing: Coordinator | None = None) -> Iterator[None]:
+        """Raise the cause instead of an error of Kafka, if it can be found.
+
+        Args:
+            missing: the coordinator that is asked inside the `with` block, if one is.
+        """
+        try:
+            yield
+        except KafkaException as error:
+            cause = self.explain(error, missing)
+            if cause is error:
+                raise
+            raise cause from error
+
+    def explain(self, error: Exception, missing: Coordinator | None = None) -> Exception:
+        """Give the error to report: the cause if it can be found, otherwise `error` itself."""
+        known = explain(error, self._broker.address, cloud=self._broker.cloud)
+        if not isinstance(known, Unavailable):
+            return error
+        try:
+            cause = self.find(missing)
+        except KafkaException:  # no broker answers
+            return error
+        if cause is None and str(known).startswith(NO_ANSWER):
+            reason = next((found.str() for link in exception_chain(error) if (found := kafka_error(link))), str(error))
+            return Unavailable(
+                f"the brokers at {self._broker.address} answer, but one did not in time: {reason}; restart"
+            )
+        return cause or error
+
+    def check_join(self) -> None:
+        """Warn that joining the consumer group takes long; the other members may be slow.
+
+        Raises:
+            PipelineError: there is a cause, and waiting does not help.
+        """
+        with suppress(KafkaException):  # no broker answers: the loop ends later
+            if cause := self.find():
+                raise cause
+        logger.warning(
+            "joining the consumer group has taken {:.0f} s: it takes until each other member has finished its records, "
+            "or has left",
+            limits.START_TIMEOUT,
+        )
+
+    def find(self, missing: Coordinator | None = None) -> PipelineError | None:
+        """Find out what prevents brokers that answer from doing what they are asked to do; None if nothing is wrong.
+
+        Raises:
+            KafkaException: no broker answers.
+        """
+        if found := self._address_error(self._broker.nodes(limits.CAUSE_TIMEOUT)):
+            return found
+        if missing:
+            return no_coordinator(self._broker, missing)
+        lacking = (replicas_error(self._broker, topic, setting) for topic, setting in self._topics.items())
+        return next(filter(None, lacking), None)
+
+    def _address_error(self, nodes: list[BrokerMetadata]) -> PipelineError | None:
+        """The error if clients cannot connect to the addresses that the brokers advertise."""
+        addresses = [BrokerAddress(node.host, node.port) for node in nodes]
+        problems = {address: address.why_unreachable(limits.CLOSED_AT_ONCE) for address in addresses}
+        for address, why in problems.items():
+            if why == CLOSES_AT_ONCE:
+                return closes_at_once(f"{address}")
+        if wrong := {address: why for address, why in problems.items() if why}:
+            return sends_elsewhere(self._broker.address, wrong)
+        return None

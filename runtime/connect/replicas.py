@@ -1,0 +1,45 @@
+"""Whether the partitions of a topic have the replicas that a write needs."""
+
+from confluent_kafka import KafkaException, TopicPartitionInfo
+from confluent_kafka.admin import ResourceType
+
+from runtime import limits
+from runtime.connect.broker import BrokerAdmin
+from runtime.connect.topic_facts import number
+from runtime.errors import Misconfigured, PipelineError, Unavailable
+
+IN_SYNC = "min.insync.replicas"
+
+
+def replicas_error(broker: BrokerAdmin, topic: str, setting: str = IN_SYNC) -> PipelineError | None:
+    """Give the error if a partition lacks replicas; None if none does, or if these credentials may not describe it.
+
+    Args:
+        broker: is asked.
+        topic: the topic's name.
+        setting: the setting that the error names: how many replicas must be in sync.
+    """
+    try:
+        partitions = broker.describe(topic, limits.CAUSE_TIMEOUT).partitions
+        required = number(broker.config(ResourceType.TOPIC, topic, limits.CAUSE_TIMEOUT), IN_SYNC, 1)
+    except KafkaException:
+        return None
+    for partition in partitions:
+        if error := partition_error(f"{topic}[{partition.id}]", partition, required, setting):
+            return error
+    return None
+
+
+def partition_error(place: str, partition: TopicPartitionInfo, required: int, setting: str) -> PipelineError | None:
+    """Give the error if this partition lacks replicas; None if it does not."""
+    count, in_sync = len(partition.replicas), len(partition.isr)
+    if partition.leader is None or partition.leader.id < 0:
+        return Unavailable(f"{place} has no leader (LEADER_NOT_AVAILABLE): start the brokers that have its replicas")
+    if in_sync >= required:
+        return None
+    text = (
+        f"{place} refuses records (NOT_ENOUGH_REPLICAS): {in_sync} of its {count} replicas are in sync, and {setting}"
+    )
+    if count < required:
+        return Misconfigured(f"{text} is {required}; lower it, or create the topic with more replicas")
+    return Unavailable(f"{text} is {required}; start the other brokers, or lower it")

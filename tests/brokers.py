@@ -1,0 +1,36 @@
+"""Brokers that clients cannot use: without coordinators, or with addresses that lead nowhere."""
+
+from collections.abc import Mapping
+
+from tools.broker.embedded import Broker
+from tools.broker.node import HOST, Member, choose_ports, new_cluster_id
+from tools.broker.ready import Probe
+
+
+class IncompleteBroker(Broker):
+    """A broker whose start does not wait for groups and transactions: its settings prevent them."""
+
+    def _answers(self, probe: Probe, deadline: float) -> bool:
+        del probe._left[2:]
+        return super()._answers(probe, deadline)
+
+
+def advertising(addresses: Mapping[str, str]) -> tuple[Broker, dict[str, str]]:
+    """Make a broker with a listener for each of these names; return it, and the addresses where the listeners are.
+
+    Args:
+        addresses: by a listener's name, in capital letters, what it advertises.
+    """
+    ports, own = choose_ports(None), {name: f"{HOST}:{choose_ports(None).clients}" for name in addresses}
+    usual = {"CLIENTS": f"{HOST}:{ports.clients}", "INTERNAL": f"{HOST}:{ports.internal}"}
+    properties = {
+        "listeners": _listed(own),
+        "advertised.listeners": _listed(usual | dict(addresses)),
+        "log.retention.ms": "-1",  # records of any age are kept
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in (*usual, "CONTROLLER", *own)),
+    }
+    return Broker(properties=properties, member=Member(ports, new_cluster_id())), own
+
+
+def _listed(addresses: Mapping[str, str]) -> str:
+    return ",".join(f"{name}://{address}" for name, address in addresses.items())

@@ -1,0 +1,128 @@
+"""Brokers that answer, but whose settings or addresses prevent the start: an exit code, and a line with the cause."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from tests.brokers import IncompleteBroker, advertising
+from tests.errors_page import check_row
+from tests.kafka import TIMEOUT, Kafka
+from tests.process import Pipeline, Pipelines
+from tools.broker.embedded import Broker
+from tools.broker.node import HOST
+
+pytestmark = pytest.mark.long
+
+NO_GROUPS = {"offsets.topic.replication.factor": "3", "default.replication.factor": "3"}
+NO_TRANSACTIONS = {
+    "transaction.state.log.replication.factor": "3",
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+}
+
+
+class Run(NamedTuple):
+    """A situation: at which address of `addresses`, with which settings, and how it ends."""
+
+    address: str
+    exit_code: int
+    settings: Mapping[str, object] = MappingProxyType({})
+
+
+RUNS = {
+    "one broker, offsets.topic.replication.factor=3": Run("NO_GROUPS", 78),
+    "one broker, default.replication.factor=3, the output topic is to be created": Run(
+        "NO_GROUPS", 78, {"output": "new", "AUTO_CREATE_TOPICS": "true"}
+    ),
+    "one broker, transaction.state.log.replication.factor=3, which the user may not read": Run("NO_TRANSACTIONS", 78),
+    "advertised.listeners names a host that cannot be resolved": Run("UNKNOWN", 69),
+    "advertised.listeners leads to a port without a listener": Run("DEAD", 69),
+    "max.connections.per.ip is reached": Run("FULL", 69),
+}
+
+
+@pytest.fixture(scope="module")
+def addresses() -> Iterator[dict[str, str]]:
+    """The brokers' addresses, by kind."""
+    with closing(socket.socket()) as unused, ExitStack() as stack, ThreadPoolExecutor() as pool:
+        unused.bind((HOST, 0))
+        advertises = {"UNKNOWN": "kafka.invalid:9092", "DEAD": f"{HOST}:{unused.getsockname()[1]}"}
+        elsewhere, listeners = advertising(advertises)
+        brokers = {
+            "NO_GROUPS": IncompleteBroker(properties=NO_GROUPS),
+            "NO_TRANSACTIONS": IncompleteBroker(properties=NO_TRANSACTIONS),
+            "FULL": Broker(),
+            "ELSEWHERE": elsewhere,
+        }
+        for broker in brokers.values():
+            stack.callback(broker.close)
+        list(pool.map(Broker.start, brokers.values()))
+        for broker in brokers.values():
+            kafka = Kafka(broker.address)
+            for topic in ("in", "out"):
+                kafka.create_topic(topic)
+        hide_settings(brokers["NO_TRANSACTIONS"])
+        limit_connections(brokers["FULL"])
+        yield {name: broker.address for name, broker in brokers.items()} | listeners
+
+
+def hide_settings(broker: Broker) -> None:
+    """Refuse everybody to read the broker's settings."""
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    rules = [
+        AclBinding(
+            ResourceType.BROKER, "kafka-cluster", ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", operation, kind
+        )
+        for operation, kind in (
+            (AclOperation.ALL, AclPermissionType.ALLOW),
+            (AclOperation.DESCRIBE_CONFIGS, AclPermissionType.DENY),
+        )
+    ]
+    for answer in admin.create_acls(rules).values():
+        answer.result(TIMEOUT)
+
+
+def limit_connections(broker: Broker) -> None:
+    """Make the broker close each further connection."""
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    resource = ConfigResource(ResourceType.BROKER, "1")
+    entry = ConfigEntry("max.connections.per.ip", "1", incremental_operation=AlterConfigOpType.SET)
+    resource.add_incremental_config(entry)
+    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT)
+
+
+@pytest.fixture(scope="module")
+def runs(addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pipeline]]:
+    """A pipeline for each situation, all in parallel."""
+    with Pipelines("", tmp_path_factory.mktemp("runs")) as pipelines:
+        yield {
+            situation: pipelines.start("in", "out", Quix__Broker__Address=addresses[run.address], **run.settings)
+            for situation, run in RUNS.items()
+        }
+
+
+@pytest.mark.parametrize("situation", RUNS)
+def test_stop(runs: dict[str, Pipeline], situation: str) -> None:
+    """The pipeline ends with this exit code, and with one line that names the cause."""
+    pipeline = runs[situation]
+    assert pipeline.wait(2 * TIMEOUT) == RUNS[situation].exit_code, pipeline.log
+    errors = [line for line in pipeline.lines if "ERROR" in line]
+    assert errors == [pipeline.lines[-1]]
+    assert "Traceback" not in pipeline.log
+    check_row("At the start", situation, RUNS[situation].exit_code, errors[0])

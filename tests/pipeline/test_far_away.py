@@ -1,0 +1,81 @@
+"""Brokers behind a proxy: slow, with other answers than Apache Kafka's, or losing a connection."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from faults.proxy import NetworkConditions
+from tests.brokers import advertising
+from tests.errors_page import check_row
+from tests.kafka import Kafka, Record
+from tests.pipeline.expected import expected
+from tests.process import Pipeline, Pipelines
+from tests.tampering import CREATE_TOPICS, TamperingProxy
+from tools.broker.node import HOST, choose_ports
+
+pytestmark = pytest.mark.long
+
+SENT = [Record(None, b'{"device_type": "ios"}')]
+ANSWER_TIME = 1.4  # seconds
+PATIENCE = 180.0  # seconds: a start has some twenty requests
+SLOW, LOST = "every answer takes 1.4 s", "the connection is lost while the output topic is created"
+WARNED = {
+    "the broker does not tell max.message.bytes": (b"max.message.bytes", b"max.message.bytez"),
+    "max.message.bytes is no number": (b"1048588", b"unknown"),
+}
+"""By situation, what is replaced in the broker's answers."""
+
+
+def tamper(situation: str, proxy: TamperingProxy) -> None:
+    """Make the proxy cause a situation."""
+    if situation == SLOW:
+        proxy.conditions = NetworkConditions(delay=ANSWER_TIME / 2)
+    elif situation == LOST:
+        proxy.refused = CREATE_TOPICS
+    else:
+        proxy.replaced = WARNED[situation]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kafka, dict[str, Pipeline]]]:
+    """A client of the broker, and for each situation a pipeline behind a proxy of its own, all in parallel."""
+    situations = [SLOW, LOST, *WARNED]
+    ports = {f"PROXY{number}": choose_ports(None).clients for number in range(len(situations))}
+    broker, listeners = advertising({name: f"{HOST}:{port}" for name, port in ports.items()})
+    with broker, ExitStack() as stack:
+        kafka = Kafka(broker.address)
+        kafka.create_topic("in")
+        kafka.produce("in", SENT)
+        pipelines = stack.enter_context(Pipelines("", tmp_path_factory.mktemp("far-away")))
+        started = {}
+        for number, (situation, (name, port)) in enumerate(zip(situations, ports.items(), strict=True)):
+            proxy = stack.enter_context(TamperingProxy(port, int(listeners[name].rpartition(":")[2])))
+            tamper(situation, proxy)
+            output = f"out-{number}" if situation == LOST else kafka.create_topic(f"out-{number}")
+            own = {"Quix__Broker__Address": f"{HOST}:{port}", "Quix__Consumer_Group": output}
+            create = {"AUTO_CREATE_TOPICS": "true"} if situation == LOST else {}
+            started[situation] = pipelines.start("in", output, **own, **create)
+        yield kafka, started
+
+
+@pytest.mark.parametrize("situation", [SLOW, *WARNED])
+def test_works(runs: tuple[Kafka, dict[str, Pipeline]], situation: str) -> None:
+    """The pipeline works: slow answers have time, and an unknown limit is Kafka's default, with a warning."""
+    kafka, pipeline = runs[0], runs[1][situation]
+    output = f"out-{[SLOW, LOST, *WARNED].index(situation)}"
+    assert kafka.read(output, 1, timeout=PATIENCE) == [expected(record) for record in SENT]
+    pipeline.stop()
+    assert pipeline.wait(PATIENCE) == 0
+    warnings = [line for line in pipeline.lines if "WARNING" in line or "ERROR" in line]
+    assert len(warnings) == (situation in WARNED), pipeline.log
+    if warnings:
+        check_row("At the start", situation, None, warnings[0], {r"out-\d": "out"})
+
+
+def test_lost_connection(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:
+    """A connection that is lost while a topic is created is not a wrong setting: a restart helps."""
+    pipeline = runs[1][LOST]
+    assert pipeline.wait(PATIENCE) == 69, pipeline.log
+    assert "Traceback" not in pipeline.log
+    check_row("At the start", LOST, 69, pipeline.lines[-1], {r"out-\d": "out"})

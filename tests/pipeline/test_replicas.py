@@ -1,0 +1,83 @@
+"""Output partitions that take no records while brokers answer: exit code 69, and a line that names the partition."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.errors_page import check_row
+from tests.kafka import TIMEOUT, Kafka, Record
+from tests.process import RUNNING, Pipeline, Pipelines
+from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
+
+pytestmark = pytest.mark.long
+
+SCRIPT = Path(__file__).with_name("run_limits.py")
+LIMITS = "FLUSH_TIMEOUT=2 NO_PROGRESS_TIMEOUT=5 SESSION_TIMEOUT=6 POLL_TIMEOUT=8"
+SITUATIONS = {
+    "too few replicas of the output topic are in sync, exactly-once": ("all", "exactly-once"),
+    "too few replicas of the output topic are in sync, at-least-once": ("all", "at-least-once"),
+    "a partition of the output topic has no leader": ("one", "exactly-once"),
+}
+"""By situation, the output topic and the guarantee."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Pipeline], str, Pipelines]]:
+    """For each situation, a pipeline that was running when a broker went; then the address, and more pipelines."""
+    with (
+        Cluster(3, {"log.retention.ms": "-1"}) as cluster,
+        Pipelines(cluster.address, tmp_path_factory.mktemp("replicas"), SCRIPT) as pipelines,
+    ):
+        coordinators = {cluster.leader(topic) for topic in (GROUPS, TRANSACTIONS)}
+        (victim, *_) = [node for node in cluster.nodes if node not in coordinators]
+        others = [number for number, node in enumerate(cluster.nodes, 1) if node is not victim]
+        leads = cluster.nodes.index(victim) + 1
+        topics = [
+            NewTopic("in", 1, replica_assignment=[others]),
+            NewTopic("all", 1, replica_assignment=[[*others, leads]], config={"min.insync.replicas": "3"}),
+            NewTopic("one", 1, replica_assignment=[[leads]]),
+        ]
+        admin = AdminClient({"bootstrap.servers": cluster.address})
+        for answer in admin.create_topics(topics).values():
+            answer.result(TIMEOUT)
+        started = {
+            situation: pipelines.start(
+                "in",
+                output,
+                LIMITS=LIMITS,
+                PROCESSING_GUARANTEE=guarantee,
+                Quix__Consumer_Group=f"{output}-{guarantee}",
+            )
+            for situation, (output, guarantee) in SITUATIONS.items()
+        }
+        for pipeline in started.values():
+            pipeline.wait_for(RUNNING)
+        victim.kill()
+        kafka = Kafka(cluster.address)
+        kafka.produce("in", [Record(None, b'{"device_type": "ios"}')])
+        yield started, cluster.address, pipelines
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_stop(runs: tuple[dict[str, Pipeline], str, Pipelines], situation: str) -> None:
+    """The line names the error of Kafka, the partition and what to do, and does not say that no broker answers."""
+    check_stop("While running", situation, runs[0][situation])
+
+
+def test_transactions(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:
+    """The same for the internal topic of transactions: nothing coordinates them."""
+    started, address, pipelines = runs
+    for pipeline in started.values():
+        pipeline.wait(2 * TIMEOUT)
+    Kafka(address).alter_topic(TRANSACTIONS, "min.insync.replicas", "3")
+    pipeline = pipelines.start("in", "all", LIMITS=f"{LIMITS} START_TIMEOUT=8")
+    check_stop("At the start", "too few replicas of __transaction_state are in sync", pipeline)
+
+
+def check_stop(section: str, situation: str, pipeline: Pipeline) -> None:
+    """Fail unless the pipeline ends with 69 and the line of docs/errors.md."""
+    assert pipeline.wait(2 * TIMEOUT) == 69, pipeline.log
+    assert "Traceback" not in pipeline.log
+    check_row(section, situation, 69, pipeline.lines[-1], {r"(127\.0\.0\.1:\d+,)+127\.0\.0\.1:\d+": "127.0.0.1:29092"})

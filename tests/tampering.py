@@ -1,0 +1,47 @@
+"""A proxy in front of a broker that changes answers, or breaks the connection instead of passing a request."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from faults.proxy import Proxy, Streams
+from faults.wire import parse_request, read_frame
+
+CREATE_TOPICS = 19
+"""An API key."""
+
+
+class TamperingProxy(Proxy):
+    """A proxy that reads requests and answers one by one."""
+
+    def __init__(self, listen: int, port: int) -> None:
+        super().__init__(listen, port, seed=0)
+        self.replaced: tuple[bytes, bytes] = (b"", b"")
+        """What to replace in answers, and with what of the same length."""
+        self.refused: int | None = None
+        """The API key of requests that break the connection."""
+
+    async def _relay(self, client: Streams, broker: Streams) -> None:
+        from_client: Any = _Frames(client[0], self._request)
+        from_broker: Any = _Frames(broker[0], lambda frame: frame.replace(*self.replaced))
+        await super()._relay((from_client, client[1]), (from_broker, broker[1]))
+
+    def _request(self, frame: bytes) -> bytes:
+        if parse_request(frame).key != self.refused:
+            return frame
+        self._loop.create_task(self._reset())
+        raise ConnectionResetError
+
+
+class _Frames:
+    """A stream that gives one request or answer at a time, changed."""
+
+    def __init__(self, reader: asyncio.StreamReader, change: Callable[[bytes], bytes]) -> None:
+        self._reader = reader
+        self._change = change
+
+    async def read(self, _count: int) -> bytes:
+        try:
+            return self._change(await read_frame(self._reader))
+        except asyncio.IncompleteReadError:
+            return b""

@@ -78,7 +78,6 @@ class Application(QuixApplication):
         self._membership = Membership()
         self._failure: Exception | None = None
         self._leaving = False
-        self._obstacles: Obstacles
         self._output: Output
         self._sink: Sink
         self._renewal: ProducerRenewal
@@ -104,10 +103,7 @@ class Application(QuixApplication):
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:
-        """Produce the dataframe's records to the output topic, each to the partition that it came from.
-
-        Quix's `frame.to_topic` would use the key's partition.
-        """
+        """Produce the dataframe's records to the output topic, each to its own partition; Quix would use the key's."""
         assert topic.name == self._sink.topic, "the output topic is the one that open_topics gave"
         frame.stream.add_function(self._sink)
 
@@ -150,7 +146,9 @@ class Application(QuixApplication):
                     self._leaving = True
                 self._membership.wait_until_joined(context.consumer.poll)
         except Exception as error:
-            self._failure = self._explain(unmask_callback_error(error, self._failure))
+            self._failure = self._obstacles.explain(
+                self._cause.find(self._positions.topic_ids.explain(unmask_callback_error(error, self._failure)))
+            )
             stop_request.start_failure_deadline()
             if self._failure is not error:
                 raise self._failure from error
@@ -180,9 +178,6 @@ class Application(QuixApplication):
         except DELIVERY_FAILURES as error:
             self._retry(error)
         self.note_broker_available()
-
-    def _explain(self, error: Exception) -> Exception:
-        return self._obstacles.explain(self._cause.find(self._positions.topic_ids.explain(error)))
 
     def _mark(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
         return self._positions.topic_ids.marked(offsets)

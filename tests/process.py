@@ -130,8 +130,15 @@ class Pipelines:
         self._script = script
         self._started: list[Pipeline] = []
 
-    def start(self, source: str, target: str, **settings: object) -> Pipeline:
-        """Start one between two topics; runs with the same input share a consumer group, unless `settings` differ."""
+    def start(self, source: str, target: str, *arguments: str, **settings: object) -> Pipeline:
+        """Start one between two topics; runs with the same input share a consumer group, unless `settings` differ.
+
+        Args:
+            source: the input topic.
+            target: the output topic.
+            arguments: the command line, for example `check`.
+            settings: further settings.
+        """
         folder = self._folder / f"run-{len(self._started)}"
         folder.mkdir()
         usual = {
@@ -141,7 +148,7 @@ class Pipelines:
             "output": target,
             "AUTO_CREATE_TOPICS": "false",
         }
-        pipeline = Pipeline({**usual, **settings}, folder, script=self._script)
+        pipeline = Pipeline({**usual, **settings}, folder, *arguments, script=self._script)
         self._started.append(pipeline)
         return pipeline
 

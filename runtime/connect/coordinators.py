@@ -40,14 +40,14 @@ TRANSACTIONS = Coordinator(
 )
 
 
-def wait_for_group_coordinator(broker: BrokerAdmin, group: str) -> None:
+def wait_for_group_coordinator(broker: BrokerAdmin, group: str, timeout: float = limits.START_TIMEOUT) -> None:
     """Wait until the consumer group has a coordinator. It is not joined, and need not exist.
 
     Raises:
-        KafkaException: it has none within limits.START_TIMEOUT, or a permission is missing.
+        KafkaException: it has none within `timeout` seconds, or a permission is missing.
         Stopped: a signal asked to stop meanwhile.
     """
-    deadline = time.monotonic() + limits.START_TIMEOUT
+    deadline = time.monotonic() + timeout
     while True:
         left = max(_PAUSE, deadline - time.monotonic())
         (answer,) = broker.admin.describe_consumer_groups([group], request_timeout=left).values()

@@ -6,6 +6,8 @@ import struct
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from enum import Enum
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +19,10 @@ from runtime import limits
 from runtime.connect.addresses import BrokerAddress
 from runtime.errors import Misconfigured
 
-_SASL_HANDSHAKE = 17  # the request's API key
+_SASL_HANDSHAKE, _API_VERSIONS, _END_TXN = 17, 18, 26  # the requests' API keys
+_CORRELATION_ID = 1
+_LARGEST_ANSWER = 65_536  # bytes
+_END_TXN_OF_4_0 = 5
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64  # OpenSSL's x509_vfy.h
 
 
@@ -32,6 +37,31 @@ def diagnose(connection: ConnectionConfig) -> Misconfigured | None:
         with suppress(OSError, ValueError):
             return _diagnose_listener(_Listener(*address, deadline), connection)
     return None
+
+
+class KafkaVersion(Enum):
+    """The version of a broker, as far as its answer to ApiVersions shows it."""
+
+    SUPPORTED = "Kafka 4.0 or later"
+    OLDER = "older than Kafka 4.0: a late request may break exactly-once (docs/guarantees.md); upgrade it"
+    UNKNOWN = "not a version of Apache Kafka's, or not visible"
+
+
+def kafka_version(connection: ConnectionConfig) -> KafkaVersion:
+    """Find out the version of the first broker that answers; it needs no credentials.
+
+    EndTxn has version 5 since Kafka 4.0 (KIP-890).
+    """
+    deadline = time.monotonic() + limits.DIAGNOSE_TIMEOUT
+    for address in BrokerAddress.parse(connection.bootstrap_servers):
+        with suppress(OSError, ValueError, struct.error):
+            listener = _Listener(*address, deadline)
+            secure = (connection.security_protocol or "").endswith("ssl")
+            with listener.connect(_any_context(connection) if secure else None) as opened:
+                highest = _highest_versions(opened).get(_END_TXN, 0)
+            if highest:
+                return KafkaVersion.SUPPORTED if highest >= _END_TXN_OF_4_0 else KafkaVersion.OLDER
+    return KafkaVersion.UNKNOWN
 
 
 class _Listener(NamedTuple):
@@ -84,6 +114,25 @@ def _ca_context(connection: ConnectionConfig) -> ssl.SSLContext:
     return context
 
 
+def _any_context(connection: ConnectionConfig) -> ssl.SSLContext:
+    """The TLS context that accepts any broker, as no secret is sent, and shows the client's certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if connection.ssl_certificate_location:
+        password = connection.ssl_key_password
+        secret = password.get_secret_value() if password else ""  # without a password, OpenSSL would prompt for one
+        context.load_cert_chain(connection.ssl_certificate_location, connection.ssl_key_location, secret)
+    return context
+
+
+def _highest_versions(connection: socket.socket) -> dict[int, int]:
+    """The highest version that the broker knows of each request, by API key."""
+    answer = _ask(connection, _API_VERSIONS, 0, b"")
+    _, count = struct.unpack(">hi", answer.read(6))
+    ranges = (struct.unpack(">hhh", answer.read(6)) for _ in range(count))
+    return {key: highest for key, _, highest in ranges}
+
+
 def _untrusted(error: ssl.SSLCertVerificationError, listener: _Listener, connection: ConnectionConfig) -> Misconfigured:
     if error.verify_code in {_OTHER_HOST, _OTHER_ADDRESS}:
         problem = (
@@ -105,12 +154,7 @@ def _probe_listener(listener: _Listener, connection: ConnectionConfig) -> tuple[
         SSLError: it uses TLS and refuses the client's certificate, or requires one.
         OSError: no Kafka broker answers.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # no secret is sent
-    if connection.ssl_certificate_location:
-        password = connection.ssl_key_password
-        secret = password.get_secret_value() if password else ""  # without a password, OpenSSL would prompt for one
-        context.load_cert_chain(connection.ssl_certificate_location, connection.ssl_key_location, secret)
+    context = _any_context(connection)
     try:
         secure = listener.connect(context)
     except OSError:
@@ -122,21 +166,28 @@ def _probe_listener(listener: _Listener, connection: ConnectionConfig) -> tuple[
 
 def _mechanisms(connection: socket.socket) -> list[str]:
     """The SASL mechanisms of the listener; none without SASL."""
-    correlation_id = 1
-    request = struct.pack(">hhihh", _SASL_HANDSHAKE, 1, correlation_id, -1, 0)  # client id null, mechanism empty
-    connection.sendall(struct.pack(">i", len(request)) + request)
-    with connection.makefile("rb") as answers:
-        try:
-            _, answered_id, code, count = struct.unpack(">iihi", answers.read(14))
-            names = [answers.read(*struct.unpack(">h", answers.read(2))).decode() for _ in range(count)]
-        except struct.error:
-            raise ConnectionError("the answer is incomplete") from None
-    if answered_id != correlation_id or code not in {
-        KafkaError.UNSUPPORTED_SASL_MECHANISM,
-        KafkaError.ILLEGAL_SASL_STATE,
-    }:
+    answer = _ask(connection, _SASL_HANDSHAKE, 1, struct.pack(">h", 0))  # an empty mechanism
+    code, count = struct.unpack(">hi", answer.read(6))
+    names = [answer.read(*struct.unpack(">h", answer.read(2))).decode() for _ in range(count)]
+    if code not in {KafkaError.UNSUPPORTED_SASL_MECHANISM, KafkaError.ILLEGAL_SASL_STATE}:
         raise ConnectionError("the answer is not Kafka's")
     return sorted(names)
+
+
+def _ask(connection: socket.socket, key: int, version: int, body: bytes) -> BytesIO:
+    """Send a request without a client id; give the answer without its header.
+
+    Raises:
+        ConnectionError: the answer is incomplete, or not Kafka's.
+    """
+    request = struct.pack(">hhih", key, version, _CORRELATION_ID, -1) + body
+    connection.sendall(struct.pack(">i", len(request)) + request)
+    with connection.makefile("rb") as answers:
+        size, correlation_id = (int.from_bytes(answers.read(4)) for _ in range(2))
+        answer = answers.read(max(0, min(size - 4, _LARGEST_ANSWER)))
+    if correlation_id != _CORRELATION_ID or len(answer) != size - 4:
+        raise ConnectionError("the answer is incomplete, or not Kafka's")
+    return BytesIO(answer)
 
 
 def _check_expiry(connection: ConnectionConfig) -> Misconfigured | None:

@@ -114,6 +114,8 @@ def refusing(secured: Broker, folder: Path) -> Iterator[dict[str, Pipeline]]:
                 "LOG_LEVEL": "DEBUG" if user in ("exactly-once", "at-least-once") else "INFO",
             }
             started[user] = pipelines.start("in", "out", **settings)
+            if user in MINIMAL:
+                started[f"check {user}"] = pipelines.start("in", "out", "check", **settings)
         yield started
 
 
@@ -132,6 +134,15 @@ def client(broker: Broker, user: str) -> dict[str, str]:
 def test_lacking(refusing: dict[str, Pipeline], lacking: str) -> None:
     """The pipeline exits with 77 if one permission is missing, with one line that says which."""
     assert_stopped(refusing[lacking], 77, MINIMAL[lacking].texts)
+
+
+@pytest.mark.parametrize("lacking", MINIMAL)
+def test_check_lacking(refusing: dict[str, Pipeline], lacking: str) -> None:
+    """`check` ends with the same code, and one of its lines says the same."""
+    process = refusing[f"check {lacking}"]
+    assert process.wait(timeout=60) == 77, process.log
+    process.wait_for("wrong", *MINIMAL[lacking].texts)
+    assert PASSWORD not in process.log
 
 
 def test_nothing_allowed(refusing: dict[str, Pipeline]) -> None:

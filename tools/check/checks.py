@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
 from confluent_kafka.admin import AclOperation, ConsumerGroupDescription, OffsetSpec, TopicDescription
@@ -11,13 +11,18 @@ from quixstreams import Application
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
 from runtime import limits
+from runtime.connect.addresses import BrokerAddress, sends_elsewhere
 from runtime.connect.broker import BrokerAdmin
+from runtime.connect.coordinators import GROUPS, TRANSACTIONS, wait_for_group_coordinator
 from runtime.connect.destroy import destroy
+from runtime.connect.diagnose import KafkaVersion, kafka_version
+from runtime.connect.obstacles import Obstacles
 from runtime.connect.quix_cloud import quix_cloud
+from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import check_topics_fit, topic_facts
-from runtime.errors import Failed, Unavailable
+from runtime.errors import Failed
 from runtime.explain import explain
 from runtime.loop.positions import Positions
 from runtime.settings import Settings
@@ -40,16 +45,17 @@ class Checks:
         self._deadline = time.monotonic() + limits.CHECK_TIMEOUT
         self._app: Application
         self._broker: BrokerAdmin
+        self._obstacles: Obstacles
         self._topics: dict[str, TopicFacts] = {}
 
     def findings(self) -> Iterator[Finding]:
         """Yield each finding when it is made; if no broker answers, only those about the brokers."""
         settings = self._settings
-        for subject, check in (("connection", self._connection), ("brokers", self._brokers)):
-            found = list(self._run(subject, check))
-            yield from found
-            if any(finding.state == "wrong" for finding in found):
-                return
+        found = list(self._run("connection", self._connection))
+        yield from found
+        if any(finding.state == "wrong" for finding in found):
+            return
+        yield from self._run("brokers", self._brokers)
         yield from self._run(f"topic {settings.input}", lambda: self._topic(settings.input, AclOperation.READ))
         yield from self._run(f"topic {settings.output}", lambda: self._topic(settings.output, AclOperation.WRITE))
         if len(self._topics) == len({settings.input, settings.output}):
@@ -86,14 +92,24 @@ class Checks:
         connection = self._app.config.broker_address
         self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
         self._broker.wait()
+        self._obstacles = Obstacles(self._broker)
         yield Finding(
             "ok", "connection", f"{connection.bootstrap_servers}, {connection.security_protocol or 'plaintext'}"
         )
 
     def _brokers(self) -> Iterator[Finding]:
-        """Each broker's address, as the brokers advertise it."""
-        for number, broker in sorted(self._broker.admin.list_topics(timeout=self._left()).brokers.items()):
-            yield Finding("ok", f"broker {number}", f"{broker.host}:{broker.port}")
+        """The version, and each broker's address, as the brokers advertise it."""
+        version = kafka_version(self._broker.connection)
+        state: Literal["ok", "warning"] = "ok" if version is KafkaVersion.SUPPORTED else "warning"
+        yield Finding(state, "version", version.value)
+        for node in sorted(self._broker.nodes(self._left()), key=lambda node: node.id):
+            address = BrokerAddress(node.host, node.port)
+            subject, problem = f"broker {node.id}", address.why_unreachable()
+            if problem:
+                error = sends_elsewhere(self._broker.address, {address: problem})
+                yield Finding("wrong", subject, f"{error}", error.exit_code)
+            else:
+                yield Finding("ok", subject, f"{address}")
 
     def _topic(self, name: str, operation: AclOperation) -> Iterator[Finding]:
         """Whether the topic exists, its permissions and settings, and the newest timestamp."""
@@ -110,7 +126,8 @@ class Checks:
         self._topics[name] = facts
         description = self._describe(facts.name)
         _require(description.authorized_operations, operation, KafkaError.TOPIC_AUTHORIZATION_FAILED)
-        _require_leaders(description, int(facts.config.get("min.insync.replicas") or 1))
+        if lacking := replicas_error(self._broker, facts.name):
+            raise lacking
         replicas = min((len(partition.replicas) for partition in description.partitions), default=0)
         shown = " ".join(f"{key}={facts.config[key]}" for key in _SHOWN if key in facts.config)
         yield Finding(
@@ -140,7 +157,8 @@ class Checks:
         name = f"{self._settings.consumer_group}:check"
         producer = Producer({**self._client(), "transactional.id": name})
         try:
-            producer.init_transactions(self._left())
+            with self._obstacles.explained(TRANSACTIONS):
+                producer.init_transactions(self._left() / 2)
         finally:
             unused: list[object] = [producer]
             del producer
@@ -150,6 +168,8 @@ class Checks:
     def _group(self) -> Iterator[Finding]:
         """The group's permission, members, offsets and lag."""
         group = self._settings.consumer_group
+        with self._obstacles.explained(GROUPS):
+            wait_for_group_coordinator(self._broker, group, self._left())
         description = self._describe_group(group)
         if description is not None:
             _require(description.authorized_operations, AclOperation.READ, KafkaError.GROUP_AUTHORIZATION_FAILED)
@@ -220,16 +240,3 @@ def _require(permitted: list[AclOperation] | None, operation: AclOperation, code
     """Refuse if the broker tells the permitted operations and this one is missing."""
     if permitted and operation not in permitted:
         raise KafkaException(KafkaError(code, f"{operation.name.capitalize()} is not permitted"))
-
-
-def _require_leaders(description: TopicDescription, least_in_sync: int) -> None:
-    """Refuse if a partition has no leader or too few replicas in sync."""
-    for partition in description.partitions:
-        place = f"{description.name}[{partition.id}]"
-        if partition.leader is None or partition.leader.id < 0:
-            raise Unavailable(f"{place} has no leader: check its brokers")
-        if len(partition.isr) < least_in_sync:
-            raise Unavailable(
-                f"{place} has {len(partition.isr)} replicas in sync, and min.insync.replicas={least_in_sync}: the "
-                "broker refuses records (NOT_ENOUGH_REPLICAS) until more brokers are back"
-            )

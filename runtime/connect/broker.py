@@ -60,19 +60,23 @@ class BrokerAdmin:
                 f"the BROKER_* settings contradict each other: {_with_setting_names(error.args[0])}"
             ) from error
 
-    def wait(self, timeout: float = limits.START_TIMEOUT) -> None:
+    def wait(self, timeout: float | None = None) -> None:
         """Wait until the broker answers, and until one of the addresses that it sends clients to can be reached.
 
+        Args:
+            timeout: how long, in seconds; by default limits.START_TIMEOUT.
+
         Raises:
-            Unavailable: that was not so within `timeout` seconds.
+            Unavailable: that was not so in this time.
             Refused: it refused the credentials.
             Misconfigured: TLS failed, or the broker uses another protocol than BROKER_SECURITY_PROTOCOL.
             Stopped: a signal asked to stop meanwhile.
         """
-        deadline = time.monotonic() + timeout
+        seconds = limits.START_TIMEOUT if timeout is None else timeout
+        deadline = time.monotonic() + seconds
         while not (addresses := self._first_answer(deadline)) or (problems := unreachable(addresses)):
             if time.monotonic() > deadline:
-                raise sends_elsewhere(self.address, problems) if addresses else self._unavailable()
+                raise sends_elsewhere(self.address, problems) if addresses else self._unavailable(seconds)
             time.sleep(_TURN)
             _check_stop()
         self._advertised.update(addresses)
@@ -207,7 +211,7 @@ class BrokerAdmin:
         if self._error is None or not isinstance(self._explain(error), Unavailable | None):
             self._error = error
 
-    def _unavailable(self) -> Unavailable:
+    def _unavailable(self, seconds: float) -> Unavailable:
         problems = {address: address.why_unreachable() for address in self._advertised}
         if any(problems.values()):
             return sends_elsewhere(self.address, problems)
@@ -216,7 +220,7 @@ class BrokerAdmin:
         if set(found.values()) == {CLOSES_AT_ONCE}:
             return closes_at_once(self.address)
         reasons = ", ".join(f"{address} {why}" for address, why in found.items())
-        text = f"waited {limits.START_TIMEOUT:.0f} s ({reasons})"
+        text = f"waited {seconds:.0f} s ({reasons})"
         error = self._explain(KafkaError(KafkaError._TRANSPORT, text))  # noqa: SLF001  (an error code)
         assert isinstance(error, Unavailable)
         return error

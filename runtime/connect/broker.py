@@ -63,11 +63,8 @@ class BrokerAdmin:
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the broker answers, and until one of the addresses that it sends clients to can be reached.
 
-        Args:
-            timeout: how long, in seconds; by default limits.START_TIMEOUT.
-
         Raises:
-            Unavailable: that was not so in this time.
+            Unavailable: that was not so within `timeout` seconds, by default limits.START_TIMEOUT.
             Refused: it refused the credentials.
             Misconfigured: TLS failed, or the broker uses another protocol than BROKER_SECURITY_PROTOCOL.
             Stopped: a signal asked to stop meanwhile.
@@ -220,8 +217,7 @@ class BrokerAdmin:
         if set(found.values()) == {CLOSES_AT_ONCE}:
             return closes_at_once(self.address)
         reasons = ", ".join(f"{address} {why}" for address, why in found.items())
-        text = f"waited {seconds:.0f} s ({reasons})"
-        error = self._explain(KafkaError(KafkaError._TRANSPORT, text))  # noqa: SLF001  (an error code)
+        error = self._explain(KafkaError(KafkaError._TRANSPORT, f"waited {seconds:.0f} s ({reasons})"))  # noqa: SLF001
         assert isinstance(error, Unavailable)
         return error
 

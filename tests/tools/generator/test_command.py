@@ -289,6 +289,12 @@ def end_of(process: ChildProcess) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process has used so far (on Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def sent(last_line: str) -> tuple[int, str, dict[str, int], int]:
     """Read the generator's last line: the number sent, the topic, the reasons, and how many were not delivered."""
     found = LAST_LINE.fullmatch(last_line)
@@ -429,6 +435,8 @@ def test_broker_lost(topic: str) -> None:
         ) as process:
             wait_until(lambda: own_kafka.end_offsets(topic)[0], "the first records")
             own.pause()
+            before = cpu_seconds(process.pid)
+            wait_until(lambda: cpu_seconds(process.pid) > before + 0.1, "records that the broker does not take")
             process.terminate()
             code, out, err = end_of(process)
     assert code == 69, err

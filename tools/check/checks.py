@@ -175,7 +175,7 @@ class Checks:
             _require(description.authorized_operations, AclOperation.READ, KafkaError.GROUP_AUTHORIZATION_FAILED)
         members = description.members if description is not None else []
         names = ", ".join(f"{member.client_id} at {member.host}" for member in members)
-        state = f"{len(members)} members ({names})" if members else "no members"
+        state = f"members: {names or 'none'}"
         source = self._topics.get(self._settings.input)
         if source is None:
             yield Finding("ok", f"group {group}", state)

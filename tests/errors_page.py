@@ -1,6 +1,6 @@
 """Holds docs/errors.md to what the tests see: a row for each situation, with its exit code and its line.
 
-`WRITE_ERRORS=1 .venv/bin/python -m pytest -n0 FILE` writes the rows of a test file's situations anew.
+`WRITE_ERRORS=1 .venv/bin/python -m pytest -n0 FILE` writes the rows of a test file again.
 """
 
 import os

@@ -182,7 +182,8 @@ class Walk:
         facts = self._topics.source if reader is self._inputs else self._topics.target
         first = self._topics.begins(facts, [number])[number]
         if reader.deleted and first <= reader.at:
-            raise Failed(f"{facts.name}[{number}]@{reader.at} does not exist any more: the topic was made anew")
+            place = f"{facts.name}[{number}]@{reader.at}"
+            raise Failed(f"{place} does not exist any more: the topic was deleted and created again")
         return first
 
     def _first_output(

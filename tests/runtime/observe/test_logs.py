@@ -75,7 +75,7 @@ def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
 
 
 def test_wait_for_coordinator(capsys: pytest.CaptureFixture[str]) -> None:
-    """A new producer that waits for its coordinator is a warning only after 20 tries; the next one waits anew."""
+    """A new producer that waits for its coordinator is a warning only after 20 tries, and so is the next one."""
     logs.configure("DEBUG", "text")
     text = (
         "GETPID [rdkafka#producer-%d] [thrd:main]: Failed to acquire transactional PID from broker a:1/1: x: retrying"

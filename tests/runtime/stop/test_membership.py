@@ -37,7 +37,7 @@ def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long join is late once in limits.START_TIMEOUT; a rebalance starts that time anew."""
+    """A long join is late once in limits.START_TIMEOUT; a rebalance starts that time again."""
     clock, member = Clock(), Membership()
     monkeypatch.setattr(time, "monotonic", clock)
     late = []

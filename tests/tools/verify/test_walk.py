@@ -265,7 +265,7 @@ def test_expire_unread(gone: tuple[int, int], after: int) -> None:
 
 
 def test_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If an offset is missing although no record was deleted, the topic was made anew: there is no verdict."""
+    """If an offset is missing although no record was deleted, the topic was created again: there is no verdict."""
     held = Expiring(topic((0,)), 3, (300, 0))
     monkeypatch.setattr(held, "begins", lambda _facts, numbers: dict.fromkeys(numbers, 0))
     with pytest.raises(Failed, match=r"in\[0\]@\d+ does not exist any more"):

@@ -22,6 +22,8 @@ SITUATIONS = {
 }
 """By situation, the output topic and the guarantee."""
 
+ADDRESSES = r"(127\.0\.0\.1:\d+,)+127\.0\.0\.1:\d+"
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Pipeline], str, Pipelines]]:
@@ -80,4 +82,5 @@ def check_stop(section: str, situation: str, pipeline: Pipeline) -> None:
     """Fail unless the pipeline ends with 69 and the line of docs/errors.md."""
     assert pipeline.wait(2 * TIMEOUT) == 69, pipeline.log
     assert "Traceback" not in pipeline.log
-    check_row(section, situation, 69, pipeline.lines[-1], {r"(127\.0\.0\.1:\d+,)+127\.0\.0\.1:\d+": "127.0.0.1:29092"})
+    few = r"[12] of its 3"  # a follower on a busy machine may be out of sync, too
+    check_row(section, situation, 69, pipeline.lines[-1], {ADDRESSES: "127.0.0.1:29092", few: "2 of its 3"})

@@ -22,11 +22,6 @@ from tests.tools.verify.verify_process import ROOT, SETTINGS, Verify
 
 pytestmark = pytest.mark.long
 
-AFTER = int(time.time() * 1000) + 600_000
-"""A timestamp after those of all bombs."""
-
-LATER = [replace(record, timestamp=AFTER + number) for number, record in enumerate(SENT[:10])]
-
 
 class Run(NamedTuple):
     """One run: the topics, the options, and what the shell does with standard output."""
@@ -46,13 +41,16 @@ RUNS = {
     "verify: no output topic": Run("in", "absent"),
     "verify: a batch of the input that cannot be decompressed": Run("in-bomb", "out-bomb"),
     "verify: a batch of the output that cannot be decompressed": Run("in", "bomb-last"),
-    "verify: the records after such a batch": Run("in-bomb", "out-bomb", f"--from-timestamp {AFTER}"),
+    "verify: the records after such a batch": Run("in-bomb", "out-bomb", "--from-timestamp {after_bomb}"),
     "verify: standard output is closed": Run("in", "out", "", ">&-"),
     "verify: standard output is closed, and a record is lost": Run("in", "out-lost", "", ">&-"),
     "verify: standard output on a full disk": Run("in", "out-lost", "--json", ">/dev/full"),
     "verify: the reader of its lines ends": Run("in", "out", "--follow --json", "| head -n 1"),
 }
-"""By situation; each line is the last one of standard error, otherwise the verdict."""
+"""By situation; each line is the last one of standard error, otherwise the verdict.
+
+`{after_bomb}` is a timestamp after those of the batches that cannot be decompressed.
+"""
 
 SECONDS = {r"\(\d+\.\d s\)": "(0.1 s)"}
 PREFIX = "errors-"
@@ -69,6 +67,8 @@ class Ended(NamedTuple):
 @pytest.fixture(scope="module")
 def ended(kafka: Kafka) -> Mapping[str, Ended]:
     """All runs, four at a time."""
+    after_bomb = int(time.time() * 1000) + 600_000
+    later = [replace(record, timestamp=after_bomb + number) for number, record in enumerate(SENT[:10])]
     for name, records in {
         "in": SENT,
         "out": RIGHT,
@@ -77,23 +77,25 @@ def ended(kafka: Kafka) -> Mapping[str, Ended]:
         "empty-too": [],
         "in-bomb": SENT,
         "bomb-last": RIGHT,
-        "out-bomb": [*RIGHT, *map(expected, LATER)],
+        "out-bomb": [*RIGHT, *map(expected, later)],
     }.items():
         kafka.produce(kafka.create_topic(PREFIX + name), records)
     for name in ("in-bomb", "bomb-last"):
         assert send_bomb(kafka, PREFIX + name) is None
-    kafka.produce(f"{PREFIX}in-bomb", LATER)
+    kafka.produce(f"{PREFIX}in-bomb", later)
     with ThreadPoolExecutor(4) as pool:
-        return dict(zip(RUNS, pool.map(lambda run: end_of(run, kafka.address), RUNS.values()), strict=True))
+        ends = pool.map(lambda run: end_of(run, kafka.address, after_bomb), RUNS.values())
+        return dict(zip(RUNS, ends, strict=True))
 
 
-def end_of(run: Run, address: str) -> Ended:
+def end_of(run: Run, address: str, after_bomb: int) -> Ended:
     """Run it in a shell, which writes the exit code."""
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     own = {"input": PREFIX + run.source, "output": PREFIX + run.target, "LOG_LEVEL": "WARNING"}
+    options = run.options.format(after_bomb=after_bomb).split()
     script = f'{{ "$@"; echo "$?" >&2; }} {run.redirection}'
     done = subprocess.run(
-        ["/bin/sh", "-c", script, "sh", sys.executable, "pipeline.py", "verify", *run.options.split()],
+        ["/bin/sh", "-c", script, "sh", sys.executable, "pipeline.py", "verify", *options],
         env={**kept, **own, "Quix__Broker__Address": address},
         cwd=ROOT,
         capture_output=True,

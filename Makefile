@@ -74,5 +74,6 @@ quix: ## copy pipeline.py to where Quix Cloud's build can see it; run it after e
 lock: ## resolve all dependencies again and write requirements/*.lock; needs uv
 	$(COMPILE) --extra=audit --output-file=requirements/audit.lock
 	$(COMPILE) --extra=bench --constraint=requirements/audit.lock --output-file=requirements/bench.lock
-	$(COMPILE) --extra=dev --constraint=requirements/bench.lock --output-file=requirements/dev.lock
+	$(COMPILE) --extra=browser --constraint=requirements/bench.lock --output-file=requirements/browser.lock
+	$(COMPILE) --extra=dev --constraint=requirements/browser.lock --output-file=requirements/dev.lock
 	$(COMPILE) --constraint=requirements/dev.lock --output-file=requirements/pipeline.lock

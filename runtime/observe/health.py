@@ -42,11 +42,11 @@ class Health:
 
     def live(self) -> list[str]:
         """Why a restart would help; empty if it would not."""
-        return self._hanging(limits.LIVE_TIMEOUT)
+        return self.hanging(limits.LIVE_TIMEOUT)
 
     def ready(self) -> list[str]:
         """Why no records are processed; empty if they are, or if there are none."""
-        return self._hanging(limits.READY_TIMEOUT) or self._check()
+        return self.hanging(limits.READY_TIMEOUT) or self._check()
 
     @contextmanager
     def served(self, host: str, port: int, pages: Callable[[], Mapping[str, Page]] = dict) -> Iterator[None]:
@@ -76,7 +76,8 @@ class Health:
             logger.info("serving {} at {}", " ".join(all_pages), address)
             yield
 
-    def _hanging(self, limit: float) -> list[str]:
+    def hanging(self, limit: float) -> list[str]:
+        """How long the last iteration ago is, if it is longer than a limit in seconds."""
         seconds = self._clock() - self._last_iteration
         return [f"no loop iteration for {seconds:.0f} s"] if seconds > limit else []
 

@@ -13,6 +13,7 @@ from msgspec.json import Decoder
 from runtime import limits
 from runtime.observe.counters import Place, Share
 
+_NOT_JOINED = "the consumer group is not joined yet"
 _UNASSIGNED = {"none", "stopping", "stopped"}
 
 
@@ -106,7 +107,7 @@ class Progress:
     def __init__(self, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
         self._clock, self._now = clock, now
         self._decoder = Decoder(_Statistics, strict=False)
-        self._latest: _Statistics | str = "the consumer group is not joined yet"
+        self._latest: _Statistics | str = _NOT_JOINED
         self._partitions: dict[Place, _Partition] = {}
         self._moved: dict[Place, _Moved] = {}
         self._answered = clock()
@@ -162,19 +163,17 @@ class Progress:
         return [
             f"partition {state.partition} stalled at offset {state.offset}, lag {state.lag_records}, for "
             f"{state.stalled_seconds:.0f} s"
-            for state in self.partitions()
-            if state.stalled_seconds > limits.STALLED_AFTER
+            for state in self._stalled()
         ]
 
     def state(self) -> str:
         """What this worker does, in a few words."""
-        if isinstance(self._latest, _Statistics) and self._latest.cgrp.join_state == "steady":
-            stalled = (state for state in self.partitions() if state.stalled_seconds > limits.STALLED_AFTER)
-            first = next(stalled, None)
-            if first:
-                return f"stalled: partition {first.partition} at offset {first.offset}"
-            return next(iter(self.problems()), "running")
-        return "waiting for the group"
+        latest = self._latest
+        if latest == _NOT_JOINED or (isinstance(latest, _Statistics) and latest.cgrp.join_state != "steady"):
+            return "waiting for the group"
+        for partition in self._stalled():
+            return f"stalled: partition {partition.partition} at offset {partition.offset}"
+        return next(iter(self.problems()), "running")
 
     def partitions(self) -> list[PartitionState]:
         """Give the state of each of this worker's partitions, as far as statistics have named it."""
@@ -184,6 +183,9 @@ class Progress:
             for place, partition in sorted(self._partitions.items())
             if place in positions and place in moved
         ]
+
+    def _stalled(self) -> list[PartitionState]:
+        return [state for state in self.partitions() if state.stalled_seconds > limits.STALLED_AFTER]
 
     def _state(self, place: Place, partition: _Partition, handled: int, moved: _Moved) -> PartitionState:
         lag = partition.lag(handled)

@@ -1,19 +1,17 @@
 """The state of a worker: its counts, progress and health, and the members of /status.json."""
 
-import ssl
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any
 
-import confluent_kafka
-import quixstreams
-
-from runtime import __version__
+from runtime import __version__, limits
 from runtime.observe.counters import Place, Share, Totals
 from runtime.observe.health import Health
 from runtime.observe.http_server import Page
 from runtime.observe.statistics import ProducerQueue, Progress
+from runtime.observe.versions import versions
 
 
 class Status:
@@ -30,14 +28,13 @@ class Status:
         self.queue = ProducerQueue()
         self.health = Health(self.progress.problems)
         self.settings = {name: str(value) for name, value in settings.items()}
-        self.versions = {
-            "version": __version__,
-            "quixstreams": quixstreams.__version__,
-            "librdkafka": confluent_kafka.libversion()[0],
-            "openssl": ssl.OPENSSL_VERSION,
-        }
         self._names = names
         self._started = time.time()
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """The versions of the libraries."""
+        return versions()
 
     def iterate(self) -> None:
         """Note an iteration of the loop, and log what is due."""
@@ -68,10 +65,9 @@ class Status:
     def document(self) -> dict[str, Any]:
         """Give the members of /status.json."""
         totals, problems = self.totals, self.health.ready()
-        version, *libraries = self.versions.items()
         return {
-            **dict([version]),
-            "state": (self.health.live() or [self.progress.state()])[0],
+            "version": __version__,
+            "state": (self.health.hanging(limits.READY_TIMEOUT) or [self.progress.state()])[0],
             "ready": not problems,
             "problems": problems,
             **self._names,
@@ -89,6 +85,6 @@ class Status:
             "checkpoints": totals.checkpoints(),
             "producers_replaced": totals.producers_replaced,
             "rebalances": totals.rebalances,
-            "versions": dict(libraries),
+            "versions": self.versions,
             "settings": self.settings,
         }

@@ -1,6 +1,8 @@
 """The live page of a running pipeline, in a real browser: it shows what the worker does, and only that."""
 
 import json
+import math
+import os
 import re
 import signal
 import time
@@ -278,7 +280,7 @@ def test_long_open(worker: Worker, open_tab: OpenTab) -> None:
 
 def test_many_requests(worker: Worker) -> None:
     """10,000 requests leave the worker with the descriptors and the memory that it had, within 8 MiB."""
-    process = Path("/proc") / worker.status()["client"].rpartition(":")[2]
+    process = Path("/proc") / worker.status()["client"].rpartition("-")[2]
 
     def measure() -> tuple[int, float]:
         wait_until(lambda: ask(worker.port, "/live").status == 200, "/live")
@@ -296,3 +298,32 @@ def test_many_requests(worker: Worker) -> None:
     descriptors_after, mebibytes_after = measure()
     assert descriptors_after <= descriptors + 3  # connections that are closing
     assert mebibytes_after < mebibytes + 8
+
+
+@pytest.mark.skipif("PAGE_PICTURES" not in os.environ, reason="PAGE_PICTURES names no folder for pictures")
+def test_pictures(kafka: Kafka, pipelines: Pipelines, open_tab: OpenTab) -> None:
+    """Pictures of a real run: light, dark and on a phone."""
+    source, target, port = (
+        kafka.create_topic("user-login", 6),
+        kafka.create_topic("processed-user-login", 6),
+        free_port(),
+    )
+    settings = {"Quix__Consumer_Group": "user-login-pipeline", "HTTP_PORT": port}
+    pipelines.start(source, target, **settings)
+    wait_for(port, "/ready", 200)
+
+    def hide_machine(status: dict[str, Any]) -> None:
+        status["client"] = "login-pipeline-0"
+
+    started = time.time()
+    while (seconds := time.time() - started) < 150:
+        rate = 900 + 300 * math.sin(seconds / 17) + (700 if 70 < seconds < 90 else 0)
+        values = [LOGIN % 1] * int(rate / 4) + [b"no JSON"] * (seconds > 80) + [b"{}"] * (seconds % 7 < 1)
+        now = int(1000 * time.time())
+        kafka.produce(source, [Record(value=value, timestamp=now, partition=n % 6) for n, value in enumerate(values)])
+        time.sleep(max(0.0, 0.25 - (time.time() - now / 1000)))
+    folder = Path(os.environ["PAGE_PICTURES"])
+    for name, width, scheme in [("light", 1000, "light"), ("dark", 1000, "dark"), ("phone", 360, "light")]:
+        open_tab(port, hide_machine, width, scheme).screenshot(path=folder / f"page-{name}.png", full_page=True)
+    for name in ("light", "dark", "phone"):
+        assert 0 < (folder / f"page-{name}.png").stat().st_size < 100_000

@@ -24,7 +24,8 @@ DEFAULTS = {
     "AUTO_CREATE_TOPICS": False,
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "text",
-    "HEALTH_PORT": 0,
+    "HTTP_PORT": 0,
+    "HTTP_HOST": "127.0.0.1",
 }
 UNSET = {
     *("Quix__Sdk__Token", "Quix__Portal__Api", "Quix__Workspace__Id"),
@@ -48,8 +49,10 @@ TAKEN = [
     ("INSTANCE_ID", "", None),
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "JSON", "json"),
-    ("HEALTH_PORT", "8080", 8080),
-    ("HEALTH_PORT", "65535", 65_535),
+    ("HTTP_PORT", "8080", 8080),
+    ("HTTP_PORT", "65535", 65_535),
+    ("HTTP_HOST", "", ""),
+    ("HTTP_HOST", "::1", "::1"),
     ("BROKER_SECURITY_PROTOCOL", "SSL", "ssl"),
     ("Quix__Broker__Address", "a:1, b:2", "a:1, b:2"),
     ("Quix__Broker__Address", "[::1]:9092", "[::1]:9092"),
@@ -77,9 +80,10 @@ WRONG = [
     ("AUTO_CREATE_TOPICS", "perhaps", "true or false"),
     ("LOG_LEVEL", "TRACE", "DEBUG, INFO, WARNING or ERROR"),
     ("LOG_FORMAT", "xml", "text or json"),
-    ("HEALTH_PORT", "65536", "from 1 to 65535, or 0 for none"),
-    ("HEALTH_PORT", "-1", "from 1 to 65535, or 0 for none"),
-    ("HEALTH_PORT", "", "from 1 to 65535, or 0 for none"),
+    ("HTTP_PORT", "65536", "from 1 to 65535, or 0 for none"),
+    ("HTTP_PORT", "-1", "from 1 to 65535, or 0 for none"),
+    ("HTTP_PORT", "", "from 1 to 65535, or 0 for none"),
+    ("HTTP_HOST", "a\n", "an address or host name of this machine"),
     ("BROKER_SECURITY_PROTOCOL", "tls", "plaintext, ssl, sasl_plaintext or sasl_ssl"),
     ("BROKER_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
     *(
@@ -350,6 +354,17 @@ def test_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "ssl.key.location": files["KEY"],
         "ssl.key.password": "s3cret-key",
     }
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_renamed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, in_file: bool) -> None:
+    """A setting's old name is refused in one line that names the new one and the place."""
+    file = tmp_path / ".env"
+    file.write_text("HEALTH_PORT=8080\n" if in_file else "")
+    with pytest.raises(Misconfigured) as refused:
+        load(monkeypatch, {} if in_file else {"HEALTH_PORT": "8080"}, file)
+    place = file if in_file else "the environment"
+    assert str(refused.value) == f"HEALTH_PORT in {place} is now called HTTP_PORT: rename it"
 
 
 def test_effective(monkeypatch: pytest.MonkeyPatch) -> None:

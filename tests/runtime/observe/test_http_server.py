@@ -16,8 +16,8 @@ from tests.kafka import TIMEOUT
 from tools.waiting import wait_until
 
 PAGES = {
-    "/live": lambda: Response(HTTPStatus.OK, "ok\n"),
-    "/ready": lambda: Response(HTTPStatus.SERVICE_UNAVAILABLE, "no\u00a0broker\n"),
+    "/live": lambda _: Response(HTTPStatus.OK, "ok\n"),
+    "/ready": lambda _: Response(HTTPStatus.SERVICE_UNAVAILABLE, "no\u00a0broker\n"),
 }
 ELSEWHERE = b"ask for /live or /ready\n"
 
@@ -25,7 +25,7 @@ ELSEWHERE = b"ask for /live or /ready\n"
 @pytest.fixture
 def port(capfd: pytest.CaptureFixture[str], free_port: int) -> Iterator[int]:
     """The port of a server, which prints nothing about its clients."""
-    with serve(PAGES, free_port):
+    with serve(PAGES, "", free_port):
         yield free_port
     printed = "".join(capfd.readouterr())
     assert [line for line in printed.splitlines() if "rdkafka#" not in line] == [], "other tests' clients may print"
@@ -131,6 +131,49 @@ def test_many_clients(port: int) -> None:
         assert ask(port, "GET", "/live")[0] == HTTPStatus.OK
 
 
+def test_one_answer(port: int) -> None:
+    """A connection has one answer, however many requests the client sends: answers must not fill the memory."""
+    with connect(port) as client:
+        client.sendall(b"GET /live HTTP/1.1\r\n\r\n" * 30)
+        received = b""
+        with suppress(ConnectionResetError):  # the rest was not read
+            while part := client.recv(65_536):
+                received += part
+        assert received.count(b"HTTP/1.1 200 ") == 1
+        assert b"Connection: close\r\n" in received
+
+
+def test_accept(free_port: int) -> None:
+    """A page knows which format the client asks for."""
+    with (
+        serve({"/": lambda accept: Response(HTTPStatus.OK, accept)}, "", free_port),
+        closing(HTTPConnection("127.0.0.1", free_port, timeout=TIMEOUT)) as connection,
+    ):
+        connection.request("GET", "/", headers={"Accept": "application/openmetrics-text"})
+        assert connection.getresponse().read() == b"application/openmetrics-text"
+
+
+@pytest.mark.parametrize("path", ["/live", "/elsewhere"])
+def test_browser(port: int, path: str) -> None:
+    """A browser runs nothing of an answer, guesses no type, and keeps nothing."""
+    headers = ask(port, "GET", path)[2]
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("host", "others"), [("127.0.0.1", ["::1"]), ("::1", ["127.0.0.1"])])
+def test_one_address(host: str, others: list[str], free_port: int) -> None:
+    """With a host, it listens only there."""
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with serve(PAGES, host, free_port):
+        assert ask(free_port, "GET", "/live", host)[0] == HTTPStatus.OK
+        for other in others:
+            with pytest.raises(ConnectionRefusedError):
+                ask(free_port, "GET", "/live", other)
+
+
 def test_slow_client(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     """A client that slowly sends bytes does not block others, and is disconnected after limits.CONNECTION_MAX_AGE."""
     with connect(port) as client:
@@ -165,7 +208,7 @@ def test_stop(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HTTP_THREAD_TIMEOUT", 4 * TIMEOUT)
     with ExitStack() as stack:
         for number in (free_port, free_port):
-            with serve(PAGES, number):
+            with serve(PAGES, "", number):
                 silent, unfinished, idle = (stack.enter_context(connect(number)) for _ in range(3))
                 unfinished.sendall(b"GET /live HTT")
                 idle.sendall(b"GET /live HTTP/1.1\r\n\r\n")

@@ -66,12 +66,13 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
         tab.on("console", lambda message: on_message(message.type, message.text))
         tab.on("pageerror", lambda error: problems.append(str(error)))
         if change is not None:
-            tab.route("**/status.json", answer)
+            context.route("**/status.json", answer)
         tab.goto(address)
         expect(tab.locator("#version")).not_to_be_empty()
         return tab
 
     yield open_tab
     for context in contexts:
+        context.unroute_all(behavior="ignoreErrors")  # an answer may be on its way
         context.close()
     assert problems == []

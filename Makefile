@@ -45,7 +45,7 @@ $(BROWSER): $(STAMP) requirements/browser.lock
 	$(INSTALL) -r requirements/browser.lock
 	@touch $@
 
-test-browser: $(BROWSER) ## test the live page in this machine's Chromium or Chrome, in 2 minutes
+test-browser: $(BROWSER) ## test the status page in this machine's Chromium or Chrome, in 2 minutes
 	.venv/bin/python -m pytest --numprocesses=0 tests/browser
 
 test-compose: $(STAMP) ## test the image and docker compose, with the Docker engine of this machine

@@ -69,8 +69,8 @@ class Health:
             try:
                 stack.enter_context(serve(all_pages, host, port))
             except (OSError, UnicodeError) as error:
-                place = f"HTTP_PORT {port} of " + (f"HTTP_HOST {host}" if host else "all addresses")
-                raise Misconfigured(f"cannot listen on {place}: {_reason(error)}") from error
+                place = f"HTTP_HOST {host}" if host else "all addresses"
+                raise Misconfigured(f"cannot listen on HTTP_PORT {port} of {place}: {_reason(error)}") from error
             shown = host if host not in _ALL else "localhost"
             address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
             logger.info("serving {} at {}", " ".join(all_pages), address)

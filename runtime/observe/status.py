@@ -1,15 +1,14 @@
 """The state of a worker: its counts, progress and health, and the members of /status.json."""
 
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any
 
 from runtime import __version__, limits
 from runtime.observe.counters import Place, Share, Totals
 from runtime.observe.health import Health
-from runtime.observe.http_server import Page
 from runtime.observe.statistics import ProducerQueue, Progress
 from runtime.observe.versions import versions
 
@@ -36,6 +35,21 @@ class Status:
         """The versions of the libraries."""
         return versions()
 
+    def watch(
+        self,
+        positions: Callable[[], Mapping[Place, int]],
+        taken: Callable[[], Collection[int]],
+        expired: Counter[Place],
+    ) -> None:
+        """Take further figures from the loop.
+
+        Args:
+            positions: gives the offset after the last handled record of each partition of this worker.
+            taken: gives the partitions of records that the loop has taken and not handled.
+            expired: the records that expired unread.
+        """
+        self.progress.positions, self.progress.taken, self.totals.expired = positions, taken, expired
+
     def iterate(self) -> None:
         """Note an iteration of the loop, and log what is due."""
         self.health.heartbeat()
@@ -52,15 +66,6 @@ class Status:
         """
         self.totals.handle(shares, size)
         self.progress.handle(shares)
-
-    def served(self, host: str, port: int) -> AbstractContextManager[None]:
-        """Serve all pages while the block runs, as `Health.served` does."""
-        return self.health.served(host, port, self._pages)
-
-    def _pages(self) -> Mapping[str, Page]:
-        from runtime.observe.pages import pages  # noqa: PLC0415  (without a port, nothing needs prometheus_client)
-
-        return pages(self)
 
     def document(self) -> dict[str, Any]:
         """Give the members of /status.json."""

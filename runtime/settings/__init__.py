@@ -136,6 +136,11 @@ class BrokerSettings(BaseModel):
         """The broker's address, for messages."""
         return self.address or "the address that Quix Cloud supplied"
 
+    @property
+    def http(self) -> tuple[str, int]:
+        """Where the HTTP server listens: host and port."""
+        return self.http_host, self.http_port
+
     def connection(self) -> ConnectionConfig | None:
         """The connection settings in Quix's form; None if Quix Cloud supplies them."""
         if self.address is None:

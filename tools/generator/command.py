@@ -220,7 +220,7 @@ def run(settings: GeneratorSettings) -> None:
         raise _with_own_settings(explain(error, settings.broker, cloud=settings.address is None)) from error
     sender = Sender(app.get_producer(), topic.name, settings)
     try:
-        with sender.health.served(settings.http_host, settings.http_port):
+        with sender.health.served(*settings.http):
             sender.run()
     finally:
         say(f"generator: {sender}")

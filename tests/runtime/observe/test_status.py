@@ -89,6 +89,6 @@ def test_iterate(status: Status, lines: list[str], monkeypatch: pytest.MonkeyPat
     """Each iteration is a heartbeat; the report draws on the same lag."""
     monkeypatch.setattr(limits, "REPORT_INTERVAL", 0.0)
     status.progress.positions = lambda: {("user-login", 0): 8, ("user-login", 1): 11}
-    status.progress.take(statistics(AT_END, AT_END | {"partition": 1}))
+    status.progress.take(statistics(AT_END | {"next_offset": 9}, AT_END | {"partition": 1}))
     status.iterate()
     assert lines == ["INFO running: 0 in, 0 out, 0 malformed; 2 partitions, lag 3"]

@@ -3,16 +3,17 @@ PYTHON ?= python3
 STAMP := .venv/.installed
 AUDIT := .venv/.installed-audit
 BENCH := .venv/.installed-bench
+BROWSER := .venv/.installed-browser
 INSTALL := .venv/bin/python -m pip install --quiet --no-compile --require-hashes --no-deps
 # The lock files' first lines keep this command, for Renovate to repeat: with options that it knows, written with "=",
 # and file by file in the order of their names, each held to the versions of the one before.
 COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-hashes pyproject.toml
 
 # What production runs imports nothing that only an extra declares.
-WITHOUT_EXTRAS := --optional-dependencies-dev-groups dev,bench,audit --ignore DEP002 \
+WITHOUT_EXTRAS := --optional-dependencies-dev-groups dev,bench,audit,browser --ignore DEP002 \
 	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|demo|vulnerabilities)|transforms/testing)'
 
-.PHONY: help install check test test-long test-planted test-compose demo audit bench bench-quick faults quix lock
+.PHONY: help install check test test-long test-planted test-browser test-compose demo audit bench bench-quick faults quix lock
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,13 @@ test-long: $(STAMP) ## test what takes long, starts its own brokers, or needs Go
 
 test-planted: $(STAMP) ## test that the checks of `make faults` find deliberately planted bugs
 	.venv/bin/python -m pytest -m planted tests/faults
+
+$(BROWSER): $(STAMP) requirements/browser.lock
+	$(INSTALL) -r requirements/browser.lock
+	@touch $@
+
+test-browser: $(BROWSER) ## test the status page in this machine's Chromium or Chrome, in 2 minutes
+	.venv/bin/python -m pytest --numprocesses=0 tests/browser
 
 test-compose: $(STAMP) ## test the image and docker compose, with the Docker engine of this machine
 	docker compose build --quiet

@@ -17,7 +17,7 @@ from tests.kafka import Kafka
 from tests.process import SCRIPT, Pipelines
 from tools.broker.embedded import Broker, train
 
-collect_ignore = ["compose"]  # needs a Docker engine: `make test-compose`
+collect_ignore = ["browser", "compose"]  # need Chromium, and a Docker engine: `make test-browser`, `make test-compose`
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("ci"), derandomize=False, max_examples=5000)

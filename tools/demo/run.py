@@ -82,7 +82,7 @@ class Demo:
         self._pipeline = self._child("pipeline", ["pipeline.py"], input=TOPICS[0], output=TOPICS[1])
         given = {"RATE": "50", "MALFORMED": "0.05"} | os.environ
         own = {"output": TOPICS[0], "COUNT": "0", "RATE": given["RATE"], "MALFORMED": given["MALFORMED"]}
-        self._generator = self._child("generator", ["-m", "tools.generator"], HEALTH_PORT="0", **own)
+        self._generator = self._child("generator", ["-m", "tools.generator"], HTTP_PORT="0", **own)
         self._started = time.monotonic()
         return True
 

@@ -110,8 +110,10 @@ CASES = [
     Case("LoginPipelineCheckpointFailures", "the broker refuses one commit after the other",
         {on(FAILURES): "0+0x6 0+1x6"}, "110s", [
         Firing("Checkpoints of worker a fail; it processes their records again.", A)]),
-    Case("LoginPipelineCheckpointFailures", "two failures, as a broker restarts", {on(FAILURES): "0+0x6 1 2+0x30"}, "5m"),
-    Case("LoginPipelineCheckpointFailures", "a restart: the counter begins again", {on(FAILURES): "9+0x6 0+0x30"}, "5m"),
+    Case("LoginPipelineCheckpointFailures", "two failures, as a broker restarts",
+        {on(FAILURES): "0+0x6 1 2+0x30"}, "5m"),
+    Case("LoginPipelineCheckpointFailures", "a restart: the counter begins again",
+        {on(FAILURES): "9+0x6 0+0x30"}, "5m"),
     Case("LoginPipelineRebalanceStorm", "a worker leaves and joins again and again",
         {on(REBALANCES): "1+0.2x120"}, "15m", [
         Firing("The group keeps rebalancing, 6 times in 5 minutes; each time, its workers pause.", JOB)]),
@@ -134,10 +136,9 @@ CASES = [
 ]  # fmt: skip
 
 
-def promtool(*arguments: object) -> None:
+def promtool(*arguments: str | Path) -> None:
     """Run promtool; AssertionError with its output if it finds a mistake."""
-    command = [program("promtool"), *map(str, arguments)]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    done = subprocess.run([program("promtool"), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -178,7 +179,7 @@ def test_cases() -> None:
 
 
 def test_docs() -> None:
-    """docs/operations.md has a section for each alert and no other, which begins with its severity; the alert names it."""
+    """docs/operations.md has a section for each alert, which begins with its severity, and for no other."""
     section = read(PAGE).split("\n## Alerts\n")[1].split("\n## ")[0]
     severities = dict(re.findall(r"^### (\w+)\n\n(\w+), ", section, re.MULTILINE))
     assert severities == {name: rule["labels"]["severity"].capitalize() for name, rule in ALERTS.items()}

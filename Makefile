@@ -11,9 +11,10 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-h
 
 # What production runs imports nothing that only an extra declares.
 WITHOUT_EXTRAS := --optional-dependencies-dev-groups dev,bench,audit,browser --ignore DEP002 \
-	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|demo|vulnerabilities)|transforms/testing)'
+	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|demo|vulnerabilities)|transforms/testing|deploy/observability)'
 
-.PHONY: help install check test test-long test-planted test-browser test-compose demo audit bench bench-quick faults quix lock
+.PHONY: help install check test test-long test-planted test-browser test-compose demo audit bench bench-quick faults quix \
+	dashboard lock
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +79,9 @@ bench-quick: $(BENCH) ## the same with fewer runs, in 2 minutes; also tests the 
 
 quix: ## copy pipeline.py to where Quix Cloud's build can see it; run it after each change
 	cp pipeline.py deploy/quix/pipeline/pipeline.py
+
+dashboard: $(STAMP) ## write the Grafana dashboard; run it after each change of deploy/observability/dashboard.py
+	.venv/bin/python deploy/observability/dashboard.py
 
 lock: ## resolve all dependencies again and write requirements/*.lock; needs uv
 	$(COMPILE) --extra=audit --output-file=requirements/audit.lock

@@ -1,9 +1,11 @@
 """The compose files, as docker compose understands them: pinned, limited, and closed to other machines."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from runtime.settings import ADDRESS, ENV_FILE, Settings
 from tests.compose.stack import ROOT, run
@@ -69,9 +71,33 @@ def test_limits(services: dict[str, Any]) -> None:
         assert service["restart"] in ("unless-stopped", "on-failure")
 
 
-def test_ui_is_optional(services: dict[str, Any]) -> None:
-    """Only the user interface has a profile, so it does not start by default."""
-    assert {name for name, service in services.items() if service.get("profiles")} == {"kafka-ui"}
+def test_profiles(services: dict[str, Any]) -> None:
+    """The Kafka UI, Prometheus and Grafana have a profile, so they do not start by default."""
+    profiles = {name: service["profiles"] for name, service in services.items() if service.get("profiles")}
+    assert profiles == {"kafka-ui": ["ui"], "prometheus": ["observability"], "grafana": ["observability"]}
+
+
+def test_observability(services: dict[str, Any]) -> None:
+    """Prometheus and Grafana read their files from deploy/observability and cannot write there; no one can sign in."""
+    folder = ROOT / "deploy/observability"
+    mounted = set()
+    for service in (services["prometheus"], services["grafana"]):
+        assert service["read_only"] is True
+        mounts = [mount for mount in service["volumes"] if mount["type"] == "bind"]
+        assert all(mount["read_only"] for mount in mounts)
+        mounted |= {Path(mount["source"]) for mount in mounts}
+    assert mounted == {file for file in folder.rglob("*.*") if file.suffix in {".yml", ".json"}}
+    environment = services["grafana"]["environment"]
+    assert environment["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert environment["GF_AUTH_BASIC_ENABLED"] == "false"
+
+
+def test_scraped(services: dict[str, Any]) -> None:
+    """Prometheus finds every container of the pipeline by the name and the port that it has here."""
+    (job,) = yaml.safe_load((ROOT / "deploy/observability/prometheus.yml").read_text())["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+    assert set(found["names"]) == {"pipeline"} <= services.keys()
+    assert f"HTTP_PORT={found['port']} HTTP_HOST=" in (ROOT / "dockerfile").read_text()
 
 
 def test_settings_are_known(services: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def yaml_in_readme() -> Iterator[Any]:
 def test_scaling_in_the_readme() -> None:
     """The README's ScaledObject names this Deployment, its group and topic, and no more workers than partitions."""
     rendered = render(KUBERNETES / "overlays" / "production")
-    scaled, authentication = yaml_in_readme()
+    _, scaled, authentication = yaml_in_readme()
     deployment = rendered.objects["Deployment"]
     (trigger,) = scaled["spec"]["triggers"]
     settings = rendered.settings
@@ -50,7 +50,7 @@ def test_secret_in_the_readme() -> None:
     (volume,) = rendered.pod["volumes"]
     named = [variable["valueFrom"]["secretKeyRef"]["key"] for variable in rendered.container["env"]]
     files = [item["key"] for item in volume["secret"]["items"]]
-    _, authentication = yaml_in_readme()
+    *_, authentication = yaml_in_readme()
     for_keda = {reference["key"] for reference in authentication["spec"]["secretTargetRef"]}
     assert create[1] == SECRET
     assert set(re.findall(r"--from-\w+=([\w.]+)=", create[2])) == {*named, *files} == for_keda

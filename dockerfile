@@ -11,7 +11,7 @@ LABEL org.opencontainers.image.title="user-login-pipeline" \
       org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.base.name="docker.io/library/python:3.13-slim"
-ENV PATH=/opt/packages/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HEALTH_PORT=8080
+ENV PATH=/opt/packages/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HTTP_PORT=8080 HTTP_HOST=
 COPY --from=packages /opt/packages /opt/packages
 COPY pipeline.py /app/
 COPY transforms /app/transforms

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from loguru import logger
 from quixstreams.context import set_message_context
 from quixstreams.dataframe import StreamingDataFrame
@@ -14,7 +14,7 @@ from quixstreams.models import Topic
 
 from runtime import limits
 from runtime.connect.cause import Cause
-from runtime.connect.client_config import consumer_config, producer_config, topic_config
+from runtime.connect.client_config import CLIENT_ID, consumer_config, producer_config, topic_config
 from runtime.connect.coordinators import TRANSACTIONS
 from runtime.connect.obstacles import Obstacles
 from runtime.connect.quix_cloud import quix_cloud
@@ -31,9 +31,7 @@ from runtime.loop.positions import Positions
 from runtime.loop.producer_renewal import ProducerRenewal
 from runtime.loop.quix import QuixApplication, QuixProducer
 from runtime.loop.sink import Sink
-from runtime.observe.counters import Totals
-from runtime.observe.health import Health
-from runtime.observe.statistics import Progress
+from runtime.observe.status import Status
 from runtime.settings import Settings
 from runtime.stop.membership import Membership, unmask_callback_error
 from runtime.stop.signals import end_by_force, stop_request
@@ -44,7 +42,9 @@ class Application(QuixApplication):
 
     def __init__(self, settings: Settings) -> None:
         """Build the application without connecting to the broker."""
-        self._progress = Progress()
+        names = {"input": settings.input, "output": settings.output, "group": settings.consumer_group}
+        self.status = Status({**names, "client": CLIENT_ID}, settings.effective())
+        self.totals = self.status.totals
         super().__init__(
             broker_address=settings.connection(),
             quix_config_builder=quix_cloud(settings),
@@ -53,8 +53,8 @@ class Application(QuixApplication):
             auto_offset_reset="error",  # runtime/loop/positions.py decides
             commit_interval=settings.commit_interval,
             commit_every=settings.commit_every,
-            consumer_extra_config=consumer_config(settings) | self._progress.consumer_config,
-            producer_extra_config=producer_config(settings),
+            consumer_extra_config=consumer_config(settings) | self.status.progress.consumer_config,
+            producer_extra_config=producer_config(settings) | self.status.queue.producer_config,
             on_consumer_error=_never_suppress,
             on_processing_error=_never_suppress,
             on_producer_error=_never_suppress,
@@ -63,11 +63,10 @@ class Application(QuixApplication):
             use_changelog_topics=False,
             processing_guarantee=settings.processing_guarantee,
         )
-        self.totals = Totals()
-        self.health = Health(self._progress.problems)
         self._settings = settings
         context, consumer = self.context, self.context.consumer
         self._positions = Positions(consumer, settings.auto_offset_reset)
+        self.status.progress.positions, self.totals.expired = self._positions.handled, self._positions.expired
         context.commit_every = 0  # Batches counts records, Quix would count partitions
         self._batches = Batches(consumer, context, self._positions, settings.commit_every)
         self._commit_offsets = retry_while_coordinator_moves(consumer.commit)
@@ -98,7 +97,7 @@ class Application(QuixApplication):
         quix = QuixProducer(self.context.producer)
         config = quix.config | topic_config(target)
         self._renewal = ProducerRenewal(
-            quix, config, self.config.flush_timeout, partial(self._sink.connect, quix), self._mark
+            quix, config, self.config.flush_timeout, partial(self._use_producer, quix), self._mark
         )
         return opened.source, opened.target
 
@@ -115,7 +114,7 @@ class Application(QuixApplication):
             state.init = lambda: None  # type: ignore[method-assign]
         stop_request.enforce(self._exit_forcibly)
         try:
-            with self.health.served(self._settings.health_port):
+            with self.status.served(self._settings.http_host, self._settings.http_port):
                 collected: list[dict[str, Any]] = super().run(*args, **kwargs)
         except KafkaException as error:
             if self._failure is None or self._failure is error:
@@ -156,10 +155,7 @@ class Application(QuixApplication):
 
     def iterate(self, execute: Execute) -> None:
         """Handle one batch. Quix's loop calls this, and then commits if that is due."""
-        self.health.heartbeat()
-        self.totals.warn()
-        if self.totals.is_report_due():
-            self.totals.report(*self._progress.lag(self._positions.committed), self._batches.newest)
+        self.status.iterate()
         try:
             self.context.producer.poll(0)
         except DELIVERY_FAILURES as error:
@@ -174,10 +170,16 @@ class Application(QuixApplication):
             return
         self._output.timestamps.update()
         try:
-            self.totals.uncommitted += self._batches.handle(messages, execute)
+            self._batches.handle(messages, execute)
         except DELIVERY_FAILURES as error:
             self._retry(error)
+        else:
+            self.status.handle(self._batches.shares, self._batches.bytes)
         self.note_broker_available()
+
+    def _use_producer(self, quix: QuixProducer, producer: Producer) -> None:
+        self.totals.producers_started += 1
+        self._sink.connect(quix, producer)
 
     def _mark(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
         return self._positions.topic_ids.marked(offsets)
@@ -196,6 +198,7 @@ class Application(QuixApplication):
     def assign(self, partitions: list[TopicPartition], proceed: Callable[[], None]) -> None:
         """Start to read the assigned partitions at their offsets."""
         self._batches.rebalanced = True
+        self.totals.rebalances += 1
         with self._remembering_failure():
             self._positions.assign(partitions)
             proceed()

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import methodcaller
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from quixstreams.exceptions import QuixException
@@ -18,6 +20,7 @@ from runtime.loop.output_record import Headers, InputRecord, place_of
 from runtime.loop.positions import Positions
 from runtime.loop.transaction_size import TransactionSize
 from runtime.loop.waiting_records import WaitingRecords
+from runtime.observe.counters import Place, Share
 
 BATCH = 10_000
 """The most records taken at once. Fewer are taken if fewer have arrived: a batch never waits for more."""
@@ -53,8 +56,10 @@ class Batches:
         """Records since the last commit."""
         self.attempted = 0
         """Records since the last commit, including those of a batch that failed."""
-        self.newest = 0
-        """The newest timestamp of the last batch, in milliseconds, as far as each partition's last record shows."""
+        self.shares: dict[Place, Share] = {}
+        """The records of the last batch, by partition."""
+        self.bytes = 0
+        """The size of their values."""
         self.is_commit_due = False
         """Whether to commit now, before COMMIT_INTERVAL ends."""
         self.rebalanced = False
@@ -179,15 +184,31 @@ class Batches:
 
     def _finish(self, messages: list[Message]) -> int:
         """Store the offsets, and decide whether to commit now; with a backlog, only time and size trigger commits."""
-        last = {message.partition(): message for message in messages}
-        self.newest = max((message.timestamp()[1] for message in last.values()), default=self.newest)
-        for partition, message in last.items():
-            self._context.store_offset(message.topic(), partition, message.offset())
-            self._positions.handle(message.topic(), partition, message.offset() + 1)
+        self.shares, self.bytes = _shares(messages), sum(map(len, messages))
+        for (topic, partition), share in self.shares.items():
+            self._context.store_offset(topic, partition, share.next_offset - 1)
+            self._positions.handle(topic, partition, share.next_offset)
         self.handled += len(messages)
         is_enough = not self._has_backlog and self.handled >= self._commit_every
         self.is_commit_due = self._must_rewind or is_enough or self.handled >= self.size.records
         return len(messages)
+
+
+def _shares(messages: list[Message]) -> dict[Place, Share]:
+    """Give the records of each partition; its records need not be in a row."""
+    shares: dict[Place, Share] = {}
+    for _, run in groupby(messages, methodcaller("partition")):
+        records = list(run)
+        first, last = records[0], records[-1]
+        place = (first.topic(), first.partition())
+        earlier = shares.get(place)
+        shares[place] = Share(
+            records=len(records) + (earlier.records if earlier else 0),
+            oldest=earlier.oldest if earlier else first.timestamp()[1],
+            newest=last.timestamp()[1],
+            next_offset=last.offset() + 1,
+        )
+    return shares
 
 
 def _raise_error(message: Message, error: KafkaError) -> None:

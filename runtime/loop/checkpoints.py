@@ -77,6 +77,7 @@ class Checkpoints:
             self._last_commit = time.monotonic()
             self._batches.begin()
             return
+        started = time.monotonic()
         try:
             self._flush()
         except DELIVERY_FAILURES as error:
@@ -90,8 +91,8 @@ class Checkpoints:
                 raise
             self.retry(error)
             return
-        self._totals.commit()
         self._last_commit = time.monotonic()
+        self._totals.commit(self._last_commit - started)
         self._batches.begin()
 
     def retry(self, error: Exception) -> None:

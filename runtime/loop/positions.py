@@ -4,6 +4,8 @@ librdkafka would also apply `auto.offset.reset` to an offset that is out of rang
 all remaining records. So its reset is off, and each case is decided here.
 """
 
+from collections import Counter
+
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 from loguru import logger
 from quixstreams.internal_consumer import InternalConsumer
@@ -11,6 +13,7 @@ from quixstreams.internal_consumer import InternalConsumer
 from runtime import limits
 from runtime.connect.topic_ids import TopicIds
 from runtime.errors import Misconfigured
+from runtime.observe.counters import Place
 
 _SET_OFFSET = "kafka-consumer-groups --reset-offsets"
 
@@ -26,8 +29,10 @@ class Positions:
     def __init__(self, consumer: InternalConsumer, reset: str) -> None:
         self._consumer = consumer
         self._reset = reset
-        self._next: dict[tuple[str, int], int] = {}
-        self._handled: dict[tuple[str, int], int] = {}
+        self.expired: Counter[Place] = Counter()
+        """The records that expired unread."""
+        self._next: dict[Place, int] = {}
+        self._handled: dict[Place, int] = {}
         self.topic_ids: TopicIds
         """Set when the topics are open."""
 
@@ -36,10 +41,10 @@ class Positions:
             f"{topic}[{number}]@{max(offset, 0)}" for (topic, number), offset in sorted(self._next.items())
         )
 
-    @property
-    def committed(self) -> dict[int, int]:
-        """The next offset after the last commit, by partition; negative if there was none."""
-        return {number: offset for (_, number), offset in self._next.items()}
+    def handled(self) -> dict[Place, int]:
+        """Give the offset after the last handled record of each assigned partition; negative if it is not known."""
+        committed, handled = self._next, dict(self._handled)
+        return {place: handled.get(place, offset) for place, offset in list(committed.items())}
 
     def assign(self, partitions: list[TopicPartition]) -> None:
         """Set the start offset of each partition, in place.
@@ -100,6 +105,7 @@ class Positions:
         if self._reset == "error":
             raise Misconfigured(f"{expired}, and AUTO_OFFSET_RESET is error: set the offset with {_SET_OFFSET}")
         logger.warning("{}: check the retention of {}; continuing at offset {}", expired, topic, low)
+        self.expired[topic, partition] += low - offset
         self._next[topic, partition] = low
 
     def _start_offset(self, committed: TopicPartition) -> int:

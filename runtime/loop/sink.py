@@ -42,8 +42,11 @@ class Sink(StreamFunction):
         """Return the function that produces a record. Quix calls this for each step; no step follows this one."""
         topic, output, batches = self.topic, self._output, self._batches
         max_plain_bytes, timestamps = output.max_plain_bytes, output.timestamps
+        sent = 0
+        output.totals.sent = lambda: sent
 
         def send(value: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None) -> None:
+            nonlocal sent
             record = batches.current
             produced: bytes | None
             if (
@@ -53,8 +56,10 @@ class Sink(StreamFunction):
                 or not timestamps.oldest <= timestamp <= timestamps.newest
             ):
                 produced, timestamp, headers = output.build(value, key, timestamp, headers, record)
+                sent += len(produced or b"")
             else:
                 produced = value
+                sent += len(produced)
             try:
                 self._produce(topic, produced, key, record.partition(), None, None, timestamp, headers)
             except (BufferError, KafkaException) as error:

@@ -1,4 +1,4 @@
-"""Serves /live and /ready over HTTP, from a thread that answers even if the loop hangs.
+"""Serves /live, /ready and other pages over HTTP, from a thread that answers even if the loop hangs.
 
     /live   200 if the loop had an iteration within limits.LIVE_TIMEOUT; otherwise a restart helps.
     /ready  200 if it had one within limits.READY_TIMEOUT and the check finds no problem; the body lists problems.
@@ -9,13 +9,18 @@ take no answer as 503: a stopped process, or code that never releases Python's g
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
+from socket import gaierror
+
+from loguru import logger
 
 from runtime import limits
 from runtime.errors import Misconfigured
-from runtime.observe.http_server import Response, serve
+from runtime.observe.http_server import Page, Response, serve
+
+_ALL = {"", "0.0.0.0", "::"}  # noqa: S104  (compared)
 
 
 class Health:
@@ -44,22 +49,31 @@ class Health:
         return self._hanging(limits.READY_TIMEOUT) or self._check()
 
     @contextmanager
-    def served(self, port: int) -> Iterator[None]:
-        """Answer on this port of all interfaces while the block runs; 0 disables it.
+    def served(self, host: str, port: int, pages: Callable[[], Mapping[str, Page]] = dict) -> Iterator[None]:
+        """Answer while the block runs.
+
+        Args:
+            host: the address to listen on; if empty, all addresses.
+            port: the port to listen on; 0 disables it.
+            pages: gives the other pages.
 
         Raises:
-            Misconfigured: the port is in use or not permitted.
+            Misconfigured: the host is no address of this machine; the port is in use or not permitted.
         """
         if not port:
             yield
             return
         self.heartbeat()
+        all_pages = {**pages(), "/live": _page(self.live), "/ready": _page(self.ready)}
         with ExitStack() as stack:
             try:
-                stack.enter_context(serve({"/live": _page(self.live), "/ready": _page(self.ready)}, port))
-            except OSError as error:
-                reason = os.strerror(error.errno or 0)  # without the address, which its text contains
-                raise Misconfigured(f"cannot listen on HEALTH_PORT {port}: {reason}") from error
+                stack.enter_context(serve(all_pages, host, port))
+            except (OSError, UnicodeError) as error:
+                place = f"HTTP_PORT {port} of " + (f"HTTP_HOST {host}" if host else "all addresses")
+                raise Misconfigured(f"cannot listen on {place}: {_reason(error)}") from error
+            shown = host if host not in _ALL else "localhost"
+            address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
+            logger.info("serving {} at {}", " ".join(all_pages), address)
             yield
 
     def _hanging(self, limit: float) -> list[str]:
@@ -67,10 +81,18 @@ class Health:
         return [f"no loop iteration for {seconds:.0f} s"] if seconds > limit else []
 
 
-def _page(problems: Callable[[], list[str]]) -> Callable[[], Response]:
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, gaierror):
+        return error.strerror or str(error)
+    if isinstance(error, OSError):
+        return os.strerror(error.errno or 0)  # without the address, which its text contains
+    return "it is no host name"
+
+
+def _page(problems: Callable[[], list[str]]) -> Page:
     """A page that lists these problems, one per line, or says `ok`."""
 
-    def page() -> Response:
+    def page(_accept: str) -> Response:
         lines = problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if lines else HTTPStatus.OK
         return Response(status, "".join(f"{line}\n" for line in lines or ["ok"]))

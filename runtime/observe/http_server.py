@@ -1,4 +1,4 @@
-"""An HTTP server for probes, in its own threads, with limits for connections and requests.
+"""An HTTP server for probes, metrics and the status page, in its own threads, with limits for clients.
 
 waitress parses requests and limits their size. This module limits the number and the age of connections: waitress never
 closes the connection of a client that slowly sends single bytes.
@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from socket import AF_INET, AF_INET6, create_server, has_dualstack_ipv6, socket
+from socket import AF_INET, AF_INET6, SOCK_STREAM, create_server, getaddrinfo, has_dualstack_ipv6, socket
 from threading import Thread
 from typing import NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,17 +32,27 @@ class Response(NamedTuple):
     status: HTTPStatus
     body: str
     content_type: str = "text/plain; charset=utf-8"
+    policy: str = "default-src 'none'; frame-ancestors 'none'"
+    """What a browser may load for it (Content-Security-Policy)."""
+
+
+Page = Callable[[str], Response]
+"""Gives an answer; its argument is the request's Accept header."""
 
 
 @contextmanager
-def serve(pages: Mapping[str, Callable[[], Response]], port: int) -> Iterator[None]:
-    """Answer GET and HEAD for these paths while the block runs, on all interfaces, over IPv4 and IPv6.
+def serve(pages: Mapping[str, Page], host: str, port: int) -> Iterator[None]:
+    """Answer GET and HEAD for these paths while the block runs.
+
+    Args:
+        pages: by path.
+        host: the address to listen on; if empty, all addresses, of IPv4 and IPv6.
+        port: the port to listen on.
 
     Raises:
-        OSError: the port is in use or not permitted.
+        OSError: the host is no address of this machine; the port is in use or not permitted.
     """
-    ipv6 = has_dualstack_ipv6()
-    listener = create_server(("", port), family=AF_INET6 if ipv6 else AF_INET, dualstack_ipv6=ipv6)
+    listener = _listen(host, port)
     for name in ("waitress", "waitress.queue"):
         logging.getLogger(name).addFilter(_as_debug)
     server = _Server(_application(pages), listener)
@@ -55,7 +65,15 @@ def serve(pages: Mapping[str, Callable[[], Response]], port: int) -> Iterator[No
         thread.join(limits.HTTP_THREAD_TIMEOUT)
 
 
-def _application(pages: Mapping[str, Callable[[], Response]]) -> WSGIApplication:
+def _listen(host: str, port: int) -> socket:
+    if host:
+        (family, *_), *_ = getaddrinfo(host, port, type=SOCK_STREAM)
+        return create_server((host, port), family=family)
+    ipv6 = has_dualstack_ipv6()
+    return create_server(("", port), family=AF_INET6 if ipv6 else AF_INET, dualstack_ipv6=ipv6)
+
+
+def _application(pages: Mapping[str, Page]) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method, page = environ["REQUEST_METHOD"], pages.get(environ["PATH_INFO"])
         if page is None:
@@ -63,9 +81,16 @@ def _application(pages: Mapping[str, Callable[[], Response]]) -> WSGIApplication
         elif method not in {"GET", "HEAD"}:
             response = Response(HTTPStatus.METHOD_NOT_ALLOWED, "ask with GET or HEAD\n")
         else:
-            response = page()
+            response = page(environ.get("HTTP_ACCEPT", ""))
         body = response.body.encode()
-        headers = [("Content-Type", response.content_type), ("Content-Length", str(len(body))), ("Allow", "GET, HEAD")]
+        headers = [
+            ("Content-Type", response.content_type),
+            ("Content-Length", str(len(body))),
+            ("Content-Security-Policy", response.policy),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "no-store"),
+            ("Allow", "GET, HEAD"),
+        ]
         start_response(f"{response.status.value} {response.status.phrase}", headers)
         return [] if method == "HEAD" else [body]
 

@@ -1,6 +1,6 @@
 """The image's health check: asks /ready of the pipeline in this container. It imports little, as it runs every 5 s.
 
-Exit codes: 0 if the pipeline is ready or HEALTH_PORT is 0; 1 if it is not ready, with the reason.
+Exit codes: 0 if the pipeline is ready or HTTP_PORT is 0; 1 if it is not ready, with the reason.
 """
 
 import os
@@ -10,11 +10,11 @@ import sys
 from runtime import limits
 
 
-def ask(port: int) -> tuple[bool, str]:
-    """Whether /ready on this port of 127.0.0.1 answers 200, and the body."""
+def ask(port: int, host: str = "") -> tuple[bool, str]:
+    """Whether /ready on this port, of 127.0.0.1 if no host is given, answers 200, and the body."""
     try:
         with (
-            socket.create_connection(("127.0.0.1", port), limits.PROBE_TIMEOUT) as connection,
+            socket.create_connection((host or "127.0.0.1", port), limits.PROBE_TIMEOUT) as connection,
             connection.makefile() as answer,
         ):
             connection.sendall(b"GET /ready HTTP/1.0\r\n\r\n")
@@ -26,8 +26,8 @@ def ask(port: int) -> tuple[bool, str]:
 
 def main() -> int:
     """Print the answer, and give the exit code."""
-    port = int(os.environ.get("HEALTH_PORT") or 0)
-    is_ready, answer = ask(port) if port else (True, "not checked: HEALTH_PORT is 0")
+    port, host = int(os.environ.get("HTTP_PORT") or 0), os.environ.get("HTTP_HOST", "")
+    is_ready, answer = ask(port, host) if port else (True, "not checked: HTTP_PORT is 0")
     sys.stdout.write(f"{answer}\n")
     return 0 if is_ready else 1
 

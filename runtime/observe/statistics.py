@@ -1,16 +1,17 @@
-"""Finds problems in librdkafka's statistics: of the group, the brokers and each partition.
+"""Finds lag and problems in librdkafka's statistics: of the group, the brokers and each partition.
 
 The loop receives the statistics once a second: https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
 """
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
 
 from runtime import limits
+from runtime.observe.counters import Place, Share
 
 _UNASSIGNED = {"none", "stopping", "stopped"}
 
@@ -23,20 +24,31 @@ class _Partition(Struct):
     app_offset: int
     ls_offset: int
 
-    @property
-    def lag(self) -> int:
-        """Records that wait: fetched ones and those of the broker, including markers of transactions."""
-        return self.fetchq_cnt + max(0, self.ls_offset - self.next_offset)
+    def lag(self, handled: int) -> int:
+        """Records that are not handled; if some wait, markers of transactions count, too.
+
+        Args:
+            handled: the offset after the last handled record; negative if it is not known.
+        """
+        if not self.has_waiting(handled):
+            return 0
+        if handled < 0:
+            return self.fetchq_cnt + max(0, self.ls_offset - self.next_offset)
+        return max(0, self.ls_offset - handled)
 
     @property
     def position(self) -> tuple[int, int]:
         """It changes when records are fetched or handled."""
         return self.next_offset, self.app_offset
 
-    def has_waiting(self) -> bool:
-        """Whether records wait, or the partition cannot be fetched; an open transaction of the input does not count."""
-        is_fetching = self.fetch_state == "active" and self.leader >= 0
-        return not is_fetching or self.fetchq_cnt > 0 or self.next_offset < self.ls_offset
+    def is_fetching(self) -> bool:
+        """Whether the partition can be fetched."""
+        return self.fetch_state == "active" and self.leader >= 0
+
+    def has_waiting(self, handled: int) -> bool:
+        """Whether records wait: at the broker, fetched or taken. An open transaction of the input does not count."""
+        is_taken = 0 <= handled < self.app_offset
+        return self.next_offset < self.ls_offset or self.fetchq_cnt > 0 or is_taken
 
 
 class _Topic(Struct):
@@ -57,19 +69,49 @@ class _Statistics(Struct):
     cgrp: _Group
 
 
+class _ProducerStatistics(Struct):
+    msg_cnt: int
+    msg_size: int
+
+
+class _Moved(NamedTuple):
+    """The last progress of a partition."""
+
+    at: float
+    """When records were fetched or handled, or none waited, by the clock."""
+    timestamp: float
+    """The timestamp of the last handled record; the time since which none waited if that is later. In seconds."""
+
+
+class PartitionState(NamedTuple):
+    """What is known of one of this worker's partitions."""
+
+    topic: str
+    partition: int
+    offset: int
+    """The offset after the last handled record; negative if it is not known."""
+    lag_records: int
+    lag_seconds: float
+    stalled_seconds: float
+
+
 class Progress:
-    """The problems that the consumer's statistics show.
+    """The lag and the problems that the consumer's statistics show.
 
     Args:
         clock: seconds, monotonic.
+        now: seconds since the epoch.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
+        self._clock, self._now = clock, now
         self._decoder = Decoder(_Statistics, strict=False)
         self._latest: _Statistics | str = "the consumer group is not joined yet"
-        self._partitions: dict[int, tuple[_Partition, float]] = {}  # with the time since when they make no progress
+        self._partitions: dict[Place, _Partition] = {}
+        self._moved: dict[Place, _Moved] = {}
         self._answered = clock()
+        self.positions: Callable[[], Mapping[Place, int]] = dict
+        """Gives the offset after the last handled record of each partition of this worker."""
 
     @property
     def consumer_config(self) -> dict[str, Any]:
@@ -83,17 +125,29 @@ class Progress:
         except MsgspecError as error:
             self._latest = f"cannot read librdkafka's statistics: {error}"
             return
-        now, partitions = self._clock(), {}
+        now, positions = self._clock(), self.positions()
         # Without a connection, there is no rxidle.
         idle = [broker.rxidle / 1e6 for broker in self._latest.brokers.values() if broker.rxidle >= 0]
         self._answered = max([self._answered, *(now - seconds for seconds in idle)])
-        for topic in self._latest.topics.values():
-            for number, partition in topic.partitions.items():
-                if partition.fetch_state not in _UNASSIGNED:
-                    last, since = self._partitions.get(number, (partition, now))
-                    is_stuck = partition.position == last.position and partition.has_waiting()
-                    partitions[number] = (partition, since if is_stuck else now)
-        self._partitions = partitions  # as a whole: another thread reads it
+        partitions = {
+            (name, number): partition
+            for name, topic in self._latest.topics.items()
+            for number, partition in topic.partitions.items()
+            if partition.fetch_state not in _UNASSIGNED
+        }
+        moved = {}
+        for place, partition in partitions.items():
+            moved[place] = self._moved.get(place, _Moved(now, self._now()))
+            if partition.is_fetching() and not partition.has_waiting(positions.get(place, -1)):
+                moved[place] = _Moved(now, self._now())
+            elif partition.position != self._partitions.get(place, partition).position:
+                moved[place] = moved[place]._replace(at=now)
+        self._partitions, self._moved = partitions, moved  # as a whole: another thread reads them
+
+    def handle(self, shares: Mapping[Place, Share]) -> None:
+        """Note the records of a batch, by partition."""
+        for place, share in shares.items():
+            self._moved[place] = _Moved(self._clock(), share.newest / 1000 if share.newest > 0 else self._now())
 
     def problems(self) -> list[str]:
         """Why this worker processes no records, one line each; empty if it does, or has no partition."""
@@ -106,19 +160,56 @@ class Progress:
         if now - self._answered > limits.BROKER_SILENT_AFTER:
             return [f"no broker has answered for {now - self._answered:.0f} s"]
         return [
-            f"partition {number} stalled at offset {state.next_offset}, lag {state.lag}, for {now - since:.0f} s"
-            for number, (state, since) in sorted(self._partitions.items())
-            if now - since > limits.STALLED_AFTER
+            f"partition {state.partition} stalled at offset {state.offset}, lag {state.lag_records}, for "
+            f"{state.stalled_seconds:.0f} s"
+            for state in self.partitions()
+            if state.stalled_seconds > limits.STALLED_AFTER
         ]
 
-    def lag(self, committed: Mapping[int, int]) -> tuple[int, int]:
-        """Give the number of this worker's partitions, and of their records that are not committed.
+    def state(self) -> str:
+        """What this worker does, in a few words."""
+        if isinstance(self._latest, _Statistics) and self._latest.cgrp.join_state == "steady":
+            stalled = (state for state in self.partitions() if state.stalled_seconds > limits.STALLED_AFTER)
+            first = next(stalled, None)
+            if first:
+                return f"stalled: partition {first.partition} at offset {first.offset}"
+            return next(iter(self.problems()), "running")
+        return "waiting for the group"
 
-        Args:
-            committed: the offset after the last commit, by partition; negative if it is not known.
-        """
-        lags = [
-            max(0, state.ls_offset - committed[number]) if committed.get(number, -1) >= 0 else state.lag
-            for number, (state, _) in self._partitions.items()
+    def partitions(self) -> list[PartitionState]:
+        """Give the state of each of this worker's partitions, as far as statistics have named it."""
+        positions, moved = self.positions(), self._moved
+        return [
+            self._state(place, partition, positions[place], moved[place])
+            for place, partition in sorted(self._partitions.items())
+            if place in positions and place in moved
         ]
-        return len(lags), sum(lags)
+
+    def _state(self, place: Place, partition: _Partition, handled: int, moved: _Moved) -> PartitionState:
+        lag = partition.lag(handled)
+        return PartitionState(
+            *place,
+            offset=handled if handled >= 0 else partition.next_offset,
+            lag_records=lag,
+            lag_seconds=max(0.0, self._now() - moved.timestamp) if lag else 0.0,
+            stalled_seconds=self._clock() - moved.at if lag or not partition.is_fetching() else 0.0,
+        )
+
+
+class ProducerQueue:
+    """The records that the producer holds, as its statistics show them."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.bytes = 0
+        self._decoder = Decoder(_ProducerStatistics)
+
+    @property
+    def producer_config(self) -> dict[str, Any]:
+        """The producer's configuration for statistics."""
+        return {"statistics.interval.ms": 1_000, "stats_cb": self.take}
+
+    def take(self, text: str) -> None:
+        """Take the producer's statistics, as JSON."""
+        statistics = self._decoder.decode(text)
+        self.records, self.bytes = statistics.msg_cnt, statistics.msg_size

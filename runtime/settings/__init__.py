@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from loguru import logger
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from quixstreams.kafka import ConnectionConfig
 
 from runtime.errors import Misconfigured
@@ -22,12 +22,16 @@ from runtime.settings.values import (
     Topic,
     Unset,
     Upper,
+    check_text,
     cut,
     is_secret,
     pem_problem,
 )
 
 ENV_FILE = Path(__file__).parent.parent.parent / ".env"
+RENAMED = {"HEALTH_PORT": "HTTP_PORT"}
+"""Settings of version 0.1, and their names now."""
+
 ADDRESS, TOKEN, PORTAL = "Quix__Broker__Address", "Quix__Sdk__Token", "Quix__Portal__Api"
 
 
@@ -87,8 +91,17 @@ class BrokerSettings(BaseModel):
     log_format: Annotated[LogFormat, Lower] = setting(
         "LOG_FORMAT", "text", "text or json", "plain text, or one JSON object per line"
     )
-    health_port: Annotated[int, Field(ge=0, le=65_535)] = setting(
-        "HEALTH_PORT", 0, "a port from 1 to 65535, or 0 for none", "serves /live and /ready, on all interfaces"
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = setting(
+        "HTTP_PORT",
+        0,
+        "a port from 1 to 65535, or 0 for none",
+        "serves the status page, /status.json, /metrics, /live and /ready",
+    )
+    http_host: Annotated[str, AfterValidator(check_text)] = setting(
+        "HTTP_HOST",
+        "127.0.0.1",
+        "an address or host name of this machine, or empty for all addresses",
+        "where that port listens",
     )
 
     @classmethod
@@ -99,6 +112,10 @@ class BrokerSettings(BaseModel):
             Misconfigured: some settings are wrong; the text is one line that names each and says what it must be.
         """
         in_file = read_env_file(env_file) if env_file else {}
+        for name, new in RENAMED.items():
+            if name in {*in_file, *os.environ}:
+                place = env_file if name in in_file else "the environment"
+                raise Misconfigured(f"{name} in {place} is now called {new}: rename it")
         known = {str(field.validation_alias) for fields in (cls, Settings) for field in fields.model_fields.values()}
         for name, nearest in unknown_names(os.environ, in_file, known).items():
             place = env_file if name in in_file else "the environment"

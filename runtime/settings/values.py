@@ -18,7 +18,12 @@ _CUT = Repr()
 _CUT.maxstring = 80
 
 
-def _check_text(value: str | SecretStr | None) -> str | SecretStr | None:
+def check_text(value: str | SecretStr | None) -> str | SecretStr | None:
+    """Refuse control characters, and what is not UTF-8.
+
+    Raises:
+        ValueError: it has some.
+    """
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if text and _NOT_TEXT.search(text):
         raise ValueError("it has a control character or is not UTF-8")
@@ -39,8 +44,8 @@ Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) el
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["text", "json"]
-Text = Annotated[str | None, Unset, AfterValidator(_check_text)]
-Secret = Annotated[SecretStr | None, Unset, AfterValidator(_check_text)]
+Text = Annotated[str | None, Unset, AfterValidator(check_text)]
+Secret = Annotated[SecretStr | None, Unset, AfterValidator(check_text)]
 Addresses = Annotated[str, AfterValidator(_check_addresses)]
 Group = Annotated[str, Field(pattern=r"^[!#-&(-~]([ -~]{0,198}[!#-&(-~])?$")]
 Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]

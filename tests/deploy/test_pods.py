@@ -15,12 +15,12 @@ CONSUMER: dict[str, Any] = clients.CONSUMER
 
 
 def test_probes(overlay: Rendered) -> None:
-    """All probes ask HEALTH_PORT: the start-up and liveness probes /live, the readiness probe /ready."""
+    """All probes ask HTTP_PORT: the start-up and liveness probes /live, the readiness probe /ready."""
     ports = {port["name"]: port["containerPort"] for port in overlay.container["ports"]}
     asked = {}
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
         request = overlay.container[name]["httpGet"]
-        assert str(ports[request["port"]]) == overlay.settings["HEALTH_PORT"]
+        assert str(ports[request["port"]]) == overlay.settings["HTTP_PORT"]
         asked[name] = request["path"]
     assert asked == {"startupProbe": "/live", "livenessProbe": "/live", "readinessProbe": "/ready"}
 

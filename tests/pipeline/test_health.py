@@ -62,7 +62,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def port() -> int:
-    """The HEALTH_PORT of the test's pipeline."""
+    """The HTTP_PORT of the test's pipeline."""
     return free_port()
 
 
@@ -83,7 +83,7 @@ def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
     producer.begin_transaction()
     producer.produce(source, LOGIN % 1, partition=0)
     producer.commit_transaction(TIMEOUT)
-    pipeline = pipelines.start(source, target, HEALTH_PORT=port)
+    pipeline = pipelines.start(source, target, HTTP_PORT=port)
 
     wait_for(port, "/ready", 200, "ok")
     kafka.read(target, 1)
@@ -99,7 +99,7 @@ def test_without_partition(topics: Callable[..., str], pipelines: Pipelines) -> 
     """A worker without a partition is ready, too."""
     source, target = topics("in"), topics("out")
     ports = free_port(), free_port()
-    workers = [pipelines.start(source, target, HEALTH_PORT=port) for port in ports]
+    workers = [pipelines.start(source, target, HTTP_PORT=port) for port in ports]
     for port in ports:
         wait_for(port, "/ready", 200)
     assert [worker.stop() for worker in workers] == [0, 0]
@@ -110,7 +110,7 @@ def test_stuck(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, p
     source, target = topics("in"), topics("out")
     blocker = tmp_path / "stuck"
     blocker.touch()
-    pipeline = pipelines.start(source, target, HEALTH_PORT=port, STUCK_WHILE=blocker)
+    pipeline = pipelines.start(source, target, HTTP_PORT=port, STUCK_WHILE=blocker)
     wait_for(port, "/ready", 200)
     kafka.produce(source, [Record(value=LOGIN % 1)])
 
@@ -130,7 +130,7 @@ def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
     kafka.produce(source, backlog)
     blocker = tmp_path / "paused"
     blocker.touch()
-    pipeline = pipelines.start(source, target, HEALTH_PORT=port, PAUSED_WHILE=blocker)
+    pipeline = pipelines.start(source, target, HTTP_PORT=port, PAUSED_WHILE=blocker)
 
     answer = wait_for(port, "/ready", 503, "partition 0 stalled at offset ")
     assert ", lag " in answer.body
@@ -151,14 +151,14 @@ def test_broker_away(tmp_path: Path, port: int) -> None:
     with Broker(properties=properties) as broker, Pipelines(broker.address, tmp_path, SCRIPT) as pipelines:
         kafka = Kafka(broker.address)
         source, target = kafka.create_topic("in"), kafka.create_topic("out")
-        pipeline = pipelines.start(source, target, HEALTH_PORT=port)
+        pipeline = pipelines.start(source, target, HTTP_PORT=port)
         wait_for(port, "/ready", 200)
         broker.pause()
         wait_for(port, "/ready", 503, "no broker has answered for ")
         assert ask(port, "/live") == (200, "ok\n")
         broker.resume()
         wait_for(port, "/ready", 200)
-        standby = pipelines.start(source, target, HEALTH_PORT=(other := free_port()))
+        standby = pipelines.start(source, target, HTTP_PORT=(other := free_port()))
         wait_for(other, "/ready", 200)
         broker.kill()
         answer = wait_for(port, "/ready", 503, "no broker has answered for ")
@@ -172,11 +172,11 @@ def test_broker_away(tmp_path: Path, port: int) -> None:
 
 
 def test_port_taken(topics: Callable[..., str], pipelines: Pipelines) -> None:
-    """A HEALTH_PORT that is in use causes exit code 78 and one line that names the setting."""
-    with socket.create_server(("", 0)) as taken:
+    """A HTTP_PORT that is in use causes exit code 78 and one line that names the setting."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        pipeline = pipelines.start(topics("in"), topics("out"), HEALTH_PORT=port)
+        pipeline = pipelines.start(topics("in"), topics("out"), HTTP_PORT=port)
         assert pipeline.wait() == 78
     error = next(line for line in pipeline.lines if "ERROR" in line)
-    assert f"cannot listen on HEALTH_PORT {port}: Address already in use" in error
+    assert f"cannot listen on HTTP_PORT {port} of HTTP_HOST 127.0.0.1: Address already in use" in error
     assert "Traceback" not in pipeline.log

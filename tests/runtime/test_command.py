@@ -58,7 +58,7 @@ def test_exit_code(
     err = capsys.readouterr().err
     assert err.splitlines()[0].endswith(
         f"starting: version={__version__} Quix__Broker__Address=a:1 Quix__Sdk__Token=*** LOG_LEVEL=INFO "
-        "LOG_FORMAT=text HEALTH_PORT=0"
+        "LOG_FORMAT=text HTTP_PORT=0"
     )
     assert ("Traceback" in err) is has_trace
     if error is not None:
@@ -88,7 +88,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         "Quix__Sdk__Token": "***",
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",
-        "HEALTH_PORT": 0,
+        "HTTP_PORT": 0,
     }
     assert second["level"] == "ERROR"
     assert "Traceback" in second["exception"]
@@ -101,14 +101,14 @@ def test_wrong_setting(
     """A wrong setting is one line of LOG_FORMAT and LOG_LEVEL, wherever they are set."""
     file = tmp_path / ".env"
     if in_file:
-        file.write_text("LOG_FORMAT=json\nLOG_LEVEL=ERROR\nHEALTH_PORTS=1\n")
+        file.write_text("LOG_FORMAT=json\nLOG_LEVEL=ERROR\nHTTP_PORTS=1\n")
     else:
         monkeypatch.setenv("LOG_FORMAT", "json")
-    monkeypatch.setenv("HEALTH_PORT", "-1")
+    monkeypatch.setenv("HTTP_PORT", "-1")
 
     assert stop_by(None, file) == 78
     (line,) = capsys.readouterr().err.splitlines()
-    assert json.loads(line)["message"] == "HEALTH_PORT must be a port from 1 to 65535, or 0 for none (got '-1')"
+    assert json.loads(line)["message"] == "HTTP_PORT must be a port from 1 to 65535, or 0 for none (got '-1')"
 
 
 def test_wrong_file(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ DEFAULTS = {
     "AUTO_CREATE_TOPICS": False,
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "text",
-    "HEALTH_PORT": 0,
+    "HTTP_PORT": 0,
 }
 UNSET = {
     *("Quix__Sdk__Token", "Quix__Portal__Api", "Quix__Workspace__Id"),
@@ -48,8 +48,8 @@ TAKEN = [
     ("INSTANCE_ID", "", None),
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "JSON", "json"),
-    ("HEALTH_PORT", "8080", 8080),
-    ("HEALTH_PORT", "65535", 65_535),
+    ("HTTP_PORT", "8080", 8080),
+    ("HTTP_PORT", "65535", 65_535),
     ("BROKER_SECURITY_PROTOCOL", "SSL", "ssl"),
     ("Quix__Broker__Address", "a:1, b:2", "a:1, b:2"),
     ("Quix__Broker__Address", "[::1]:9092", "[::1]:9092"),
@@ -77,9 +77,9 @@ WRONG = [
     ("AUTO_CREATE_TOPICS", "perhaps", "true or false"),
     ("LOG_LEVEL", "TRACE", "DEBUG, INFO, WARNING or ERROR"),
     ("LOG_FORMAT", "xml", "text or json"),
-    ("HEALTH_PORT", "65536", "from 1 to 65535, or 0 for none"),
-    ("HEALTH_PORT", "-1", "from 1 to 65535, or 0 for none"),
-    ("HEALTH_PORT", "", "from 1 to 65535, or 0 for none"),
+    ("HTTP_PORT", "65536", "from 1 to 65535, or 0 for none"),
+    ("HTTP_PORT", "-1", "from 1 to 65535, or 0 for none"),
+    ("HTTP_PORT", "", "from 1 to 65535, or 0 for none"),
     ("BROKER_SECURITY_PROTOCOL", "tls", "plaintext, ssl, sasl_plaintext or sasl_ssl"),
     ("BROKER_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
     *(

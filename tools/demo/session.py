@@ -74,13 +74,13 @@ class Session:
         except KeyboardInterrupt:
             return False
         self.is_counted = False
-        self._port = os.environ.get("HEALTH_PORT") or f"{choose_ports(None).clients}"
+        self._port = os.environ.get("HTTP_PORT") or f"{choose_ports(None).clients}"
         self.shown = Snapshot(page=f"http://127.0.0.1:{self._port}/", broker=self._broker.address)
         say(f"demo: starting pipeline.py ({self.shown.page}) and the generator, broker at {self.shown.broker}")
         self._workers.add()
         given = {"RATE": "50", "MALFORMED": "0.05"} | os.environ
         self._malformed = given["MALFORMED"]
-        own = {"RATE": given["RATE"], "MALFORMED": self._malformed, "COUNT": "0", "HEALTH_PORT": "0"}
+        own = {"RATE": given["RATE"], "MALFORMED": self._malformed, "COUNT": "0", "HTTP_PORT": "0"}
         self._generator = self._child("generator", ["-m", "tools.generator"], output=TOPICS[0], **own)
         self._started = time.monotonic()
         return True
@@ -158,7 +158,7 @@ class Session:
 
     def _launch(self, number: int, name: str) -> Child:
         """Start a worker; the first one serves the page."""
-        own = {"INSTANCE_ID": name, "HEALTH_PORT": self._port if number == 1 else "0"}
+        own = {"INSTANCE_ID": name, "HTTP_PORT": self._port if number == 1 else "0"}
         return self._child(name, ["pipeline.py"], input=TOPICS[0], output=TOPICS[1], **own)
 
     def _child(self, name: str, arguments: list[str], **own: str) -> Child:

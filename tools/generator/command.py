@@ -9,7 +9,7 @@ Settings are variables of the process's environment; `.env` is the pipeline's an
     MALFORMED        the share of malformed records, 0 to 1, in addition to 5 % without `device_type` (default: 0)
     TOPIC_PARTITIONS of the topic, if it is created (default: 1)
 
-The broker's settings, LOG_LEVEL, LOG_FORMAT and HEALTH_PORT are the pipeline's (it is ready once the topic exists);
+The broker's settings, LOG_LEVEL, LOG_FORMAT, HTTP_PORT and HTTP_HOST are the pipeline's (it is ready once the topic exists);
 BOOTSTRAP_SERVERS also works for Quix__Broker__Address.
 When it stops, one line on standard output says what it sent. Exit codes are those of runtime/errors.py.
 """
@@ -220,7 +220,7 @@ def run(settings: GeneratorSettings) -> None:
         raise _with_own_settings(explain(error, settings.broker, cloud=settings.address is None)) from error
     sender = Sender(app.get_producer(), topic.name, settings)
     try:
-        with sender.health.served(settings.health_port):
+        with sender.health.served(settings.http_host, settings.http_port):
             sender.run()
     finally:
         say(f"generator: {sender}")

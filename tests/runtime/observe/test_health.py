@@ -44,7 +44,7 @@ def test_check() -> None:
 
 def test_off() -> None:
     """Port 0 disables the endpoints."""
-    with Health().served(0):
+    with Health().served("", 0):
         pass
 
 
@@ -52,7 +52,7 @@ def test_served(free_port: int) -> None:
     """It answers with 200 or 503 and the reasons, one per line, from the start of the block to its end."""
     problems: list[str] = []
     assert not ask(free_port)[0]
-    with Health(lambda: problems).served(free_port):
+    with Health(lambda: problems).served("", free_port):
         assert ask(free_port) == (True, "ok")
         problems[:] = ["one", "two"]
         assert ask(free_port) == (False, "one\ntwo")
@@ -63,6 +63,6 @@ def test_served(free_port: int) -> None:
 
 def test_port_taken(free_port: int) -> None:
     """A port that is in use is a wrong setting, and the error names it."""
-    with Health().served(free_port), pytest.raises(Misconfigured) as refused, Health().served(free_port):
+    with Health().served("", free_port), pytest.raises(Misconfigured) as refused, Health().served("", free_port):
         pass
-    assert str(refused.value) == f"cannot listen on HEALTH_PORT {free_port}: Address already in use"
+    assert str(refused.value) == f"cannot listen on HTTP_PORT {free_port} of all addresses: Address already in use"

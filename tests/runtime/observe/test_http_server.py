@@ -16,8 +16,8 @@ from tests.kafka import TIMEOUT
 from tools.waiting import wait_until
 
 PAGES = {
-    "/live": lambda: Response(HTTPStatus.OK, "ok\n"),
-    "/ready": lambda: Response(HTTPStatus.SERVICE_UNAVAILABLE, "no\u00a0broker\n"),
+    "/live": lambda _: Response(HTTPStatus.OK, "ok\n"),
+    "/ready": lambda _: Response(HTTPStatus.SERVICE_UNAVAILABLE, "no\u00a0broker\n"),
 }
 ELSEWHERE = b"ask for /live or /ready\n"
 
@@ -25,7 +25,7 @@ ELSEWHERE = b"ask for /live or /ready\n"
 @pytest.fixture
 def port(capfd: pytest.CaptureFixture[str], free_port: int) -> Iterator[int]:
     """The port of a server, which prints nothing about its clients."""
-    with serve(PAGES, free_port):
+    with serve(PAGES, "", free_port):
         yield free_port
     printed = "".join(capfd.readouterr())
     assert [line for line in printed.splitlines() if "rdkafka#" not in line] == [], "other tests' clients may print"
@@ -165,7 +165,7 @@ def test_stop(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "HTTP_THREAD_TIMEOUT", 4 * TIMEOUT)
     with ExitStack() as stack:
         for number in (free_port, free_port):
-            with serve(PAGES, number):
+            with serve(PAGES, "", number):
                 silent, unfinished, idle = (stack.enter_context(connect(number)) for _ in range(3))
                 unfinished.sendall(b"GET /live HTT")
                 idle.sendall(b"GET /live HTTP/1.1\r\n\r\n")

@@ -9,7 +9,7 @@ from runtime.observe.probe import ask, main
 @pytest.mark.parametrize("problems", [[], ["one", "two"]])
 def test_ask(problems: list[str], free_port: int) -> None:
     """It gives whether /ready answers 200, and the body."""
-    with Health(lambda: problems).served(free_port):
+    with Health(lambda: problems).served("", free_port):
         assert ask(free_port) == (not problems, "\n".join(problems or ["ok"]))
 
 
@@ -25,7 +25,7 @@ def test_exit_code(
     answer: tuple[bool, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It prints the answer and ends with 0 if the pipeline is ready, otherwise with 1."""
-    monkeypatch.setenv("HEALTH_PORT", "8080")
+    monkeypatch.setenv("HTTP_PORT", "8080")
     monkeypatch.setattr("runtime.observe.probe.ask", {8080: answer}.get)
     assert main() == (0 if answer[0] else 1)
     assert capsys.readouterr().out == f"{answer[1]}\n"
@@ -33,9 +33,9 @@ def test_exit_code(
 
 @pytest.mark.parametrize("value", ["0", "", None])
 def test_probe_off(value: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """If HEALTH_PORT is 0, the health check passes and says so."""
-    monkeypatch.delenv("HEALTH_PORT", raising=False)
+    """If HTTP_PORT is 0, the health check passes and says so."""
+    monkeypatch.delenv("HTTP_PORT", raising=False)
     if value is not None:
-        monkeypatch.setenv("HEALTH_PORT", value)
+        monkeypatch.setenv("HTTP_PORT", value)
     assert main() == 0
-    assert capsys.readouterr().out == "not checked: HEALTH_PORT is 0\n"
+    assert capsys.readouterr().out == "not checked: HTTP_PORT is 0\n"

@@ -37,7 +37,7 @@ _LOW, _LEFT = " ▁▂▃▄▅▆▇█", " ▏▎▍▌▋▊▉█"  # eighth
 
 
 @dataclass(frozen=True)
-class Worker:
+class WorkerView:
     """One worker: its number, its process id, and its partitions; None while it starts."""
 
     number: int
@@ -68,7 +68,7 @@ class Snapshot:
     latency: float | None = None
     malformed: Mapping[str, int] = field(default_factory=dict)
     pairs: Sequence[Pair] = ()
-    workers: Sequence[Worker] = ()
+    workers: Sequence[WorkerView] = ()
     kills: int = 0
     counts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     event: str = ""

@@ -1,23 +1,15 @@
 """The demo's workers: processes of the pipeline in one consumer group, which are added and killed."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import NamedTuple
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, MemberDescription
 
 from tools.demo.child import Child
-from tools.demo.view import Worker
-
-
-class Member(NamedTuple):
-    """What the broker says of a member of a consumer group; each process gets a new id."""
-
-    id: str
-    partitions: Sequence[int]
+from tools.demo.view import WorkerView
 
 
 class Workers:
@@ -59,18 +51,19 @@ class Workers:
         for child in self._running.values():
             child.stop()
 
-    def view(self, members: Mapping[str, Member]) -> list[Worker]:
+    def view(self, members: Mapping[str, MemberDescription]) -> list[WorkerView]:
         """All of them, by number, with their partitions; `members` of the consumer group, by INSTANCE_ID."""
         return [self._worker(number, members.get(_instance(number))) for number in sorted(self._running)]
 
-    def _worker(self, number: int, member: Member | None) -> Worker:
+    def _worker(self, number: int, member: MemberDescription | None) -> WorkerView:
         pid = self._running[number].pid
-        if member is None or member.id == self._former_ids[number]:
-            return Worker(number, pid, None)
-        self._ids[number] = member.id
-        if member.partitions and (killed := self._killed.pop(number, 0.0)):
+        if member is None or member.member_id == self._former_ids[number]:  # each process gets a new id
+            return WorkerView(number, pid, None)
+        self._ids[number] = member.member_id
+        partitions = sorted(place.partition for place in member.assignment.topic_partitions)
+        if partitions and (killed := self._killed.pop(number, 0.0)):
             self.event = f"worker {number} was back after {time.monotonic() - killed:.1f} s"
-        return Worker(number, pid, member.partitions)
+        return WorkerView(number, pid, partitions)
 
     def _start(self, number: int) -> None:
         self._former_ids[number] = self._ids.get(number)
@@ -88,21 +81,13 @@ class Group:
         self._admin = admin
         self._name = name
         self._answer: Future[ConsumerGroupDescription] | None = None
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, MemberDescription] = {}
 
-    def members(self) -> Mapping[str, Member]:
+    def members(self) -> Mapping[str, MemberDescription]:
         """The members by INSTANCE_ID, as the broker answered last."""
         if self._answer is None or self._answer.done():
             with suppress(KafkaException):  # it is busy, or has stopped
-                self._members = _by_instance(self._answer.result()) if self._answer else {}
+                found = self._answer.result().members if self._answer else []
+                self._members = {member.group_instance_id: member for member in found}
             self._answer = self._admin.describe_consumer_groups([self._name])[self._name]
         return self._members
-
-
-def _by_instance(group: ConsumerGroupDescription) -> dict[str, Member]:
-    return {
-        member.group_instance_id: Member(
-            member.member_id, sorted(place.partition for place in member.assignment.topic_partitions)
-        )
-        for member in group.members
-    }

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.style import Style
 
 from tools.demo.change import ADDED, Pair, change, printable
-from tools.demo.view import BAR, HEADER, TITLE, Snapshot, Worker, bar, faults, picture, plain, screen, strip
+from tools.demo.view import BAR, HEADER, TITLE, Snapshot, WorkerView, bar, faults, picture, plain, screen, strip
 from tools.verify.findings import COUNTS
 from transforms import Reason
 
@@ -32,7 +32,7 @@ RUNNING = Snapshot(
     latency=0.125,
     malformed={"missing_device_type": 84, "null_value": 1, "invalid_json": 10},
     pairs=[ANDROID, MISSING, TOMBSTONE],
-    workers=[Worker(1, 4711, [0, 2]), Worker(2, 4712, None), Worker(3, 4713, [])],
+    workers=[WorkerView(1, 4711, [0, 2]), WorkerView(2, 4712, None), WorkerView(3, 4713, [])],
     kills=2,
     counts=GOOD,
     event="worker 1 was back after 2.3 s",
@@ -98,7 +98,7 @@ def test_screen(parts: tuple[str, ...], size: tuple[int, int]) -> None:
 
 def test_keys_that_have_no_effect_are_not_shown() -> None:
     """No keys are offered without a terminal, while it stops, or after; no fifth worker is offered."""
-    four = replace(RUNNING, workers=[Worker(number, 1, None) for number in range(1, 5)])
+    four = replace(RUNNING, workers=[WorkerView(number, 1, None) for number in range(1, 5)])
     last_lines = {
         "no terminal": shown(replace(RUNNING, has_keys=False))[-1],
         "stopping": shown(replace(RUNNING, state="stopping"))[-1],

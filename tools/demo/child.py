@@ -45,7 +45,7 @@ class Child(ChildProcess):
         if code is None or (self._stopped and code in _STOPPED):
             return None
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
-        return f"the {self._name} {how}; its log ends:\n{end_of(self._log)}"
+        return f"the process {self._name} {how}; its log ends:\n{end_of(self._log)}"
 
 
 def end_of(log: Path) -> str:

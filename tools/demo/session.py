@@ -30,10 +30,10 @@ from tools.verify.walk import EVERYTHING, Walk
 
 TOPICS = ("user-login", "processed-user-login")
 BURST = 100_000
-START_TIMEOUT = 120.0
+START_TIMEOUT = 300.0
 """Seconds until the first record has been processed."""
 
-CATCH_UP = 30.0
+CATCH_UP = 120.0
 """Seconds without a processed record, once the generator has stopped, after which the rest is given up."""
 
 _TIMEOUT = 10.0  # seconds for the broker to answer
@@ -78,9 +78,8 @@ class Session:
         self.shown = Snapshot(page=f"http://127.0.0.1:{self._port}/", broker=self._broker.address)
         say(f"demo: starting pipeline.py ({self.shown.page}) and the generator, broker at {self.shown.broker}")
         self._workers.add()
-        given = {"RATE": "50", "MALFORMED": "0.05"} | os.environ
-        self._malformed = given["MALFORMED"]
-        own = {"RATE": given["RATE"], "MALFORMED": self._malformed, "COUNT": "0", "HTTP_PORT": "0"}
+        rate, self._malformed = os.environ.get("RATE") or "50", os.environ.get("MALFORMED") or "0.05"
+        own = {"RATE": rate, "MALFORMED": self._malformed, "COUNT": "0", "HTTP_PORT": "0"}
         self._generator = self._child("generator", ["-m", "tools.generator"], output=TOPICS[0], **own)
         self._started = time.monotonic()
         return True

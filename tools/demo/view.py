@@ -168,7 +168,7 @@ def _section(title: str, rows: Sequence[Sequence[str | Text]], right: int = -1, 
 
 
 def _records(snapshot: Snapshot, width: int) -> Group:
-    latency = "" if snapshot.latency is None else f"{snapshot.latency:,.2f} s"
+    latency = ("", "") if snapshot.latency is None else (f"{snapshot.latency:,.2f} s", "until read back")
     columns = width - len(" out  max 99,999/s ")
     rates = snapshot.rates[-columns:]
     most = max((rate for both in rates for rate in both), default=0.0)
@@ -177,7 +177,7 @@ def _records(snapshot: Snapshot, width: int) -> Group:
         ("in", f"{snapshot.records_in:,}", f"{snapshot.rate[0]:,.0f}/s"),
         ("out", f"{snapshot.records_out:,}", f"{snapshot.rate[1]:,.0f}/s"),
         ("lag", f"{snapshot.lag:,}", ""),
-        ("p99 latency", latency, ""),
+        ("p99 latency", *latency),
     ]
     over_time = [("in", strips[0], f"max {most:,.0f}/s"), ("out", strips[1], f"{columns} s")]
     return Group(_section("records", figures, right=1), _section("", over_time))

@@ -139,7 +139,7 @@ def test_second_ctrl_c(demo: Callable[..., DemoProcess]) -> None:
 @pytest.mark.parametrize(
     ("word", "message", "is_counted"),
     [
-        ("pipeline.py", "demo: the pipeline was killed by SIGKILL; its log ends:", True),
+        ("pipeline.py", "demo: the process worker-1 was killed by SIGKILL; its log ends:", True),
         ("kafka.Kafka", "demo: Apache Kafka has exited; its log ends:", False),
     ],
 )
@@ -256,9 +256,12 @@ def test_no_network(demo: Callable[..., DemoProcess], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "problem"),
     [
-        ("", "the child ended with exit code 0; its log ends:\n"),
-        ("print('one\\ntwo \\x1b'); exit(3)", "the child ended with exit code 3; its log ends:\n  one\n  two \\x1b"),
-        ("import os; os.kill(os.getpid(), 15)", "the child was killed by SIGTERM; its log ends:\n"),
+        ("", "the process child ended with exit code 0; its log ends:\n"),
+        (
+            "print('one\\ntwo \\x1b'); exit(3)",
+            "the process child ended with exit code 3; its log ends:\n  one\n  two \\x1b",
+        ),
+        ("import os; os.kill(os.getpid(), 15)", "the process child was killed by SIGTERM; its log ends:\n"),
     ],
 )
 def test_child_that_ends(tmp_path: Path, code: str, problem: str) -> None:

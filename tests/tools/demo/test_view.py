@@ -72,7 +72,7 @@ def test_plain(snapshot: Snapshot, line: str) -> None:
         ("in", "12,345", "50/s"),
         ("out", "12,340", "50/s"),
         ("lag", "5"),
-        ("p99 latency", "0.12 s"),
+        ("p99 latency", "0.12 s until read back"),
         ("in", " ▂█", "max 50/s"),
         ("out", " ▁█", " s"),
         ("workers: 3, killed: 2",),

@@ -76,7 +76,7 @@ class Session:
         self.is_counted = False
         self._port = os.environ.get("HTTP_PORT") or f"{choose_ports(None).clients}"
         self.shown = Snapshot(page=f"http://127.0.0.1:{self._port}/", broker=self._broker.address)
-        say(f"demo: starting pipeline.py ({self.shown.page}) and the generator, broker at {self.shown.broker}")
+        say(f"demo: starting pipeline.py and the generator, broker at {self.shown.broker}, page at {self.shown.page}")
         self._workers.add()
         rate, self._malformed = os.environ.get("RATE") or "50", os.environ.get("MALFORMED") or "0.05"
         own = {"RATE": rate, "MALFORMED": self._malformed, "COUNT": "0", "HTTP_PORT": "0"}

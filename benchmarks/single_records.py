@@ -33,7 +33,7 @@ class SingleRecords(Application):
 
     def _remember(self, value: bytes | None) -> None:
         self._batches.current = _SingleRecord(value)
-        self.totals.uncommitted += 1
+        self.totals.records.uncommitted += 1
 
 
 class _SingleRecord:

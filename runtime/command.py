@@ -7,10 +7,11 @@ from typing import NamedTuple, TypeVar
 
 from loguru import logger
 
-from runtime import __version__
+from runtime import INSTRUMENTATION_REMOVED, __version__
 from runtime.errors import Stopped, Unexpected
 from runtime.explain import explain
 from runtime.observe import logs
+from runtime.observe.tracing import INSTRUMENTATION_REMOVED_TEXT
 from runtime.settings import BrokerSettings
 from runtime.settings.environment import log_options
 from runtime.stop.signals import stop_request
@@ -68,6 +69,8 @@ def run_command(kind: type[AnySettings], env_file: Path | None, run: Callable[[A
         shown = {"version": __version__, **settings.effective()}
         text = " ".join(f"{name}={value}" for name, value in shown.items())
         logger.bind(settings=shown).info("starting: {}", text)
+        if INSTRUMENTATION_REMOVED:
+            logger.info(INSTRUMENTATION_REMOVED_TEXT)
         run(settings)
     except Stopped as stop:
         logger.info("stopped: {}", stop)

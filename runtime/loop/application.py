@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from loguru import logger
 from quixstreams.context import set_message_context
 from quixstreams.dataframe import StreamingDataFrame
@@ -31,6 +31,7 @@ from runtime.loop.positions import Positions
 from runtime.loop.producer_renewal import ProducerRenewal
 from runtime.loop.quix import QuixApplication, QuixProducer
 from runtime.loop.sink import Sink
+from runtime.observe.pages import pages
 from runtime.observe.status import Status
 from runtime.settings import Settings
 from runtime.stop.membership import Membership, unmask_callback_error
@@ -65,10 +66,10 @@ class Application(QuixApplication):
         )
         self._settings = settings
         context, consumer = self.context, self.context.consumer
-        self._positions = Positions(consumer, settings.auto_offset_reset)
-        self.status.progress.positions, self.totals.expired = self._positions.handled, self._positions.expired
+        self._positions = positions = Positions(consumer, settings.auto_offset_reset)
         context.commit_every = 0  # Batches counts records, Quix would count partitions
         self._batches = Batches(consumer, context, self._positions, settings.commit_every)
+        self.status.watch(positions.handled, self._batches.waiting.partitions, positions.expired)
         self._commit_offsets = retry_while_coordinator_moves(consumer.commit)
         consumer.commit = self._commit_marked  # type: ignore[assignment,method-assign]
         self._cause = Cause(
@@ -97,7 +98,7 @@ class Application(QuixApplication):
         quix = QuixProducer(self.context.producer)
         config = quix.config | topic_config(target)
         self._renewal = ProducerRenewal(
-            quix, config, self.config.flush_timeout, partial(self._use_producer, quix), self._mark
+            quix, config, self.config.flush_timeout, partial(self._sink.connect, quix), self._mark
         )
         return opened.source, opened.target
 
@@ -114,7 +115,7 @@ class Application(QuixApplication):
             state.init = lambda: None  # type: ignore[method-assign]
         stop_request.enforce(self._exit_forcibly)
         try:
-            with self.status.served(self._settings.http_host, self._settings.http_port):
+            with self.status.health.served(*self._settings.http, partial(pages, self.status)):
                 collected: list[dict[str, Any]] = super().run(*args, **kwargs)
         except KafkaException as error:
             if self._failure is None or self._failure is error:
@@ -176,10 +177,6 @@ class Application(QuixApplication):
         else:
             self.status.handle(self._batches.shares, self._batches.bytes)
         self.note_broker_available()
-
-    def _use_producer(self, quix: QuixProducer, producer: Producer) -> None:
-        self.totals.producers_started += 1
-        self._sink.connect(quix, producer)
 
     def _mark(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
         return self._positions.topic_ids.marked(offsets)

@@ -66,7 +66,7 @@ class Batches:
         """Set when partitions are assigned or revoked, which only happens while records are taken."""
         self.current: InputRecord
         """The record that the dataframe processes now."""
-        self._waiting = WaitingRecords()
+        self.waiting = WaitingRecords()
         self._has_backlog = False
         self._started = 0.0
         self._must_rewind = False
@@ -100,11 +100,11 @@ class Batches:
         """
         self.rebalanced = False
         self._wait_for_last_transaction()
-        number = 1 if self._waiting.bytes > WAITING_BYTES else BATCH  # never 0: it keeps the worker in its group
+        number = 1 if self.waiting.bytes > WAITING_BYTES else BATCH  # never 0: it keeps the worker in its group
         arrived: list[Message] = self._consumer.consume(number, 0)
-        if not arrived and not self._waiting:
+        if not arrived and not self.waiting:
             arrived = self._wait_for_one()
-        if self.rebalanced and (arrived or self._waiting):
+        if self.rebalanced and (arrived or self.waiting):
             for message in arrived:
                 if (error := message.error()) is not None and error.code() not in _OUT_OF_RANGE:
                     _raise_error(message, error)
@@ -126,7 +126,7 @@ class Batches:
         count = 0
         while count < len(messages) and not self._must_rewind:
             if count and time.monotonic() > deadline:
-                self._waiting.put_back(messages[count:])
+                self.waiting.put_back(messages[count:])
                 break
             few = slice(count, count + _CLOCK_CHECK_EVERY)
             self.attempted = self.handled + count + len(messages[few])
@@ -152,15 +152,15 @@ class Batches:
         """Give as many records as the transaction may still hold; the rest wait."""
         room = max(1, self.size.records - self.handled)
         self._has_backlog = len(arrived) == BATCH
-        if not self._waiting and len(arrived) <= room:
+        if not self.waiting and len(arrived) <= room:
             return arrived
-        self._waiting.add(arrived)
-        selected = self._waiting.take(room)
-        self._has_backlog = bool(self._waiting)
+        self.waiting.add(arrived)
+        selected = self.waiting.take(room)
+        self._has_backlog = bool(self.waiting)
         return selected
 
     def _read_again(self) -> None:
-        self._waiting.clear()
+        self.waiting.clear()
         self._positions.read_again()
 
     def _wait_for_last_transaction(self) -> None:

@@ -34,6 +34,7 @@ class Sink(StreamFunction):
 
     def connect(self, quix: QuixProducer, producer: Producer) -> None:
         """Set the producer, and whose delivery errors to raise. Called before the loop, and for each new producer."""
+        self._output.totals.producers_started += 1
         self._quix = quix
         self.producer = producer
         self._produce = producer.produce

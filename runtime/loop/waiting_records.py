@@ -17,6 +17,10 @@ class WaitingRecords:
     def __bool__(self) -> bool:
         return bool(self._queues)
 
+    def partitions(self) -> list[int]:
+        """The partitions that have some."""
+        return list(self._queues)
+
     def add(self, messages: Iterable[Message]) -> None:
         """Append records to the queues."""
         for message in messages:

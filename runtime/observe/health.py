@@ -42,11 +42,11 @@ class Health:
 
     def live(self) -> list[str]:
         """Why a restart would help; empty if it would not."""
-        return self._hanging(limits.LIVE_TIMEOUT)
+        return self.hanging(limits.LIVE_TIMEOUT)
 
     def ready(self) -> list[str]:
         """Why no records are processed; empty if they are, or if there are none."""
-        return self._hanging(limits.READY_TIMEOUT) or self._check()
+        return self.hanging(limits.READY_TIMEOUT) or self._check()
 
     @contextmanager
     def served(self, host: str, port: int, pages: Callable[[], Mapping[str, Page]] = dict) -> Iterator[None]:
@@ -69,14 +69,15 @@ class Health:
             try:
                 stack.enter_context(serve(all_pages, host, port))
             except (OSError, UnicodeError) as error:
-                place = f"HTTP_PORT {port} of " + (f"HTTP_HOST {host}" if host else "all addresses")
-                raise Misconfigured(f"cannot listen on {place}: {_reason(error)}") from error
+                place = f"HTTP_HOST {host}" if host else "all addresses"
+                raise Misconfigured(f"cannot listen on HTTP_PORT {port} of {place}: {_reason(error)}") from error
             shown = host if host not in _ALL else "localhost"
             address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
             logger.info("serving {} at {}", " ".join(all_pages), address)
             yield
 
-    def _hanging(self, limit: float) -> list[str]:
+    def hanging(self, limit: float) -> list[str]:
+        """How long the last iteration ago is, if it is longer than a limit in seconds."""
         seconds = self._clock() - self._last_iteration
         return [f"no loop iteration for {seconds:.0f} s"] if seconds > limit else []
 

@@ -1,7 +1,8 @@
 """An HTTP server for probes, metrics and the status page, in its own threads, with limits for clients.
 
 waitress parses requests and limits their size. This module limits the number and the age of connections: waitress never
-closes the connection of a client that slowly sends single bytes.
+closes the connection of a client that slowly sends single bytes. A connection has one answer: a client that sends many
+requests and reads no answer would otherwise fill the memory.
 """
 
 import logging
@@ -15,6 +16,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 
 from runtime import __version__, limits
@@ -97,7 +100,20 @@ def _application(pages: Mapping[str, Page]) -> WSGIApplication:
     return application
 
 
+class _Request(HTTPRequestParser):  # type: ignore[misc]
+    def parse_header(self, header_plus: bytes) -> None:
+        """Take the headers, as if the client asked to close the connection after the answer."""
+        super().parse_header(header_plus)
+        self.headers["CONNECTION"] = "close"
+
+
+class _Connection(HTTPChannel):  # type: ignore[misc]
+    parser_class = _Request
+
+
 class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+    channel_class = _Connection
+
     def __init__(self, application: WSGIApplication, listener: socket) -> None:
         adjustments = Adjustments(
             sockets=[listener],

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from runtime import __version__
 from runtime.observe.distribution import Distribution
 from runtime.observe.status import Status
 
@@ -129,7 +130,7 @@ METRICS = {
     "build_info": Described(
         "gauge",
         "The versions of the pipeline and of its libraries; the value is 1.",
-        lambda status: [(tuple(status.versions.values()), 1)],
+        lambda status: [((__version__, *status.versions.values()), 1)],
         ("version", "quixstreams", "librdkafka", "openssl"),
     ),
     "setting_info": Described(
@@ -155,7 +156,7 @@ class PipelineCollector(Collector):
 
 def _family(name: str, described: Described, value: float | Distribution | _Samples | None) -> Metric:
     if isinstance(value, Distribution):
-        buckets = [("+Inf" if math.isinf(bound) else str(bound), count) for bound, count in value.cumulative()]
+        buckets = [("+Inf" if math.isinf(bound) else str(float(bound)), count) for bound, count in value.cumulative()]
         return HistogramMetricFamily(name, described.help, buckets, value.sum)
     kind = CounterMetricFamily if described.kind == "counter" else GaugeMetricFamily
     family = kind(name, described.help, labels=described.labels)

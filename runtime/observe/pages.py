@@ -8,10 +8,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 
-from prometheus_client.exposition import choose_encoder
-
 from runtime.observe.http_server import Page, Response
-from runtime.observe.metrics import new_registry
 from runtime.observe.status import Status
 
 PAGE = Path(__file__).with_name("page.html")
@@ -19,6 +16,10 @@ PAGE = Path(__file__).with_name("page.html")
 
 def pages(status: Status) -> Mapping[str, Page]:
     """Give the pages by path."""
+    from prometheus_client.exposition import choose_encoder  # noqa: PLC0415  (without a port, nothing needs it)
+
+    from runtime.observe.metrics import new_registry  # noqa: PLC0415  (the same)
+
     registry = new_registry(status)
     html = PAGE.read_text("utf-8")
     policy = content_security_policy(html)

@@ -4,7 +4,7 @@ The loop receives the statistics once a second: https://github.com/confluentinc/
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import MsgspecError, Struct
@@ -13,6 +13,7 @@ from msgspec.json import Decoder
 from runtime import limits
 from runtime.observe.counters import Place, Share
 
+_NOT_JOINED = "the consumer group is not joined yet"
 _UNASSIGNED = {"none", "stopping", "stopped"}
 
 
@@ -25,13 +26,11 @@ class _Partition(Struct):
     ls_offset: int
 
     def lag(self, handled: int) -> int:
-        """Records that are not handled; if some wait, markers of transactions count, too.
+        """Records that are not handled, and markers of transactions, if some wait.
 
         Args:
             handled: the offset after the last handled record; negative if it is not known.
         """
-        if not self.has_waiting(handled):
-            return 0
         if handled < 0:
             return self.fetchq_cnt + max(0, self.ls_offset - self.next_offset)
         return max(0, self.ls_offset - handled)
@@ -45,10 +44,9 @@ class _Partition(Struct):
         """Whether the partition can be fetched."""
         return self.fetch_state == "active" and self.leader >= 0
 
-    def has_waiting(self, handled: int) -> bool:
-        """Whether records wait: at the broker, fetched or taken. An open transaction of the input does not count."""
-        is_taken = 0 <= handled < self.app_offset
-        return self.next_offset < self.ls_offset or self.fetchq_cnt > 0 or is_taken
+    def has_waiting(self) -> bool:
+        """Whether records wait at the broker or are fetched; an open transaction of the input does not count."""
+        return self.next_offset < self.ls_offset or self.fetchq_cnt > 0
 
 
 class _Topic(Struct):
@@ -83,7 +81,7 @@ class _Moved(NamedTuple):
     """The timestamp of the last handled record; the time since which none waited if that is later. In seconds."""
 
 
-class PartitionState(NamedTuple):
+class AssignedPartition(NamedTuple):
     """What is known of one of this worker's partitions."""
 
     topic: str
@@ -106,12 +104,14 @@ class Progress:
     def __init__(self, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
         self._clock, self._now = clock, now
         self._decoder = Decoder(_Statistics, strict=False)
-        self._latest: _Statistics | str = "the consumer group is not joined yet"
+        self._latest: _Statistics | str = _NOT_JOINED
         self._partitions: dict[Place, _Partition] = {}
         self._moved: dict[Place, _Moved] = {}
         self._answered = clock()
         self.positions: Callable[[], Mapping[Place, int]] = dict
         """Gives the offset after the last handled record of each partition of this worker."""
+        self.taken: Callable[[], Collection[int]] = tuple
+        """Gives the partitions of records that the loop has taken and not handled."""
 
     @property
     def consumer_config(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Progress:
         except MsgspecError as error:
             self._latest = f"cannot read librdkafka's statistics: {error}"
             return
-        now, positions = self._clock(), self.positions()
+        now, taken = self._clock(), self.taken()
         # Without a connection, there is no rxidle.
         idle = [broker.rxidle / 1e6 for broker in self._latest.brokers.values() if broker.rxidle >= 0]
         self._answered = max([self._answered, *(now - seconds for seconds in idle)])
@@ -138,7 +138,7 @@ class Progress:
         moved = {}
         for place, partition in partitions.items():
             moved[place] = self._moved.get(place, _Moved(now, self._now()))
-            if partition.is_fetching() and not partition.has_waiting(positions.get(place, -1)):
+            if partition.is_fetching() and not partition.has_waiting() and place[1] not in taken:
                 moved[place] = _Moved(now, self._now())
             elif partition.position != self._partitions.get(place, partition).position:
                 moved[place] = moved[place]._replace(at=now)
@@ -162,32 +162,35 @@ class Progress:
         return [
             f"partition {state.partition} stalled at offset {state.offset}, lag {state.lag_records}, for "
             f"{state.stalled_seconds:.0f} s"
-            for state in self.partitions()
-            if state.stalled_seconds > limits.STALLED_AFTER
+            for state in self._stalled()
         ]
 
     def state(self) -> str:
         """What this worker does, in a few words."""
-        if isinstance(self._latest, _Statistics) and self._latest.cgrp.join_state == "steady":
-            stalled = (state for state in self.partitions() if state.stalled_seconds > limits.STALLED_AFTER)
-            first = next(stalled, None)
-            if first:
-                return f"stalled: partition {first.partition} at offset {first.offset}"
-            return next(iter(self.problems()), "running")
-        return "waiting for the group"
+        latest = self._latest
+        if latest == _NOT_JOINED or (isinstance(latest, _Statistics) and latest.cgrp.join_state != "steady"):
+            return "waiting for the group"
+        for partition in self._stalled():
+            return f"stalled: partition {partition.partition} at offset {partition.offset}"
+        return next(iter(self.problems()), "running")
 
-    def partitions(self) -> list[PartitionState]:
+    def partitions(self) -> list[AssignedPartition]:
         """Give the state of each of this worker's partitions, as far as statistics have named it."""
-        positions, moved = self.positions(), self._moved
+        positions, moved, taken = self.positions(), self._moved, self.taken()
         return [
-            self._state(place, partition, positions[place], moved[place])
+            self._state(place, partition, positions[place], moved[place], is_taken=place[1] in taken)
             for place, partition in sorted(self._partitions.items())
             if place in positions and place in moved
         ]
 
-    def _state(self, place: Place, partition: _Partition, handled: int, moved: _Moved) -> PartitionState:
-        lag = partition.lag(handled)
-        return PartitionState(
+    def _stalled(self) -> list[AssignedPartition]:
+        return [state for state in self.partitions() if state.stalled_seconds > limits.STALLED_AFTER]
+
+    def _state(
+        self, place: Place, partition: _Partition, handled: int, moved: _Moved, *, is_taken: bool
+    ) -> AssignedPartition:
+        lag = partition.lag(handled) if is_taken or partition.has_waiting() else 0
+        return AssignedPartition(
             *place,
             offset=handled if handled >= 0 else partition.next_offset,
             lag_records=lag,

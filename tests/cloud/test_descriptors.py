@@ -19,7 +19,7 @@ QUIX = ROOT / "quix.yaml"
 SETTINGS: dict[str, type[BrokerSettings]] = {"generator": GeneratorSettings, "pipeline": Settings}
 LEFT_OUT = (
     *("BROKER_", "Quix__Broker__", "Quix__Sdk__", "Quix__Portal__", "Quix__Workspace__"),
-    *("HTTP_PORT", "INSTANCE_ID"),  # no health checks there; replicas share their variables
+    *("HTTP_", "INSTANCE_ID"),  # no health checks there; replicas share their variables
 )
 """Prefixes of the settings that Quix Cloud sets itself, supplies with the broker, or does not use."""
 

@@ -1,7 +1,9 @@
 """`docker compose up`: the demo from end to end, scaled to four, killed, and shared with a pipeline on the host."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -59,15 +61,21 @@ def test_hardened(container: dict[str, Any]) -> None:
     assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (512 * 1024**2, 10**9, 64)
     assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
     assert container["Config"]["StopTimeout"] > limits.STOP_TIMEOUT + 10
-    assert not host["PortBindings"]
     assert not container["Mounts"]
 
 
 def test_ports(stack: Stack) -> None:
-    """The broker's port is open to this machine only."""
+    """The broker's port and the pipeline's are open to this machine only; the pipeline's has the status page."""
     (kafka,) = stack.containers("kafka")
     (bindings,) = kafka["HostConfig"]["PortBindings"].values()
     assert bindings == [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]
+    (pipeline,) = stack.containers("pipeline")
+    ((binding,),) = pipeline["NetworkSettings"]["Ports"].values()
+    assert binding["HostIp"] == "127.0.0.1"
+    with urlopen(f"http://127.0.0.1:{binding['HostPort']}/status.json") as answer:
+        assert json.load(answer)["input"] == "user-login"
+    (generator,) = stack.containers("generator")
+    assert not generator["HostConfig"]["PortBindings"]
 
 
 def test_volume(stack: Stack) -> None:

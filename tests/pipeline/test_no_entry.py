@@ -60,7 +60,7 @@ def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline]]]:
     with (
         closing(socket.socket()) as unused,
         socket.create_server((HOST, 0)) as silent,
-        serve({"/": lambda: Response(HTTPStatus.OK, "")}, web),
+        serve({"/": lambda _: Response(HTTPStatus.OK, "")}, "127.0.0.1", web),
     ):
         unused.bind((HOST, 0))
         ports = (unused.getsockname()[1], silent.getsockname()[1], web)

@@ -58,7 +58,7 @@ def test_exit_code(
     err = capsys.readouterr().err
     assert err.splitlines()[0].endswith(
         f"starting: version={__version__} Quix__Broker__Address=a:1 Quix__Sdk__Token=*** LOG_LEVEL=INFO "
-        "LOG_FORMAT=text HTTP_PORT=0"
+        "LOG_FORMAT=text HTTP_PORT=0 HTTP_HOST=127.0.0.1"
     )
     assert ("Traceback" in err) is has_trace
     if error is not None:
@@ -89,6 +89,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         "LOG_LEVEL": "INFO",
         "LOG_FORMAT": "json",
         "HTTP_PORT": 0,
+        "HTTP_HOST": "127.0.0.1",
     }
     assert second["level"] == "ERROR"
     assert "Traceback" in second["exception"]

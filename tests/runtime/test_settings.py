@@ -9,7 +9,8 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 
 from runtime.errors import Misconfigured
-from runtime.settings import ENV_FILE, BrokerSettings, Settings, setting
+from runtime.settings import ENV_FILE, BrokerSettings, Settings
+from runtime.settings.values import setting
 
 NAMES = {str(field.validation_alias) for field in Settings.model_fields.values()}
 DEFAULTS = {
@@ -25,6 +26,7 @@ DEFAULTS = {
     "LOG_LEVEL": "INFO",
     "LOG_FORMAT": "text",
     "HTTP_PORT": 0,
+    "HTTP_HOST": "127.0.0.1",
 }
 UNSET = {
     *("Quix__Sdk__Token", "Quix__Portal__Api", "Quix__Workspace__Id"),
@@ -50,6 +52,8 @@ TAKEN = [
     ("LOG_FORMAT", "JSON", "json"),
     ("HTTP_PORT", "8080", 8080),
     ("HTTP_PORT", "65535", 65_535),
+    ("HTTP_HOST", "", ""),
+    ("HTTP_HOST", "::1", "::1"),
     ("BROKER_SECURITY_PROTOCOL", "SSL", "ssl"),
     ("Quix__Broker__Address", "a:1, b:2", "a:1, b:2"),
     ("Quix__Broker__Address", "[::1]:9092", "[::1]:9092"),
@@ -80,6 +84,7 @@ WRONG = [
     ("HTTP_PORT", "65536", "from 1 to 65535, or 0 for none"),
     ("HTTP_PORT", "-1", "from 1 to 65535, or 0 for none"),
     ("HTTP_PORT", "", "from 1 to 65535, or 0 for none"),
+    ("HTTP_HOST", "a\n", "an address or name of this machine"),
     ("BROKER_SECURITY_PROTOCOL", "tls", "plaintext, ssl, sasl_plaintext or sasl_ssl"),
     ("BROKER_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
     *(
@@ -350,6 +355,17 @@ def test_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "ssl.key.location": files["KEY"],
         "ssl.key.password": "s3cret-key",
     }
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_renamed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, in_file: bool) -> None:
+    """A setting's old name is refused in one line that names the new one and the place."""
+    file = tmp_path / ".env"
+    file.write_text("HEALTH_PORT=8080\n" if in_file else "")
+    with pytest.raises(Misconfigured) as refused:
+        load(monkeypatch, {} if in_file else {"HEALTH_PORT": "8080"}, file)
+    place = file if in_file else "the environment"
+    assert str(refused.value) == f"HEALTH_PORT in {place} is now called HTTP_PORT: rename it"
 
 
 def test_effective(monkeypatch: pytest.MonkeyPatch) -> None:

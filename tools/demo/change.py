@@ -8,7 +8,7 @@ from rich.text import Text
 ADDED = "bold color(28)"  # a green that can be read on white and on black
 
 _MOST = 4096  # bytes: what is longer is cut
-_LEAST_BEFORE, _MOST_BEFORE, _AFTER = 8, 28, 2  # columns of the text around a difference
+_BEFORE, _AFTER = 28, 2  # columns of the text around a difference, at most
 _ARROW, _PLUS = " → ", " + "
 
 
@@ -40,8 +40,8 @@ def change(before: bytes | None, after: bytes | None, columns: int) -> Text:
     removed, rest = _cut(old[start : len(old) - end], columns // 3), old[len(old) - end :][:_AFTER]
     sign = _ARROW if removed else _PLUS
     room = columns - cell_len(removed) - cell_len(sign) - cell_len(rest)
-    added = _cut(new[start : len(new) - end], max(1, room - min(_LEAST_BEFORE, start)))
-    same = _last(old[:start], min(_MOST_BEFORE, room - cell_len(added)))
+    added = _cut(new[start : len(new) - end], max(1, room - min(columns // 6, start)))
+    same = _last(old[:start], min(_BEFORE, room - cell_len(added)))
     return Text.assemble((same, "dim"), (removed, "bold"), (sign, "dim"), (added, ADDED), (rest, "dim"))
 
 

@@ -9,8 +9,8 @@ Settings are variables of the process's environment; `.env` is the pipeline's an
     MALFORMED        the share of malformed records, 0 to 1, in addition to 5 % without `device_type` (default: 0)
     TOPIC_PARTITIONS of the topic, if it is created (default: 1)
 
-The broker's settings, LOG_LEVEL, LOG_FORMAT, HTTP_PORT and HTTP_HOST are the pipeline's (it is ready once the topic exists);
-BOOTSTRAP_SERVERS also works for Quix__Broker__Address.
+The broker's settings, LOG_LEVEL, LOG_FORMAT, HTTP_PORT and HTTP_HOST are the pipeline's (it is ready once the topic
+exists); BOOTSTRAP_SERVERS also works for Quix__Broker__Address.
 When it stops, one line on standard output says what it sent. Exit codes are those of runtime/errors.py.
 """
 
@@ -34,8 +34,8 @@ from runtime.errors import Failed, PipelineError, Refused, Unavailable
 from runtime.explain import explain, start_one
 from runtime.observe.health import Health
 from runtime.observe.output import say
-from runtime.settings import ADDRESS, BrokerSettings, setting
-from runtime.settings.values import Unset
+from runtime.settings import ADDRESS, BrokerSettings
+from runtime.settings.values import Unset, setting
 from runtime.stop.signals import stop_request
 from tools.generator.logins import WELL_FORMED, GeneratedRecord, records
 from transforms import Reason
@@ -220,7 +220,7 @@ def run(settings: GeneratorSettings) -> None:
         raise _with_own_settings(explain(error, settings.broker, cloud=settings.address is None)) from error
     sender = Sender(app.get_producer(), topic.name, settings)
     try:
-        with sender.health.served(settings.http_host, settings.http_port):
+        with sender.health.served(*settings.http):
             sender.run()
     finally:
         say(f"generator: {sender}")

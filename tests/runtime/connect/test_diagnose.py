@@ -18,7 +18,10 @@ from runtime.observe.http_server import Response, serve
 def listeners(free_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """Addresses without a Kafka broker."""
     monkeypatch.setattr(limits, "DIAGNOSE_TIMEOUT", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as silent, serve({"/": lambda: Response(HTTPStatus.OK, "")}, free_port):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        serve({"/": lambda _: Response(HTTPStatus.OK, "")}, "127.0.0.1", free_port),
+    ):
         yield {
             "no listener": "127.0.0.1:1",
             "no address": "127.0.0.1:port,[",

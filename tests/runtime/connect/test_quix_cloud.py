@@ -40,7 +40,7 @@ def answer() -> list[HTTPStatus]:
 def portal(free_port: int, answer: list[HTTPStatus], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of the API, for which the pipeline waits only once."""
     monkeypatch.setattr(limits, "START_TIMEOUT", 0.0)
-    with serve({"/auth/token/details": lambda: Response(answer[0], "")}, free_port):
+    with serve({"/auth/token/details": lambda _: Response(answer[0], "")}, "127.0.0.1", free_port):
         yield f"http://127.0.0.1:{free_port}/"
 
 

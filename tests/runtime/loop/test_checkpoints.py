@@ -25,7 +25,7 @@ class Harness:
         self.is_due = self.is_commit_due = False
         self.failures: dict[str, Exception] = {}
         self.totals = Totals()
-        self.totals.uncommitted = self.handled
+        self.totals.records.uncommitted = self.handled
         self.size = TransactionSize()
         context = SimpleNamespace(
             exactly_once=exactly_once,
@@ -90,7 +90,7 @@ def test_end(change: dict[str, Any], steps: list[str]) -> None:
     harness.batches.is_commit_due = change.get("is_commit_due", False)
     harness.checkpoints.end(force=change.get("force", False))
     assert harness.steps == steps
-    assert harness.totals.committed == (100 if steps == DONE else 0)
+    assert harness.totals.records.committed == (100 if steps == DONE else 0)
 
 
 @pytest.mark.parametrize("failures", [{"check ids"}, {"flush", "check ids now"}])
@@ -101,7 +101,7 @@ def test_replaced_topic(failures: set[str]) -> None:
     with pytest.raises(Misconfigured):
         harness.checkpoints.end(force=True)
     assert "commit" not in harness.steps
-    assert harness.totals.committed == 0
+    assert harness.totals.records.committed == 0
 
 
 TIMED_OUT = refused(KafkaError._MSG_TIMED_OUT)
@@ -125,7 +125,8 @@ def test_too_slow(error: Exception | None) -> None:
     harness.checkpoints.end(force=True)
     assert harness.steps == RETRIED
     assert harness.size.records == 25
-    assert str(harness.totals) == "0 in, 0 out, 0 malformed"
+    assert str(harness.totals) == "100 in, 0 out, 0 malformed"
+    assert harness.totals.checkpoint_failures == 1
 
 
 @pytest.mark.parametrize("error", TOO_SLOW)
@@ -208,4 +209,4 @@ def test_expired_producer(code: int, *, requires_abort: bool, is_retried: bool) 
         with pytest.raises(KafkaException):
             harness.checkpoints.end(force=True)
         assert harness.steps == DONE[:4]
-    assert harness.totals.committed == 0
+    assert harness.totals.records.committed == 0

@@ -182,13 +182,19 @@ def test_in_range_again(lines: list[str], offset: int) -> None:
     assert lines == []
 
 
-def test_committed() -> None:
-    """The offset after the last commit is known for each assigned partition."""
+def test_handled() -> None:
+    """The offset after the last handled record is known for each assigned partition; an abort undoes it."""
     tested = positions(FakeConsumer({0: (110, None), 1: (OFFSET_INVALID, None)}))
     assign(tested, 0, 1)
+    begin = {("in", 0): 110, ("in", 1): OFFSET_BEGINNING}
+    assert tested.handled() == begin
     tested.handle("in", 0, 115)
-    assert tested.committed == {0: 110, 1: OFFSET_BEGINNING}
+    tested.handle("in", 7, 3)  # not assigned any more
+    assert tested.handled() == begin | {("in", 0): 115}
+    tested.read_again()
+    assert tested.handled() == begin
+    tested.handle("in", 0, 115)
     tested.commit()
-    assert tested.committed == {0: 115, 1: OFFSET_BEGINNING}
+    assert tested.handled() == begin | {("in", 0): 115}
     tested.revoke()
-    assert tested.committed == {}
+    assert tested.handled() == {}

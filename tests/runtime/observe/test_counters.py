@@ -3,7 +3,7 @@
 import pytest
 
 from runtime import limits
-from runtime.observe.counters import Totals
+from runtime.observe.counters import Share, Totals
 from tests.runtime.clock import Clock
 from transforms import Reason
 
@@ -77,7 +77,7 @@ def test_text() -> None:
     totals = Totals()
     assert str(totals) == "0 in, 0 out, 0 malformed"
 
-    totals.uncommitted = 7
+    totals.records.uncommitted = 7
     for reason in (Reason.EMPTY_VALUE, Reason.TOO_LARGE, Reason.TOO_LARGE):
         totals.count(reason, "in", 0, 0)
     assert str(totals) == "7 in, 0 out, 3 malformed (too_large 2, empty_value 1)"
@@ -93,9 +93,10 @@ def test_report(lines: list[str], clock: Clock) -> None:
         assert not totals.is_report_due()
         clock.now += limits.REPORT_INTERVAL
         assert totals.is_report_due()
-        totals.uncommitted += 5
+        totals.records.uncommitted += 5
         totals.count(Reason.TOO_LARGE, "in", 0, 0)
-        totals.report(partitions=3, lag=7, newest=newest)
+        totals.newest = newest
+        totals.report([3, 0, 4])
         totals.commit()
 
     assert lines == [
@@ -108,7 +109,7 @@ def test_discard(lines: list[str]) -> None:
     """Records that are read again count once, also by reason and in warnings; committed ones stay."""
     totals = Totals()
     for commit in (True, False, True):
-        totals.uncommitted += 5
+        totals.records.uncommitted += 5
         totals.count(Reason.TOO_LARGE, "in", 0, 0)
         if commit:
             totals.commit()
@@ -117,3 +118,49 @@ def test_discard(lines: list[str]) -> None:
     assert str(totals) == "10 in, 10 out, 2 malformed (too_large 2)"
     totals.warn()
     assert [line.split()[1] for line in lines] == ["2"]
+
+
+def test_latency(clock: Clock) -> None:
+    """Latency is from the first record's timestamp to the commit, with the number of records as weight."""
+    totals = Totals(clock, now=lambda: 1_700_000_060.0)
+    shares = {
+        ("in", 0): Share(5, 1_700_000_000_000, 1_700_000_059_000, 17),
+        ("in", 1): Share(3, 1_700_000_059_500, 1_700_000_059_600, 4),
+        ("in", 2): Share(1, 0, 0, 1),
+        ("in", 3): Share(1, 1_700_000_099_000, 1_700_000_099_000, 1),
+    }
+    totals.handle(shares, 200)
+    totals.discard()
+    totals.handle(shares, 200)
+    assert totals.latency.count == 0
+    totals.commit(0.25)
+    assert totals.latency.count == 9
+    assert totals.latency.sum == 5 * 60 + 3 * 0.5
+    assert totals.newest == 1_700_000_099_000
+    assert (totals.batch_records.count, totals.batch_records.sum) == (2, 20)
+    assert totals.checkpoints() == {"count": 1, "failures": 1, "records": 10, "seconds": 0.25, "age": 0}
+
+
+def test_bytes() -> None:
+    """Bytes of an aborted transaction count once; those out count at the commit."""
+    totals = Totals()
+    sent = 0
+    totals.sent = lambda: sent
+    shares = {("in", 0): Share(5, 0, 0, 17)}
+    for is_committed in (False, True):
+        totals.handle(shares, 200)
+        sent += 220
+        assert (totals.bytes_in.total, totals.bytes_out) == (200, 0)
+        if is_committed:
+            totals.commit()
+        else:
+            totals.discard()
+    assert (totals.bytes_in.total, totals.bytes_out) == (200, 220)
+
+
+def test_producers_replaced() -> None:
+    """The first producer replaces none."""
+    totals = Totals()
+    assert totals.producers_replaced == 0
+    totals.producers_started = 3
+    assert totals.producers_replaced == 2

@@ -1,10 +1,14 @@
 """The loop's heartbeat, and the answers of /live and /ready."""
 
+import socket
+from http import HTTPStatus
+
 import pytest
 
 from runtime import limits
 from runtime.errors import Misconfigured
 from runtime.observe.health import Health
+from runtime.observe.http_server import Response
 from runtime.observe.probe import ask
 from tests.runtime.clock import Clock
 
@@ -59,6 +63,36 @@ def test_served(free_port: int) -> None:
     is_ready, answer = ask(free_port)
     assert not is_ready
     assert f"no answer on port {free_port}" in answer
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("192.0.2.1", "Cannot assign requested address"),
+        ("nowhere.invalid", ""),
+        ("a" * 64, ""),
+    ],
+)
+def test_wrong_host(host: str, reason: str, free_port: int) -> None:
+    """A host that is no address of this machine is a wrong setting, and the error names it."""
+    with pytest.raises(Misconfigured) as refused, Health().served(host, free_port):
+        pass
+    text = f"cannot listen on HTTP_PORT {free_port} of HTTP_HOST {host}: "
+    assert str(refused.value).startswith(text + reason)
+    assert len(str(refused.value)) > len(text)
+    assert refused.value.exit_code == 78
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("", "localhost"), ("127.0.0.1", "127.0.0.1"), ("localhost", "localhost"), ("::1", "[::1]")]
+)
+def test_address(host: str, address: str, free_port: int, lines: list[str]) -> None:
+    """The log says what is served, and at which address."""
+    if host == "::1" and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with Health().served(host, free_port, lambda: {"/": lambda _: Response(HTTPStatus.OK, "page")}):
+        assert ask(free_port, host)[1] == "ok"
+    assert lines == [f"INFO serving / /live /ready at http://{address}:{free_port}/"]
 
 
 def test_port_taken(free_port: int) -> None:

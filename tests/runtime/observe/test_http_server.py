@@ -131,6 +131,49 @@ def test_many_clients(port: int) -> None:
         assert ask(port, "GET", "/live")[0] == HTTPStatus.OK
 
 
+def test_one_answer(port: int) -> None:
+    """A connection has one answer, however many requests the client sends: answers must not fill the memory."""
+    with connect(port) as client:
+        client.sendall(b"GET /live HTTP/1.1\r\n\r\n" * 30)
+        received = b""
+        with suppress(ConnectionResetError):  # the rest was not read
+            while part := client.recv(65_536):
+                received += part
+        assert received.count(b"HTTP/1.1 200 ") == 1
+        assert b"Connection: close\r\n" in received
+
+
+def test_accept(free_port: int) -> None:
+    """A page knows which format the client asks for."""
+    with (
+        serve({"/": lambda accept: Response(HTTPStatus.OK, accept)}, "", free_port),
+        closing(HTTPConnection("127.0.0.1", free_port, timeout=TIMEOUT)) as connection,
+    ):
+        connection.request("GET", "/", headers={"Accept": "application/openmetrics-text"})
+        assert connection.getresponse().read() == b"application/openmetrics-text"
+
+
+@pytest.mark.parametrize("path", ["/live", "/elsewhere"])
+def test_browser(port: int, path: str) -> None:
+    """A browser runs nothing of an answer, guesses no type, and keeps nothing."""
+    headers = ask(port, "GET", path)[2]
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("host", "others"), [("127.0.0.1", ["::1"]), ("::1", ["127.0.0.1"])])
+def test_one_address(host: str, others: list[str], free_port: int) -> None:
+    """With a host, it listens only there."""
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with serve(PAGES, host, free_port):
+        assert ask(free_port, "GET", "/live", host)[0] == HTTPStatus.OK
+        for other in others:
+            with pytest.raises(ConnectionRefusedError):
+                ask(free_port, "GET", "/live", other)
+
+
 def test_slow_client(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     """A client that slowly sends bytes does not block others, and is disconnected after limits.CONNECTION_MAX_AGE."""
     with connect(port) as client:

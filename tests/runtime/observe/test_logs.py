@@ -145,10 +145,11 @@ def test_report_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     """A line with totals has them as separate members."""
     logs.configure("INFO", "json")
     totals = Totals(now=lambda: 1_700_000_002.5)
-    totals.uncommitted = 2
+    totals.records.uncommitted = 2
     totals.count(Reason.INVALID_JSON, "in", 3, 5)
     totals.commit()
-    totals.report(partitions=1, lag=4, newest=1_700_000_000_000)
+    totals.newest = 1_700_000_000_000
+    totals.report([4])
     line = json.loads(capsys.readouterr().err)
     figures = {name: line[name] for name in line.keys() - {"time", "level", "logger", "message"}}
     assert figures == {"in": 2, "out": 2, "malformed": {"invalid_json": 1}, "partitions": 1, "lag": 4, "age": 2.5}

@@ -26,7 +26,8 @@ def test_exit_code(
 ) -> None:
     """It prints the answer and ends with 0 if the pipeline is ready, otherwise with 1."""
     monkeypatch.setenv("HTTP_PORT", "8080")
-    monkeypatch.setattr("runtime.observe.probe.ask", {8080: answer}.get)
+    monkeypatch.setenv("HTTP_HOST", "::1")
+    monkeypatch.setattr("runtime.observe.probe.ask", lambda *place: {(8080, "::1"): answer}[place])
     assert main() == (0 if answer[0] else 1)
     assert capsys.readouterr().out == f"{answer[1]}\n"
 

@@ -1,12 +1,14 @@
 """The problems found in librdkafka's statistics."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
 from runtime import limits
-from runtime.observe.statistics import Progress
+from runtime.observe.counters import Share
+from runtime.observe.statistics import ProducerQueue, Progress
 from tests.runtime.clock import Clock
 
 UNKNOWN = -1001
@@ -37,11 +39,18 @@ def statistics(*partitions: dict[str, Any], join_state: str = "steady", idle: tu
     )
 
 
+def new_progress(clock: Clock, handled: dict[int, int]) -> Progress:
+    """Progress of a worker that has handled the partitions up to these offsets."""
+    progress = Progress(clock, lambda: 1_700_000_000.0 + clock.now)
+    progress.positions = lambda: {("user-login", number): offset for number, offset in handled.items()}
+    return progress
+
+
 def problems_after(seconds: float, first: str, *later: str) -> list[str]:
     """What is wrong, if the statistics are these, and so many seconds lie between the first and the last of them."""
     clock = Clock()
     start = clock.now
-    progress = Progress(clock)
+    progress = new_progress(clock, dict.fromkeys(range(4), -1))
     progress.take(first)
     for number, text in enumerate(later, 1):
         clock.now = start + seconds * number / len(later)
@@ -152,22 +161,100 @@ def test_time_is_reset(between: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("committed", "lag"),
+    ("changes", "handled", "taken", "lag"),
     [
-        ({0: 11, 1: 40}, 10),
-        ({0: 8, 1: 40}, 13),
-        ({0: 12, 1: 40}, 10),
-        ({0: 11, 1: -2}, 7),
-        ({}, 7),
+        pytest.param({"app_offset": 11}, 10, (), 0, id="only a marker is left, and fetched"),
+        pytest.param({}, 11, (), 0, id="at the end"),
+        pytest.param({}, 8, [0], 3, id="taken and not handled"),
+        pytest.param({}, 11, [1], 0, id="taken from another partition"),
+        pytest.param({"next_offset": 9}, 5, (), 6, id="not fetched"),
+        pytest.param({"fetchq_cnt": 4}, 5, (), 6, id="fetched and not taken"),
+        pytest.param({"fetchq_cnt": 1}, 11, (), 0, id="handled since the statistics"),
+        pytest.param({"hi_offset": 20}, 10, (), 0, id="behind it, a transaction of the input is open"),
+        pytest.param({"fetchq_cnt": 3, "next_offset": 7}, -2, (), 7, id="nothing handled yet"),
+        pytest.param({"next_offset": UNKNOWN, "ls_offset": UNKNOWN}, 5, (), 0, id="nothing known"),
     ],
 )
-def test_lag(committed: dict[int, int], lag: int) -> None:
-    """Without a committed offset, the records that wait count."""
-    progress = Progress()
-    assert progress.lag(committed) == (0, 0)
-    behind = AT_END | {"partition": 1, "next_offset": 46, "fetchq_cnt": 3, "ls_offset": 50}
-    progress.take(statistics(AT_END, behind))
-    assert progress.lag(committed) == (2, lag)
+def test_lag(changes: dict[str, Any], handled: int, taken: Collection[int], lag: int) -> None:
+    """Lag counts the records up to the end that are not handled; 0 if none waits. Revoked partitions vanish."""
+    positions = {0: handled}
+    progress = new_progress(Clock(), positions)
+    progress.taken = lambda: taken
+    assert progress.partitions() == []
+    progress.take(statistics(AT_END | changes, AT_END | {"partition": 1}))
+    (state,) = progress.partitions()
+    assert (state.topic, state.partition, state.lag_records) == ("user-login", 0, lag)
+    positions.clear()
+    assert progress.partitions() == []
+
+
+def test_lag_in_seconds() -> None:
+    """Lag in seconds counts from the last handled record's timestamp, or from when none waited if that is later."""
+    clock = Clock()
+    positions = {0: 5}
+    progress = new_progress(clock, positions)
+    behind = statistics(AT_END | {"next_offset": 9, "app_offset": 5})
+
+    def lag(seconds: float = 0.0, statistic: str | None = None) -> float:
+        clock.now += seconds
+        if statistic:
+            progress.take(statistic)
+        return progress.partitions()[0].lag_seconds
+
+    assert lag(0, behind) == 0
+    assert lag(7) == 7, "none is handled: since the first statistics"
+    timestamp = int((1_700_000_000 + clock.now - 100) * 1000)
+    positions[0] = 6
+    progress.handle({("user-login", 0): Share(1, timestamp - 5000, timestamp, 6)})
+    assert lag(1, behind) == pytest.approx(101)
+    positions[0] = 11
+    assert lag(50) == 0, "all are handled"
+    assert lag(50, statistics(AT_END)) == 0
+    assert lag(3, statistics(AT_END | {"ls_offset": 15})) == pytest.approx(3), "a record after a pause"
+
+
+def test_stalled_seconds() -> None:
+    """The time without progress counts while records wait, also without new statistics; a batch resets it."""
+    clock = Clock()
+    positions = {0: 5}
+    progress = new_progress(clock, positions)
+    waiting = statistics(AT_END | {"next_offset": 9, "app_offset": 5})
+    progress.take(waiting)
+    clock.now += limits.STALLED_AFTER + 1
+    assert progress.partitions()[0].stalled_seconds == limits.STALLED_AFTER + 1
+    progress.take(waiting)
+    assert progress.state() == "stalled: partition 0 at offset 5"
+    progress.handle({("user-login", 0): Share(1, 0, 0, 6)})
+    positions[0] = 6
+    assert progress.partitions()[0].stalled_seconds == 0
+    assert progress.state() == "running"
+    clock.now += 2
+    assert progress.partitions()[0].stalled_seconds == 2
+    positions[0] = 11
+    assert progress.partitions()[0].stalled_seconds == 0
+
+
+def test_state() -> None:
+    """The state is in words: waiting for the group, silent brokers, running."""
+    clock = Clock()
+    progress = new_progress(clock, {0: 11})
+    assert progress.state() == "waiting for the group"
+    progress.take(statistics(AT_END, join_state="wait-sync"))
+    assert progress.state() == "waiting for the group"
+    progress.take(statistics(AT_END))
+    assert progress.state() == "running"
+    clock.now += limits.BROKER_SILENT_AFTER + 1
+    assert progress.state() == "no broker has answered for 16 s"
+    progress.take("no JSON")
+    assert progress.state().startswith("cannot read librdkafka's statistics: ")
+
+
+def test_producer_queue() -> None:
+    """The producer's statistics give the records that it holds."""
+    queue = ProducerQueue()
+    assert (queue.records, queue.bytes) == (0, 0)
+    queue.take('{"msg_cnt": 3, "msg_size": 70, "name": "rdkafka#producer-2"}')
+    assert (queue.records, queue.bytes) == (3, 70)
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"brokers": {}}', "no JSON", statistics().replace("rxidle", "idle")])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.child_process import ChildProcess
-from tools.demo.view import printable
+from tools.demo.change import printable
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,21 +17,27 @@ _LOG_LINES = 5
 
 
 class Child(ChildProcess):
-    """The pipeline or the generator."""
+    """A worker or the generator; processes of the same name log into the same file."""
 
     def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self._name = name
         self._stopped = False
         self._log = folder / f"{name}.log"
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:
             super().__init__(
                 [sys.executable, *arguments], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
             )
 
     def stop(self, timeout: float = _STOP_TIMEOUT) -> int:
         """Ask it to stop, and kill it if that takes too long; return its exit code."""
-        self._stopped = self.poll() is None
+        self.ask_to_stop()
         return super().stop(timeout)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, if it runs."""
+        if self.poll() is None:
+            self._stopped = True
+            self.terminate()
 
     def problem(self) -> str | None:
         """How it ended, with the last lines of its log; None if it runs, or stopped as asked."""
@@ -39,7 +45,7 @@ class Child(ChildProcess):
         if code is None or (self._stopped and code in _STOPPED):
             return None
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
-        return f"the {self._name} {how}; its log ends:\n{end_of(self._log)}"
+        return f"the process {self._name} {how}; its log ends:\n{end_of(self._log)}"
 
 
 def end_of(log: Path) -> str:

@@ -1,8 +1,8 @@
 """Shows the demo's figures: live on a terminal, otherwise one plain line per second."""
 
-import math
 import os
 import sys
+import time
 from typing import Self
 
 from rich.console import Console, RenderableType
@@ -20,22 +20,20 @@ class Screen:
 
     def __init__(self) -> None:
         self._console = Console(force_terminal=True)
-        is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._live = Live(console=self._console, screen=True, auto_refresh=False) if is_terminal else None
-        self._due = 0.0 if is_terminal else 1.0
+        self.is_live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._live = Live(console=self._console, screen=True, auto_refresh=False) if self.is_live else None
+        self._due = 0.0
         self._shown = Snapshot()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show these figures, unless the last ones are very recent."""
-        self._shown = snapshot
-        if snapshot.seconds < self._due:
-            return
+        """Show these figures, unless the last ones are very recent and of the same state."""
+        last, self._shown = self._shown, snapshot
         if self._live:
-            self._due = snapshot.seconds + TICK
-            with writing():
-                self._live.update(self._view(), refresh=True)
-        else:
-            self._due = math.floor(snapshot.seconds) + 1.0
+            if time.monotonic() >= self._due or snapshot.state != last.state:
+                self._due = time.monotonic() + TICK
+                with writing():
+                    self._live.update(self._view(), refresh=True)
+        elif (snapshot.state, int(snapshot.seconds)) != (last.state, int(last.seconds)):
             say(plain(snapshot))
 
     def __enter__(self) -> Self:

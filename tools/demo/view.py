@@ -1,4 +1,4 @@
-"""Draws the demo's figures as a screen for a terminal or as one plain line.
+"""Draws the demo's figures as a screen for a terminal, as one plain line, or as a picture.
 
 Keys and values are not trusted: control characters and markup are escaped.
 """
@@ -8,65 +8,107 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
-from rich.console import Console, Group, JustifyMethod, RenderableType
-from rich.panel import Panel
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
 from rich.table import Table
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
+from tools.demo.change import Pair, change, printable
+from tools.verify.findings import COUNTS, FAULTS
 from transforms import Reason
 
 SMALLEST = (60, 20)
 """Columns and lines below which only the plain line is shown."""
 
-_LINES_AROUND_RECORDS = len(Reason) + 6  # all lines except the latest records
-_DEVICE_TYPES = 5  # as many as fit next to the reasons
-_KEY, _PLACE = 8, 9  # columns of a key, and of a partition with an offset
-_EDGES = 7  # columns that the border of the latest records and the gaps between them take
-_BEFORE_DIFFERENCE = len('"device_type": "')
-_AFTER_DIFFERENCE = len('android"}…')
-_BEFORE_TAG = 3
-_BAR = 6
+PARTITIONS = 4
+"""Of each topic; more workers would have none."""
+
+# Colours that can be read on white and on black: turquoise and orange.
+TITLE, BAR, HEADER = "bold color(30)", "color(130)", "bold color(130)"
+
+_LINES_AROUND_RECORDS = len(Reason) + 7  # all lines except the latest records
+_PLACE, _KEY, _HEADER = 8, 8, len(f"malformed: {max(Reason, key=len)}")
+_KEY_FROM = 100  # columns from which the key is shown
+_ACTIONS = {"k": "kill a worker", "w": "add one", "b": "send 100,000 records", "q": "quit"}
+_STOPPING = " The workers process the rest; Ctrl-C ends the demo at once."
+_LOW, _LEFT = " ▁▂▃▄▅▆▇█", " ▏▎▍▌▋▊▉█"  # eighths of a block
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One record before and after the pipeline: its place in the input topic, its key, and both values."""
+class WorkerView:
+    """One worker: its number, its process id, and its partitions; None while it starts."""
 
-    partition: int
-    offset: int
-    key: bytes | None
-    before: bytes | None
-    after: bytes | None
-    reason: str | None
+    number: int
+    pid: int
+    partitions: Sequence[int] | None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The demo's figures at one moment: seconds since the start, records, records per second, latest records last."""
+    """The demo's figures at one moment.
 
-    state: str = ""
+    Attributes:
+        seconds: since the start while the state is "starting", otherwise since the first processed record.
+        rates: records per second, in and out, of each second; the latest one last.
+        latency: the 99th percentile in seconds.
+        pairs: the latest records; the very latest one last.
+        counts: of tools.verify.
+        has_keys: whether keys have an effect.
+    """
+
+    state: str = "starting"
     seconds: float = 0.0
+    page: str = ""
+    broker: str = ""
     records_in: int = 0
     records_out: int = 0
-    rate_in: float = 0.0
-    rate_out: float = 0.0
+    rates: Sequence[tuple[float, float]] = ()
+    latency: float | None = None
     malformed: Mapping[str, int] = field(default_factory=dict)
-    device_types: Mapping[tuple[str, str], int] = field(default_factory=dict)
     pairs: Sequence[Pair] = ()
+    workers: Sequence[WorkerView] = ()
+    kills: int = 0
+    counts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    event: str = ""
+    has_keys: bool = False
 
     @property
     def lag(self) -> int:
         """Records that are in the input topic and not yet in the output topic."""
         return max(0, self.records_in - self.records_out)
 
+    @property
+    def rate(self) -> tuple[float, float]:
+        """The latest records per second, in and out."""
+        return self.rates[-1] if self.rates else (0.0, 0.0)
+
 
 def plain(snapshot: Snapshot) -> str:
     """The figures as one line, without a terminal."""
     return (
-        f"demo: {int(snapshot.seconds)} s, {snapshot.records_in} in ({snapshot.rate_in:.0f}/s), "
-        f"{snapshot.records_out} out ({snapshot.rate_out:.0f}/s), {sum(snapshot.malformed.values())} malformed, "
+        f"demo: {snapshot.state} {int(snapshot.seconds)} s, {snapshot.records_in} in ({snapshot.rate[0]:.0f}/s), "
+        f"{snapshot.records_out} out ({snapshot.rate[1]:.0f}/s), {sum(snapshot.malformed.values())} malformed, "
         f"lag {snapshot.lag}"
+    )
+
+
+def faults(counts: Mapping[str, int]) -> str:
+    """What tools.verify has found, in words."""
+    text = f"{counts['lost']:,} lost, {counts['duplicated']:,} twice, {counts['wrong']:,} wrong"
+    return text + (f", {counts['reordered']:,} out of order" if counts["reordered"] else "")
+
+
+def result(snapshot: Snapshot, *, is_counted: bool) -> str:
+    """The last line; `is_counted` is whether both topics were read to their ends."""
+    counts, number = snapshot.counts, len(snapshot.workers)
+    found = faults(counts) if is_counted else f"{snapshot.lag} not yet counted"
+    if is_counted and (left := counts["pending"] + counts["skipped"]):
+        found += f", {left} not processed"
+    return (
+        f"demo: {snapshot.records_in} in, {snapshot.records_out} out, {sum(snapshot.malformed.values())} malformed, "
+        f"{number} worker{'' if number == 1 else 's'}, {snapshot.kills} killed: {found}"
     )
 
 
@@ -74,114 +116,132 @@ def screen(snapshot: Snapshot, width: int, height: int) -> RenderableType:
     """The figures for a terminal of this size."""
     if width < SMALLEST[0] or height < SMALLEST[1]:
         return Group(Text(plain(snapshot), no_wrap=True, overflow="ellipsis"))
-    upper = Table.grid(expand=True)
+    upper, half = Table.grid(expand=True, padding=(0, 2, 0, 0)), width // 2 - 2
     upper.add_column(ratio=1)
     upper.add_column(ratio=1)
-    upper.add_row(Group(_records(snapshot), _device_types(snapshot)), _reasons(snapshot))
-    return Group(_title(snapshot), upper, _latest(snapshot, width, height - _LINES_AROUND_RECORDS))
+    upper.add_row(Group(_records(snapshot, half), _workers(snapshot)), _reasons(snapshot, half))
+    latest = _latest(snapshot, width, height - _LINES_AROUND_RECORDS)
+    return Group(_head(snapshot), upper, latest, _foot(snapshot))
 
 
-def printable(content: bytes) -> str:
-    r"""Decode text; what is not UTF-8 or not printable becomes an escape such as \x1b."""
-    text = content.decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def _head(snapshot: Snapshot) -> RenderableType:
+    name = Text.assemble(" user-login ", ("→", TITLE), " pipeline.py ", ("→", TITLE), " processed-user-login")
+    addresses = Text.assemble(" page ", (snapshot.page, "bold"), "   broker ", (snapshot.broker, "bold"))
+    return Group(_ends(name, Text(f"{snapshot.state}  {int(snapshot.seconds)} s ", "bold")), _ends(addresses))
 
 
-def _title(snapshot: Snapshot) -> RenderableType:
-    title = Table.grid(expand=True)
-    title.add_column(no_wrap=True, overflow="ellipsis")
-    title.add_column(justify="right", style="dim", no_wrap=True)
-    name = Text.assemble(" user-login ", ("→", "cyan"), " pipeline.py ", ("→", "cyan"), " processed-user-login")
-    title.add_row(name, f"{snapshot.state}  {int(snapshot.seconds)} s ")
-    return title
+def _foot(snapshot: Snapshot) -> RenderableType:
+    """What was compared, what happened last, and the keys."""
+    style = "bold reverse" if any(snapshot.counts[fault] for fault in FAULTS) else "bold"
+    compared = Text.assemble(f" {snapshot.counts['checked']:,} compared: ", (faults(snapshot.counts), style))
+    keys = Text(_STOPPING if snapshot.state == "stopping" else "")
+    if snapshot.has_keys and snapshot.state in {"starting", "running"}:
+        names = [key for key in _ACTIONS if key != "w" or len(snapshot.workers) < PARTITIONS]
+        keys = Text.assemble(*(part for key in names for part in (" ", (key, "bold reverse"), f" {_ACTIONS[key]} ")))
+    return Group(_ends(compared, Text(f"{snapshot.event} ")), _ends(keys))
 
 
-def _panel(content: RenderableType, title: str) -> Panel:
-    return Panel(content, title=f"[bold]{title}", title_align="left", border_style="cyan", padding=(0, 1))
-
-
-def _table(columns: int, numbers: Sequence[int]) -> Table:
-    """A table with this many columns: the first one is wide, those in `numbers` are right-aligned."""
-    table = Table.grid(expand=True, padding=(0, 1))
-    for column in range(columns):
-        justify: JustifyMethod = "right" if column in numbers else "left"
-        table.add_column(ratio=None if column else 1, justify=justify, no_wrap=True, overflow="ellipsis")
+def _ends(left: Text, right: Text | None = None) -> Table:
+    """A line with text at its ends."""
+    table = Table.grid(expand=True)
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True, overflow="ellipsis", justify="right")
+    table.add_row(left, right)
     return table
 
 
-def _records(snapshot: Snapshot) -> Panel:
-    table = _table(3, numbers=(1, 2))
-    table.add_row("", *(Text(heading, "dim") for heading in ("in all", "per second")))
-    table.add_row("in", f"{snapshot.records_in:,}", f"{snapshot.rate_in:,.0f}")
-    table.add_row("out", f"{snapshot.records_out:,}", f"{snapshot.rate_out:,.0f}")
-    table.add_row("lag", f"{snapshot.lag:,}", "")
-    return _panel(table, "records")
+def _section(title: str, rows: Sequence[Sequence[str | Text]], right: int = -1, widths: Sequence[int] = ()) -> Group:
+    """A title, if any, above a table: its last column takes the rest, and the column `right` is right-aligned."""
+    table, last = Table.grid(expand=True, padding=(0, 1, 0, 0)), len(rows[0]) - 1
+    for column in range(len(rows[0])):
+        table.add_column(
+            ratio=1 if column == last else None,
+            width=widths[column] if column < len(widths) else None,
+            justify="right" if column == right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+    for row in rows:
+        table.add_row(*row)
+    rule = Rule(Text(f" {title}", TITLE), align="left", style="color(30)")
+    return Group(*[rule] * bool(title), Padding(table, (0, 0, 0, 1)))
 
 
-def _device_types(snapshot: Snapshot) -> Panel:
-    table = _table(2, numbers=(1,))
-    most = sorted(snapshot.device_types.items(), key=lambda item: -item[1])[:_DEVICE_TYPES]
-    for (before, after), count in most:
-        names = (printable(name.encode(errors="backslashreplace")) for name in (before, after))
-        table.add_row(Text(" → ".join(names)), f"{count:,}")
-    for _ in range(_DEVICE_TYPES - len(most)):
-        table.add_row("", "")
-    return _panel(table, "device types")
+def _records(snapshot: Snapshot, width: int) -> Group:
+    latency = ("", "") if snapshot.latency is None else (f"{snapshot.latency:,.2f} s", "until read back")
+    columns = width - len(" out  max 99,999/s ")
+    rates = snapshot.rates[-columns:]
+    most = max((rate for both in rates for rate in both), default=0.0)
+    strips = [Text(strip([both[at] for both in rates], most, columns), BAR) for at in (0, 1)]
+    figures = [
+        ("in", f"{snapshot.records_in:,}", f"{snapshot.rate[0]:,.0f}/s"),
+        ("out", f"{snapshot.records_out:,}", f"{snapshot.rate[1]:,.0f}/s"),
+        ("lag", f"{snapshot.lag:,}", ""),
+        ("p99 latency", *latency),
+    ]
+    over_time = [("in", strips[0], f"max {most:,.0f}/s"), ("out", strips[1], f"{columns} s")]
+    return Group(_section("records", figures, right=1), _section("", over_time))
 
 
-def _reasons(snapshot: Snapshot) -> Panel:
-    table = _table(3, numbers=(1,))
-    largest = max(snapshot.malformed.values(), default=0)
-    for reason in Reason:
-        count = snapshot.malformed.get(reason, 0)
-        bar = "━" * -(-count * _BAR // max(1, largest))
+def strip(rates: Sequence[float], most: float, columns: int) -> str:
+    """Rates as bars from the bottom, one a column, in proportion to `most`; a rate above 0 is visible."""
+    return "".join(_LOW[_eighths(rate, most, 1)] for rate in rates).rjust(columns)
+
+
+def bar(count: float, most: float, columns: int) -> str:
+    """A bar from the left in proportion to `most`, which has all the columns; a count above 0 is visible."""
+    full, rest = divmod(_eighths(count, most, columns), 8)
+    return f"{_LEFT[8] * full}{_LEFT[rest]}".rstrip()
+
+
+def _eighths(count: float, most: float, columns: int) -> int:
+    """How many eighths of this many columns: the nearest number, and at least one if the count is above 0."""
+    return max(1, round(8 * columns * count / most)) if count > 0 else 0
+
+
+def _workers(snapshot: Snapshot) -> Group:
+    rows = [(f"{one.number}", f"pid {one.pid}", _share(one.partitions)) for one in snapshot.workers[:PARTITIONS]]
+    rows += [("", "", "")] * (PARTITIONS - len(rows))
+    return _section(f"workers: {len(snapshot.workers)}, killed: {snapshot.kills}", rows)
+
+
+def _share(partitions: Sequence[int] | None) -> str:
+    if partitions is None:
+        return "starting"
+    return " ".join(["partitions", *map(str, partitions)]) if partitions else "waiting for partitions"
+
+
+def _reasons(snapshot: Snapshot, width: int) -> Group:
+    counts = {reason: snapshot.malformed.get(reason, 0) for reason in Reason}
+    most = max(counts.values())
+    columns = width - max(map(len, Reason)) - len(f"{most:,}") - 3
+    rows = []
+    for reason, count in counts.items():
         style = "" if count else "dim"
-        table.add_row(Text(reason, style), Text(f"{count:,}", style), Text(f"{bar:{_BAR}}", "yellow"))
-    return _panel(table, f"malformed: {sum(snapshot.malformed.values()):,}")
+        rows.append((Text(reason, style), Text(f"{count:,}", style), Text(bar(count, most, columns), BAR)))
+    return _section(f"malformed: {sum(snapshot.malformed.values()):,}", rows, right=1)
 
 
-def _latest(snapshot: Snapshot, width: int, lines: int) -> Panel:
-    columns = (width - _PLACE - _KEY - _EDGES) // 2
-    table = Table(box=None, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="dim")
-    for heading, wide in (("place", _PLACE), ("key", _KEY), ("value before", columns), ("value after", columns)):
-        table.add_column(heading, width=wide, no_wrap=True, overflow="ellipsis")
-    shown = list(snapshot.pairs)[-lines:]
-    for pair in shown:
-        key = Text("null" if pair.key is None else printable(pair.key), "dim")
-        table.add_row(f"{pair.partition}:{pair.offset}", key, *_before_and_after(pair, columns))
-    for _ in range(lines - len(shown)):
-        table.add_row("")
-    return _panel(table, "the latest records, before and after (place is partition:offset)")
-
-
-def _before_and_after(pair: Pair, columns: int) -> tuple[Text, Text]:
-    """The two values from shortly before their difference, which is in colour."""
-    before, after = pair.before or b"", pair.after or b""
-    unequal = (at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
-    common = next(unequal, min(len(before), len(after)))
-    start = common - max(_BEFORE_DIFFERENCE, columns - _AFTER_DIFFERENCE)
-    left = _excerpt(pair.before, start, common, columns, "")
-    if not pair.reason:
-        return left, _excerpt(pair.after, start, common, columns, "green")
-    tagged = _excerpt(pair.after, common - _BEFORE_TAG, common, columns, "yellow")
-    return left, Text.assemble((f"{printable(pair.reason.encode())} ", "bold yellow"), tagged)
-
-
-def _excerpt(value: bytes | None, start: int, common: int, columns: int, colour: str) -> Text:
-    """A value's text from byte `start`, for a cell of this width; the part after byte `common` is in colour."""
-    if value is None:
-        return Text("null", "dim italic")
-    start = max(0, start)
-    while b"\x80" <= value[start : start + 1] < b"\xc0":  # inside a character
-        start += 1
-    end = start + 4 * columns  # a character takes at most four bytes
-    same, different = printable(value[start:common]), printable(value[max(start, common) : end])
-    return Text.assemble("…" if start else "", (same, "dim"), (different, colour))
+def _latest(snapshot: Snapshot, width: int, lines: int) -> Group:
+    key = _KEY if width >= _KEY_FROM else 0
+    header = min(_HEADER, width // 2 - _PLACE)
+    value = width - _PLACE - key - header - 4
+    rows = [[Text(heading, "dim") for heading in ("place", "key", "value: what has changed", "header")]]
+    for pair in list(snapshot.pairs)[-lines:]:
+        name = "null" if pair.key is None else printable(pair.key)
+        tag = f"malformed: {printable(pair.reason.encode())}" if pair.reason else ""
+        difference = change(pair.before, pair.after, value)
+        rows.append([Text(f"{pair.partition}:{pair.offset}"), Text(name, "dim"), difference, Text(tag, HEADER)])
+    rows += [[Text()] * 4] * (1 + lines - len(rows))
+    if not key:
+        rows = [[row[0], *row[2:]] for row in rows]
+    widths = [_PLACE, *([key] if key else []), value]
+    return _section("the latest records, before → after (place is partition:offset)", rows, widths=widths)
 
 
 def picture(snapshot: Snapshot) -> str:
     """The screen as SVG, without the address of any font or other site."""
-    console = Console(record=True, width=100, height=24, file=StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(record=True, width=100, height=26, file=StringIO(), force_terminal=True, color_system="truecolor")
     console.print(screen(snapshot, *console.size))
     svg = console.export_svg(title="make demo", theme=MONOKAI, unique_id="demo")
     svg = svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace").replace("arial", "sans-serif")

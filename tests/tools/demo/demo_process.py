@@ -20,12 +20,28 @@ from tools.waiting import wait_until
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "tools.demo"]
 ON_TERMINAL = """
-import os, pty, sys
+import os, pty, sys, termios
 os.dup2(os.open(sys.argv[1], os.O_RDWR), 0)  # what is typed
-sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:])))
+settings = []
+def read(terminal):
+    settings.append(termios.tcgetattr(terminal))
+    return os.read(terminal, 1024)
+code = os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read))
+looks = (settings[len(settings) // 2], settings[-1])
+meanwhile, end = ("as before" if one == settings[0] else "changed" for one in looks)
+print(f"terminal: {meanwhile} meanwhile, {end} at the end", file=sys.stderr)
+sys.exit(code)
 """
-LAST_LINE = re.compile(r"demo: (\d+) in, (\d+) out, (\d+) malformed, (\d+) (lost|not yet counted)")
-PLAIN_LINE = re.compile(r"demo: (\d+) s, (\d+) in \(\d+/s\), (\d+) out \(\d+/s\), (\d+) malformed, lag (\d+)")
+LAST_LINE = re.compile(
+    r"demo: (\d+) in, (\d+) out, (\d+) malformed, (\d+) workers?, (\d+) killed: "
+    r"(?:(\d+) not yet counted|([\d,]+) lost, 0 twice, 0 wrong(?:, (\d+) not processed)?)"
+)
+PLAIN_LINE = re.compile(
+    r"demo: (starting|running|stopping|done) (\d+) s, "
+    r"(\d+) in \(\d+/s\), (\d+) out \(\d+/s\), (\d+) malformed, lag (\d+)"
+)
+TERMINAL_KEPT = "terminal: changed meanwhile, as before at the end"
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _GENERATIONS = 5  # terminal, demo, its children, the shells that guard these, and one to spare
 
 
@@ -35,6 +51,8 @@ class Figures(NamedTuple):
     records_in: int
     records_out: int
     malformed: int
+    workers: int
+    killed: int
     missing: int
     is_counted: bool
 
@@ -44,7 +62,7 @@ class DemoProcess:
 
     Args:
         folder: where it puts its temporary files; a new one.
-        on_terminal: whether it thinks so; what is typed reaches it as from a keyboard.
+        on_terminal: whether it thinks so; what is typed reaches it as from a keyboard. Its lines have no escapes.
         redirection: what a shell does with its standard output; then its exit code is its last line of errors.
         settings: variables of its environment.
     """
@@ -72,7 +90,8 @@ class DemoProcess:
             stderr=subprocess.PIPE,
         )
         streams = ((self._process.stdout, self.lines), (self._process.stderr, self.errors))
-        self._readers = [threading.Thread(target=_read, args=both, daemon=True) for both in streams]
+        drop = _ESCAPE if on_terminal else re.compile("$^")
+        self._readers = [threading.Thread(target=_read, args=(*both, drop), daemon=True) for both in streams]
         for reader in self._readers:
             reader.start()
 
@@ -100,6 +119,10 @@ class DemoProcess:
 
         return wait_until(find, f"a process with {word!r}") or 0
 
+    def pid(self) -> int:
+        """The id of the demo's own process, which a shell or a terminal has started."""
+        return next(pid for pid, command in self.descendants().items() if command.split()[1:] == COMMAND[1:])
+
     def wait_for(self, condition: Callable[[str], object], what: str) -> None:
         """Wait until it has printed a line that fits."""
 
@@ -113,7 +136,7 @@ class DemoProcess:
 
     def wait_for_output(self) -> None:
         """Wait until a plain line tells of processed records, when all processes are known."""
-        self.wait_for(lambda line: (match := PLAIN_LINE.fullmatch(line)) and int(match[3]), "a processed record")
+        self.wait_for(lambda line: (match := PLAIN_LINE.fullmatch(line)) and int(match[4]), "a processed record")
         self.descendants()
 
     def send(self, number: signal.Signals) -> None:
@@ -138,8 +161,9 @@ class DemoProcess:
         """What its last line says."""
         match = LAST_LINE.fullmatch(self.lines[-1])
         assert match, self.report
-        records_in, records_out, malformed, missing = map(int, match.groups()[:-1])
-        return Figures(records_in, records_out, malformed, missing, match[5] == "lost")
+        counts = [int((group or "0").replace(",", "")) for group in match.groups()]
+        records_in, records_out, malformed, workers, killed = counts[:5]
+        return Figures(records_in, records_out, malformed, workers, killed, sum(counts[5:]), match[6] is None)
 
     def left(self) -> list[str]:
         """What stays of its processes, as far as `descendants` has seen them, and of its files."""
@@ -158,10 +182,10 @@ class DemoProcess:
         self.wait()
 
 
-def _read(stream: IO[bytes] | None, lines: list[str]) -> None:
+def _read(stream: IO[bytes] | None, lines: list[str], drop: re.Pattern[str]) -> None:
     assert stream is not None
     with TextIOWrapper(stream, "utf-8") as text:
-        lines.extend(line.rstrip("\r\n") for line in text)
+        lines.extend(drop.sub("", line.rstrip("\r\n")) for line in text)
 
 
 def _ps(*arguments: str) -> str:

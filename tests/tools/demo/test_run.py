@@ -14,11 +14,14 @@ from confluent_kafka import Message
 from runtime.loop.output_record import TAG
 from runtime.settings import Settings
 from tests.errors_page import check_row
-from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, DemoProcess
+from tests.kafka import TIMEOUT
+from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, TERMINAL_KEPT, DemoProcess
 from tests.tools.verify.test_walk import Held, InMemory, Partition
 from tools.demo.child import Child
-from tools.demo.figures import Figures, missing
+from tools.demo.figures import LATENCY_OVER, Figures
 from tools.demo.run import main
+from tools.demo.view import Snapshot, result
+from tools.verify.findings import total
 from tools.verify.gap import Record
 from tools.verify.walk import EVERYTHING, Walk
 from tools.waiting import wait_until
@@ -54,8 +57,8 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
 
 @pytest.mark.long
 def test_ends_by_itself(demo: Callable[..., DemoProcess]) -> None:
-    """It stops after DEMO_SECONDS, loses and leaves nothing, and ignores the settings of another broker."""
-    run = demo(DEMO_SECONDS="25", RATE="100", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
+    """It stops DEMO_SECONDS after the first record, loses and leaves nothing, and ignores another broker's settings."""
+    run = demo(DEMO_SECONDS="1", RATE="200", MALFORMED="0.5", FORCE_COLOR="1", **ELSEWHERE)
     run.wait_for_output()
     assert run.wait() == 0, run.report
     figures = run.figures()
@@ -74,14 +77,19 @@ def _are_plain(lines: list[str]) -> None:
     assert first.startswith("demo: starting Apache Kafka ")
     assert second.startswith("demo: starting pipeline.py and the generator")
     assert LAST_LINE.fullmatch(last)
-    found = [tuple(map(int, match.groups())) for line in each_second if (match := PLAIN_LINE.fullmatch(line))]
+    found = [match.groups() for line in each_second if (match := PLAIN_LINE.fullmatch(line))]
     assert len(found) == len(each_second) >= 3, lines
-    seconds, records_in, records_out, malformed, lags = zip(*found, strict=True)
-    assert len(set(seconds)) == len(seconds)
-    for column in (seconds, records_in, records_out, malformed):
-        assert list(column) == sorted(column), lines
-    for figure_in, figure_out, lag in zip(records_in, records_out, lags, strict=True):
-        assert lag == max(0, figure_in - figure_out)
+    states, seconds, records_in, records_out, malformed, lags = zip(*found, strict=True)
+    assert list(dict.fromkeys(states)) == ["starting", "running", "stopping", "done"]
+    assert len(set(zip(states, seconds, strict=True))) == len(found)
+    for column in (records_in, records_out, malformed):
+        assert [int(one) for one in column] == sorted(int(one) for one in column), lines
+    for state, figure_in, figure_out, lag in zip(states, records_in, records_out, lags, strict=True):
+        assert int(lag) == max(0, int(figure_in) - int(figure_out))
+        assert (state == "starting") <= (figure_out == "0")
+    longest = {state: int(second) for state, second in zip(states, seconds, strict=True)}
+    assert longest["starting"] >= 1, "the start does not take longer than DEMO_SECONDS, so that it might count"
+    assert longest["running"] <= 1
 
 
 @pytest.mark.long
@@ -105,7 +113,7 @@ def test_signal_while_starting(demo: Callable[..., DemoProcess]) -> None:
     run.child("kafka.Kafka")
     run.send(signal.SIGINT)
     assert run.wait() == 0, run.report
-    assert run.figures() == (0, 0, 0, 0, True)
+    assert run.figures() == (0, 0, 0, 0, 0, 0, True)
     assert run.left() == []
     assert run.errors == []
 
@@ -131,7 +139,7 @@ def test_second_ctrl_c(demo: Callable[..., DemoProcess]) -> None:
 @pytest.mark.parametrize(
     ("word", "message", "is_counted"),
     [
-        ("pipeline.py", "demo: the pipeline was killed by SIGKILL; its log ends:", True),
+        ("pipeline.py", "demo: the process worker-1 was killed by SIGKILL; its log ends:", True),
         ("kafka.Kafka", "demo: Apache Kafka has exited; its log ends:", False),
     ],
 )
@@ -152,33 +160,71 @@ def test_death(demo: Callable[..., DemoProcess], word: str, message: str, *, is_
 
 
 @pytest.mark.long
-def test_terminal(demo: Callable[..., DemoProcess]) -> None:
-    """On a terminal it shows the live view, and a typed Ctrl-C ends it as well as a signal does."""
+@pytest.mark.parametrize("end", ["Ctrl-C", "SIGTERM", "Kafka dies"])
+def test_terminal(demo: Callable[..., DemoProcess], end: str) -> None:
+    """On a terminal it shows the live view; however it ends, the terminal has its settings again."""
     run = demo(on_terminal=True, TERM="xterm", COLUMNS="80", LINES="24")
-    run.wait_for(lambda line: re.search(r"android → ANDROID +[1-9]", line), "a processed record")
-    run.descendants()
-    run.type("\x03")
-    assert run.wait() == 0, run.report
-    for heading in ("records", "device types", "malformed: ", "the latest records, before and after"):
+    run.wait_for(lambda line: re.search(r"android → ANDROID", line), "a processed record")
+    if end == "Ctrl-C":
+        run.type("\x03")
+    elif end == "SIGTERM":
+        os.kill(run.pid(), signal.SIGTERM)
+    else:
+        os.kill(run.child("kafka.Kafka"), signal.SIGKILL)
+    assert run.wait() == (1 if end == "Kafka dies" else 0), run.report
+    assert run.errors == [TERMINAL_KEPT]
+    for heading in (" records ", " workers: 1, killed: 0", " malformed: ", " the latest records, before → after"):
         assert heading in run.report
+    assert run.left() == []
+
+
+@pytest.mark.long
+def test_keys(demo: Callable[..., DemoProcess]) -> None:
+    """The keys: 100,000 records, a worker killed with SIGKILL, one added, quit; nothing is lost or duplicated."""
+    run = demo(on_terminal=True, TERM="xterm", COLUMNS="120", LINES="40")
+    run.wait_for(lambda line: re.search(r" running +\d+ s", line), "a processed record")
+    worker = run.child("pipeline.py")
+    run.type("b")
+    run.wait_for(lambda line: re.search(r"lag +\d+,\d{3} ", line), "many records that wait")
+    run.type("k")
+    run.wait_for(lambda line: "worker 1 was back after" in line, "another worker")
+    assert worker not in run.descendants()
+    run.type("w")
+    run.wait_for(lambda line: re.search(r" 2 pid \d+ +partitions \d", line), "a second worker")
+    run.type("q")
+    assert run.wait(8 * TIMEOUT) == 0, run.report
     figures = run.figures()
-    assert figures.records_in == figures.records_out > 0
-    assert figures.missing == 0
-    assert figures.is_counted
+    assert figures.records_in == figures.records_out > 100_000
+    assert (figures.workers, figures.killed, figures.missing, figures.is_counted) == (2, 1, 0, True)
+    titles = [match[1] for line in run.lines if (match := re.search(r"processed-user-login +(\w+) +\d+ s", line))]
+    assert list(dict.fromkeys(titles)) == ["starting", "running", "stopping", "done"]
+    assert run.errors == [TERMINAL_KEPT]
+    assert run.left() == []
+
+
+@pytest.mark.long
+def test_stopped_before_the_first_record(demo: Callable[..., DemoProcess]) -> None:
+    """If it is stopped before a record was sent, nothing was compared, so it fails."""
+    run = demo(redirection="")
+    run.wait_for(lambda line: line.startswith("demo: starting pipeline.py"), "the broker")
+    os.kill(run.pid(), signal.SIGTERM)
+    run.wait()
+    line, code = run.errors
+    check_row("Tools", "demo: stopped before the first record", int(code), line)
+    assert code == "1"
     assert run.left() == []
 
 
 FAILURES: dict[str, dict[str, str]] = {
     "demo: the reader of its output ends": {"redirection": "| head -n 1"},
     "demo: standard output on a full disk": {"redirection": ">/dev/full"},
-    "demo: no record was sent": {"DEMO_SECONDS": "0.1"},
     "demo: the picture cannot be written": {"DEMO_SECONDS": "0.1", "DEMO_PICTURE": "/dev/null/picture.svg"},
 }
 
 
 @pytest.mark.long
 def test_failures(demo: Callable[..., DemoProcess]) -> None:
-    """An output that cannot be written, and a run without a record, end in one line and exit code 1."""
+    """An output that cannot be written ends it in one line, with exit code 1."""
     runs = {name: demo(**{"redirection": "", **settings}) for name, settings in FAILURES.items()}
     for name, run in runs.items():
         run.wait()
@@ -210,9 +256,12 @@ def test_no_network(demo: Callable[..., DemoProcess], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "problem"),
     [
-        ("", "the child ended with exit code 0; its log ends:\n"),
-        ("print('one\\ntwo \\x1b'); exit(3)", "the child ended with exit code 3; its log ends:\n  one\n  two \\x1b"),
-        ("import os; os.kill(os.getpid(), 15)", "the child was killed by SIGTERM; its log ends:\n"),
+        ("", "the process child ended with exit code 0; its log ends:\n"),
+        (
+            "print('one\\ntwo \\x1b'); exit(3)",
+            "the process child ended with exit code 3; its log ends:\n  one\n  two \\x1b",
+        ),
+        ("import os; os.kill(os.getpid(), 15)", "the process child was killed by SIGTERM; its log ends:\n"),
     ],
 )
 def test_child_that_ends(tmp_path: Path, code: str, problem: str) -> None:
@@ -264,42 +313,57 @@ def held(records: Sequence[Record]) -> Partition:
 
 
 @pytest.mark.parametrize(
-    ("output", "lost"),
+    ("output", "found"),
     [
-        pytest.param(OUTPUT, 0, id="all there"),
-        pytest.param([*OUTPUT[:2], *OUTPUT[3:]], 1, id="one missing"),
-        pytest.param(OUTPUT[:4], 2, id="two missing at the end"),
-        pytest.param([], 6, id="nothing"),
-        pytest.param([*OUTPUT, OUTPUT[0], OUTPUT[1]], 2, id="two twice, at the end"),
-        pytest.param([*OUTPUT[:2], INPUT[2], *OUTPUT[3:]], 1, id="one unchanged"),
+        pytest.param(OUTPUT, "0 lost, 0 twice, 0 wrong", id="all there"),
+        pytest.param([*OUTPUT[:2], *OUTPUT[3:]], "1 lost, 0 twice, 0 wrong", id="one missing"),
+        pytest.param(OUTPUT[:4], "0 lost, 0 twice, 0 wrong, 2 not processed", id="two missing at the end"),
+        pytest.param([], "0 lost, 0 twice, 0 wrong, 6 not processed", id="nothing"),
+        pytest.param([*OUTPUT, OUTPUT[0], OUTPUT[1]], "0 lost, 2 twice, 0 wrong", id="two twice, at the end"),
+        pytest.param([*OUTPUT[:2], INPUT[2], *OUTPUT[3:]], "0 lost, 0 twice, 1 wrong", id="one unchanged"),
     ],
 )
-def test_missing(output: list[Record], lost: int) -> None:
-    """All that tools.verify finds wrong or not processed is missing at the end."""
+def test_result(output: list[Record], found: str) -> None:
+    """The last line says all that tools.verify finds wrong or not processed."""
     topics = Held([held(INPUT)], [held(output)])
     figures = Figures("in", topics.target)
     walk = Walk(topics, Settings(), EVERYTHING, lambda: False, figures)
     walk.step(lambda _: None, final=True)
-    assert missing(walk.findings()) == lost
-    assert (figures.records_in, figures.records_out) == (len(INPUT), len(output))
+    snapshot = Snapshot(records_in=len(INPUT), records_out=figures.records_out, kills=3, counts=total(walk.findings()))
+    counted = f"demo: 6 in, {len(output)} out, 0 malformed, 0 workers, 3 killed: {found}"
+    assert result(snapshot, is_counted=True) == counted
+    assert result(snapshot, is_counted=False).endswith(f"3 killed: {max(0, 6 - len(output))} not yet counted")
 
 
 @pytest.mark.parametrize("output_first", [False, True])
-def test_snapshot(*, output_first: bool) -> None:
-    """The figures: totals, rates over the last two seconds, reasons, device types and the latest records."""
+def test_figures(*, output_first: bool) -> None:
+    """The figures: records out, rates of each second, reasons, and the latest records with their outputs."""
     figures = Figures("in", Held([], []).target)
-    figures.snapshot("running", 1.0)
+    figures.rates(1.0, 0)
     for offset, (before, after) in enumerate(zip(INPUT, OUTPUT, strict=True)):
         inputs, outputs = ([cast("Message", InMemory(offset, record))] for record in (before, after))
         takes = [partial(figures.expected, inputs), partial(figures.found, outputs)]
         for take in reversed(takes) if output_first else takes:
             take()
-        figures.snapshot("running", 2.0 + offset)
-    snapshot = figures.snapshot("running", 7.1)
-    assert (snapshot.records_in, snapshot.records_out, snapshot.lag) == (6, 6, 0)
-    assert (snapshot.rate_in, snapshot.rate_out) == pytest.approx((2 / 2.1, 2 / 2.1))
-    assert snapshot.malformed == {"null_value": 1}
-    assert snapshot.device_types == {("iOS", "IOS"): 5}
-    assert [(pair.offset, pair.after, pair.reason) for pair in snapshot.pairs] == [
+        figures.rates(1.5 + offset, 2 * (offset + 1))
+    rates = [rate for both in figures.rates(7.5, 13) for rate in both]
+    assert rates == pytest.approx([4 / 1.5, 2 / 1.5, 2, 1, 2, 1, 2, 1, 2, 1, 1, 0])
+    assert figures.records_out == 6
+    assert figures.malformed == {"null_value": 1}
+    assert [(pair.offset, pair.after, pair.reason) for pair in figures.pairs] == [
         (offset, record.value, "null_value" if record.headers else None) for offset, record in enumerate(OUTPUT)
     ]
+
+
+def test_latency() -> None:
+    """The latency is the 99th percentile, over the last seconds, of the time from timestamp to reading the output."""
+    figures = Figures("in", Held([], []).target, clock=lambda: 10.0)
+    figures.rates(0.0, 0)
+    assert figures.latency is None
+    records = [Record(b"key", b"value", 10_000 - milliseconds, None) for milliseconds in range(1, 201)]
+    figures.found([cast("Message", InMemory(offset, record)) for offset, record in enumerate(records)])
+    for second in range(1, LATENCY_OVER + 1):
+        figures.rates(second, 200)
+        assert figures.latency == 0.198
+    figures.rates(LATENCY_OVER + 1, 200)
+    assert figures.latency is None

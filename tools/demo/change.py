@@ -1,0 +1,70 @@
+"""Draws what the pipeline has changed in a value: the part that differs, with a little before and after it."""
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+ADDED = "bold color(28)"  # a green that can be read on white and on black
+
+_MOST = 4096  # bytes: what is longer is cut
+_BEFORE, _AFTER = 28, 2  # columns of the text around a difference, at most
+_ARROW, _PLUS = " → ", " + "
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One record before and after the pipeline: its place in the input topic, its key, and both values."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    before: bytes | None
+    after: bytes | None
+    reason: str | None
+
+
+def printable(content: bytes) -> str:
+    r"""Decode text; what is not UTF-8 or not printable becomes an escape such as \x1b."""
+    text = content.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def change(before: bytes | None, after: bytes | None, columns: int) -> Text:
+    """The change of a value: `same{old → new}same`, or `same + new` if it was only added."""
+    old, new = ("null" if value is None else printable(value[:_MOST]) for value in (before, after))
+    if old == new:
+        return Text(_cut(old, columns), "dim italic" if before is None else "dim")
+    start = _common(old, new)
+    end = _common(old[start:][::-1], new[start:][::-1])
+    removed, rest = _cut(old[start : len(old) - end], columns // 3), old[len(old) - end :][:_AFTER]
+    sign = _ARROW if removed else _PLUS
+    room = columns - cell_len(removed) - cell_len(sign) - cell_len(rest)
+    added = _cut(new[start : len(new) - end], max(1, room - min(columns // 6, start)))
+    same = _last(old[:start], min(_BEFORE, room - cell_len(added)))
+    return Text.assemble((same, "dim"), (removed, "bold"), (sign, "dim"), (added, ADDED), (rest, "dim"))
+
+
+def _common(old: str, new: str) -> int:
+    """How many first characters are the same, without a part of a word."""
+    differ = (at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other)
+    count = next(differ, min(len(old), len(new)))
+    in_word = old[count : count + 1].isalnum() or new[count : count + 1].isalnum()
+    while in_word and count and old[count - 1].isalnum():
+        count -= 1
+    return count
+
+
+def _cut(text: str, columns: int) -> str:
+    """The begin of a text, within these columns."""
+    return text if cell_len(text) <= columns else f"{set_cell_size(text[:columns], max(0, columns - 1)).rstrip()}…"
+
+
+def _last(text: str, columns: int) -> str:
+    """The end of a text, within these columns."""
+    if cell_len(text) <= columns:
+        return text
+    end = text[max(0, len(text) - max(0, columns - 1)) :]
+    while end and cell_len(end) > columns - 1:
+        end = end[1:]
+    return f"…{end}" if columns > 0 else ""

@@ -104,6 +104,12 @@ TOPIC_DELETED_TIMEOUT = 5.0
 CAUSE_TIMEOUT = 3.0
 """To ask the broker for the cause of an error that stops the pipeline: for each request."""
 
+REPLACED_PAUSE = 15.0
+"""From the moment when a worker is replaced by one with the same INSTANCE_ID to its end.
+
+If a supervisor restarts both, they replace each other at most this often.
+"""
+
 # Stop
 STOP_TIMEOUT = 55.0
 """For a shutdown while no broker answers; then the process is ended."""

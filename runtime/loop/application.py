@@ -13,11 +13,11 @@ from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
 
 from runtime import limits
-from runtime.connect.cause import Cause
+from runtime.connect.causes import Causes
 from runtime.connect.client_config import consumer_config, producer_config, topic_config
 from runtime.connect.coordinators import TRANSACTIONS
-from runtime.connect.obstacles import Obstacles
 from runtime.connect.quix_cloud import quix_cloud
+from runtime.connect.replacement import Replacement
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import open_topics
@@ -72,9 +72,6 @@ class Application(QuixApplication):
         self._batches = Batches(consumer, context, self._positions, settings.commit_every)
         self._commit_offsets = retry_while_coordinator_moves(consumer.commit)
         consumer.commit = self._commit_marked  # type: ignore[assignment,method-assign]
-        self._cause = Cause(
-            self.config.broker_address, self.config.consumer_group, settings.instance_id, cloud=self.is_quix_app
-        )
         self._membership = Membership()
         self._failure: Exception | None = None
         self._leaving = False
@@ -89,17 +86,18 @@ class Application(QuixApplication):
         Raises:
             PipelineError: no broker answers; a topic is missing or unsuitable.
         """
-        opened = open_topics(self, self._settings)
+        settings, positions = self._settings, self._positions
+        opened = open_topics(self, settings)
         target = opened.target_facts
         self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
         self._sink = Sink(target.name, self._output, self._batches)
-        self._positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, lambda: str(self._positions))
-        self._obstacles = Obstacles(opened.broker, target.name)
+        me = (self.config.consumer_group, opened.source.name, settings.instance_id)
+        self._replacement = Replacement(opened.broker, *me, lambda: positions.committed)
+        positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, positions.__str__, self._replacement.mark)
+        self._causes = Causes(opened.broker, target.name, replacement=self._replacement)
         quix = QuixProducer(self.context.producer)
-        config = quix.config | topic_config(target)
-        self._renewal = ProducerRenewal(
-            quix, config, self.config.flush_timeout, partial(self._sink.connect, quix), self._mark
-        )
+        config, on_start = quix.config | topic_config(target), partial(self._sink.connect, quix)
+        self._renewal = ProducerRenewal(quix, config, self.config.flush_timeout, on_start, self._mark)
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:
@@ -129,7 +127,7 @@ class Application(QuixApplication):
     def run_loop(self, proceed: Callable[[], None]) -> None:
         """Run Quix's loop from the start of the producer to the last commit."""
         context = self.context
-        with self._obstacles.explained(TRANSACTIONS):
+        with self._causes.explained(TRANSACTIONS):
             self._renewal.start(limits.START_TIMEOUT)
         checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
         self._retry = checkpoints.retry
@@ -146,8 +144,8 @@ class Application(QuixApplication):
                     self._leaving = True
                 self._membership.wait_until_joined(context.consumer.poll)
         except Exception as error:
-            self._failure = self._obstacles.explain(
-                self._cause.find(self._positions.topic_ids.explain(unmask_callback_error(error, self._failure)))
+            self._failure = self._causes.explain(
+                self._positions.topic_ids.explain(unmask_callback_error(error, self._failure))
             )
             stop_request.start_failure_deadline()
             if self._failure is not error:
@@ -168,7 +166,7 @@ class Application(QuixApplication):
             self.stop()  # not in the signal handler: it takes a lock
             return
         if self._membership.is_late():
-            self._obstacles.check_join()
+            self._causes.check_join()
         messages = self._batches.take()
         if not messages:
             return
@@ -200,6 +198,7 @@ class Application(QuixApplication):
             self._positions.assign(partitions)
             proceed()
         self._membership.joining = False
+        self._replacement.member_id = self.context.consumer.memberid()
 
     def revoke(self, proceed: Callable[[], None]) -> None:
         """Commit, then give all partitions back."""
@@ -228,7 +227,7 @@ class Application(QuixApplication):
         """Stop, forcibly if necessary: the current commit cannot succeed any more, and may never return."""
         self._failure = self._partitions_lost_error()
         stop_request.start_failure_deadline()
-        self._failure = self._cause.find(self._failure)
+        self._failure = self._causes.explain(self._failure)
 
     def _partitions_lost_error(self) -> Exception:
         """Return why the partitions were lost: the group removed this worker, or no broker answers."""

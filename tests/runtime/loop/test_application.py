@@ -31,7 +31,10 @@ def made(*, answered: bool = True) -> Application:
     """An application whose broker answers, or not."""
     app = Application(Settings())
     app._refresh_metadata = bool if answered else no_broker  # type: ignore[assignment,method-assign]
-    app._cause.find = lambda error: error  # type: ignore[method-assign]
+    stand_ins: Any = SimpleNamespace(
+        start=lambda _seconds: None, explain=lambda error: error, explained=lambda _missing: nullcontext()
+    )
+    app._renewal = app._positions.topic_ids = app._causes = app._replacement = stand_ins
     return app
 
 
@@ -65,10 +68,6 @@ def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
     monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
     monkeypatch.setattr(stop_request, "start_failure_deadline", lambda: None)
     app = made()
-    stand_ins: Any = SimpleNamespace(
-        start=lambda _seconds: None, explain=lambda error: error, explained=lambda _missing: nullcontext()
-    )
-    app._renewal = app._positions.topic_ids = app._obstacles = stand_ins
     app._output = Output("out", 1_000_000, TimestampLimits({}), app.totals)
     app._membership.joining = False
 

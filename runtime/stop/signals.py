@@ -1,6 +1,8 @@
 """Records SIGINT, SIGTERM and SIGHUP, also during slow imports, and ends the process if it does not stop in time."""
 
+import math
 import os
+import select
 import signal
 import threading
 import time
@@ -11,6 +13,7 @@ from runtime import limits
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILURE = 0  # not a signal's number
+_LIMITED = {_FAILURE, *_SIGNALS}
 
 
 class StopRequest:
@@ -60,16 +63,22 @@ class StopRequest:
         threading.Thread(target=self._enforce, args=(reader, on_timeout, stop, fail), daemon=True).start()
 
     def start_failure_deadline(self) -> None:
-        """Start the failure deadline: the process stops after an error, and may also wait forever for a broker."""
+        """Start the failure deadline: the process stops after an error, and may also wait forever for a broker.
+
+        It applies also after a request to stop, if it is earlier.
+        """
         if self._writer is not None:
             os.write(self._writer, bytes([_FAILURE]))
 
     def _enforce(self, reader: int, on_timeout: Callable[[float], object], stop: float, fail: float) -> None:
-        event = None
-        while not self.requested and event not in {_FAILURE, *_SIGNALS}:
-            event = os.read(reader, 1)[0]
-        limit = fail if event == _FAILURE else stop
-        time.sleep(limit)
+        limit, deadline = (stop, time.monotonic() + stop) if self.requested else (math.inf, math.inf)
+        while (now := time.monotonic()) < deadline:
+            left = deadline - now if deadline < math.inf else None
+            if select.select([reader], [], [], left)[0] and (event := os.read(reader, 1)[0]) in _LIMITED:
+                next_limit = fail if event == _FAILURE else stop
+                limit, deadline = min(
+                    (limit, deadline), (next_limit, time.monotonic() + next_limit), key=lambda each: each[1]
+                )
         on_timeout(limit)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
 )
 
 from tests.brokers import IncompleteBroker, advertising
+from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka
 from tests.process import Pipeline, Pipelines
@@ -109,12 +110,14 @@ def limit_connections(broker: Broker) -> None:
 
 @pytest.fixture(scope="module")
 def runs(addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pipeline]]:
-    """A pipeline for each situation, all in parallel."""
+    """A pipeline and a `check` for each situation, all in parallel."""
     with Pipelines("", tmp_path_factory.mktemp("runs")) as pipelines:
-        yield {
-            situation: pipelines.start("in", "out", Quix__Broker__Address=addresses[run.address], **run.settings)
-            for situation, run in RUNS.items()
-        }
+        started = {}
+        for situation, run in RUNS.items():
+            settings = {"Quix__Broker__Address": addresses[run.address], **run.settings}
+            started[situation] = pipelines.start("in", "out", **settings)
+            started[f"check {situation}"] = pipelines.start("in", "out", "check", **settings)
+        yield started
 
 
 @pytest.mark.parametrize("situation", RUNS)
@@ -126,3 +129,9 @@ def test_stop(runs: dict[str, Pipeline], situation: str) -> None:
     assert errors == [pipeline.lines[-1]]
     assert "Traceback" not in pipeline.log
     check_row("At the start", situation, RUNS[situation].exit_code, errors[0])
+
+
+@pytest.mark.parametrize("situation", [each for each, run in RUNS.items() if "output" not in run.settings])
+def test_check(runs: dict[str, Pipeline], situation: str) -> None:
+    """`check` ends with the same code, and says the same; it creates no topic."""
+    assert_says_the_same(runs[f"check {situation}"], runs[situation])

@@ -114,6 +114,9 @@ If a supervisor restarts both, they replace each other at most this often.
 STOP_TIMEOUT = 55.0
 """For a shutdown while no broker answers; then the process is ended."""
 
+REFUSAL_CHECK_AFTER = 10.0
+"""For a shutdown, before the process checks whether the broker refuses its credentials; then the process is ended."""
+
 FAILURE_TIMEOUT = 15.0
 """For a shutdown after a failure: abort the transaction and leave the group, as the broker would do later."""
 

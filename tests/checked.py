@@ -5,7 +5,7 @@ import re
 from tests.kafka import TIMEOUT
 from tests.process import Pipeline
 
-_DIFFERS = {r"\b\d+ s\b": "some seconds", r"(refused [^:]*): .*": r"\1"}
+_DIFFERS = {r"\b\d+ ?m?s\b": "some time", r"(refused [^:]*): .*": r"\1"}
 """What may differ: times, and librdkafka's text after what the broker refused."""
 
 

@@ -21,7 +21,7 @@ from runtime.connect.replacement import Replacement
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import open_topics
-from runtime.errors import Failed, Unavailable
+from runtime.errors import Failed, Refused, Unavailable
 from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop.batches import BATCH, Batches, CurrentRecord, Execute
 from runtime.loop.checkpoints import DELIVERY_FAILURES, Checkpoints
@@ -36,7 +36,7 @@ from runtime.observe.health import Health
 from runtime.observe.statistics import Progress
 from runtime.settings import Settings
 from runtime.stop.membership import Membership, unmask_callback_error
-from runtime.stop.signals import end_by_force, stop_request
+from runtime.stop.signals import call_later, end_by_force, stop_request
 
 
 class Application(QuixApplication):
@@ -75,9 +75,6 @@ class Application(QuixApplication):
         self._membership = Membership()
         self._failure: Exception | None = None
         self._leaving = False
-        self._output: Output
-        self._sink: Sink
-        self._renewal: ProducerRenewal
         self._retry: Callable[[Exception], None]
 
     def open_topics(self) -> tuple[Topic, Topic]:
@@ -86,18 +83,17 @@ class Application(QuixApplication):
         Raises:
             PipelineError: no broker answers; a topic is missing or unsuitable.
         """
-        settings, positions = self._settings, self._positions
-        opened = open_topics(self, settings)
+        opened, positions = open_topics(self, self._settings), self._positions
         target = opened.target_facts
         self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
         self._sink = Sink(target.name, self._output, self._batches)
-        me = (self.config.consumer_group, opened.source.name, settings.instance_id)
+        me = (self.config.consumer_group, opened.source.name, self._settings.instance_id)
         self._replacement = Replacement(opened.broker, *me, lambda: positions.committed)
         positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, positions.__str__, self._replacement.mark)
         self._causes = Causes(opened.broker, target.name, replacement=self._replacement)
         quix = QuixProducer(self.context.producer)
         config, on_start = quix.config | topic_config(target), partial(self._sink.connect, quix)
-        self._renewal = ProducerRenewal(quix, config, self.config.flush_timeout, on_start, self._mark)
+        self._renewal = ProducerRenewal(quix, config, self.config.flush_timeout, on_start, positions.topic_ids.marked)
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:
@@ -144,9 +140,8 @@ class Application(QuixApplication):
                     self._leaving = True
                 self._membership.wait_until_joined(context.consumer.poll)
         except Exception as error:
-            self._failure = self._causes.explain(
-                self._positions.topic_ids.explain(unmask_callback_error(error, self._failure))
-            )
+            failure = self._positions.topic_ids.explain(unmask_callback_error(error, self._failure))
+            self._failure = self._causes.explain(failure)
             stop_request.start_failure_deadline()
             if self._failure is not error:
                 raise self._failure from error
@@ -164,6 +159,7 @@ class Application(QuixApplication):
             self._retry(error)
         if stop_request.requested:
             self.stop()  # not in the signal handler: it takes a lock
+            call_later(limits.REFUSAL_CHECK_AFTER, self._exit_if_refused)
             return
         if self._membership.is_late():
             self._causes.check_join()
@@ -177,11 +173,8 @@ class Application(QuixApplication):
             self._retry(error)
         self.note_broker_available()
 
-    def _mark(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
-        return self._positions.topic_ids.marked(offsets)
-
     def _commit_marked(self, offsets: list[TopicPartition], **options: Any) -> list[TopicPartition] | None:  # noqa: ANN401
-        return self._commit_offsets(offsets=self._mark(offsets), **options)
+        return self._commit_offsets(offsets=self._positions.topic_ids.marked(offsets), **options)
 
     def _refresh_metadata(self) -> None:
         """Request the output topic's metadata with the producer: a consumer must not be used in its own callback.
@@ -236,6 +229,12 @@ class Application(QuixApplication):
         except KafkaException as error:
             return error
         return Failed(EVICTED_TEXT)
+
+    def _exit_if_refused(self) -> None:
+        """End the process if it cannot stop because the broker refuses the credentials."""
+        if isinstance(refusal := self._causes.refusal(), Refused):
+            self._failure = refusal
+            self._exit_forcibly(limits.REFUSAL_CHECK_AFTER)
 
     def _exit_forcibly(self, after: float) -> None:
         """End the process; records that are not committed are processed again at the next start."""

@@ -88,6 +88,13 @@ class StopRequest:
         self.on_request()
 
 
+def call_later(seconds: float, function: Callable[[], object]) -> None:
+    """Call a function in a separate thread, unless the process has ended before."""
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    timer.start()
+
+
 def end_by_force(exit_code: int, log_error: Callable[[], object]) -> None:
     """End the process after `log_error`, or after limits.LAST_LINE_TIMEOUT if standard error is blocked."""
     thread = threading.Thread(target=log_error, daemon=True)

@@ -124,10 +124,10 @@ def test_revoked(ended: dict[str, Pipeline], situation: str) -> None:
 def test_stop(secured: Secured, pipelines: Pipelines) -> None:
     """SIGTERM while the credentials are refused: the pipeline ends with 77, and does not wait for a broker."""
     settings = {**secured.settings("SCRAM"), **login(STOPPED), "Quix__Consumer_Group": group_of(STOPPED)}
-    pipeline = pipelines.start("in", "out", **settings)
+    pipeline = pipelines.start("in", "out", **settings, PROCESSING_GUARANTEE="at-least-once")
     wait_until(lambda: secured.kafka.committed(group_of(STOPPED), "in"), "the commit", PATIENCE)
     change_password(AdminClient({"bootstrap.servers": secured.kafka.address}), STOPPED)
-    pipeline.wait_for("Authentication failed")
+    pipeline.wait_for(".producer | ", "Authentication failed")
     secured.kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
     asked = time.monotonic()
     assert pipeline.stop() == 77
@@ -139,7 +139,7 @@ def test_stop(secured: Secured, pipelines: Pipelines) -> None:
         "SIGTERM while the broker refuses the credentials",
         77,
         error,
-        {r": (sasl_ssl|Failed).*": ": …"},
+        {r": (sasl_ssl|Failed).*?;": ": …;"},
     )
 
 

@@ -1,6 +1,5 @@
 """Credentials and permissions that are taken away while the pipeline runs."""
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,7 +12,6 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from runtime import limits
 from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.grants import DESCRIBE, MINIMAL, rule
@@ -65,14 +63,13 @@ CHANGES: dict[str, Callable[[AdminClient, str], None]] = {
     "the permission Read on the group is revoked": revoke("group-Read"),
     "the permission Write on the transactional id is revoked": revoke("transaction-Write"),
 }
-STOPPED = "stopped"
 USERS = {situation: situation.replace(" ", "-") for situation in CHANGES}
 
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """The broker, which asks for the password again every 3 s, with one record in `in`."""
-    users = {user: [*DESCRIBE, *MINIMAL.values()] for user in (*USERS.values(), STOPPED)}
+    users = {user: [*DESCRIBE, *MINIMAL.values()] for user in USERS.values()}
     with secured_broker(tmp_path_factory.mktemp("certificates"), users, REAUTHENTICATION) as secured:
         secured.kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
         yield secured
@@ -119,28 +116,6 @@ def test_revoked(ended: dict[str, Pipeline], situation: str) -> None:
     assert "s3cret" not in pipeline.log
     assert pipeline.wait() == 77
     check_row("While running", situation, 77, error, {r": (sasl_ssl|Fetch|Failed|Group|Broker).*": ": …"})
-
-
-def test_stop(secured: Secured, pipelines: Pipelines) -> None:
-    """SIGTERM while the credentials are refused: the pipeline ends with 77, and does not wait for a broker."""
-    settings = {**secured.settings("SCRAM"), **login(STOPPED), "Quix__Consumer_Group": group_of(STOPPED)}
-    pipeline = pipelines.start("in", "out", **settings, PROCESSING_GUARANTEE="at-least-once")
-    wait_until(lambda: secured.kafka.committed(group_of(STOPPED), "in"), "the commit", PATIENCE)
-    change_password(AdminClient({"bootstrap.servers": secured.kafka.address}), STOPPED)
-    pipeline.wait_for(".producer | ", "Authentication failed")
-    secured.kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
-    asked = time.monotonic()
-    assert pipeline.stop() == 77
-    assert pipeline.ended is not None
-    assert pipeline.ended - asked < limits.STOP_TIMEOUT
-    (error,) = (line for line in pipeline.lines if " ERROR " in line)
-    check_row(
-        "While running",
-        "SIGTERM while the broker refuses the credentials",
-        77,
-        error,
-        {r": (sasl_ssl|Failed).*?;": ": …;"},
-    )
 
 
 @pytest.mark.parametrize("situation", CHANGES)

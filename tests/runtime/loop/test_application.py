@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from runtime.connect.timestamp_limits import TimestampLimits
-from runtime.errors import Failed
+from runtime.errors import Failed, Misconfigured, Refused, Unavailable
 from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop import application
 from runtime.loop.application import Application
@@ -82,6 +82,19 @@ def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
             app.run_loop(loop)
     app.lose()
     assert app._failure is (error if isinstance(error, Exception) else None)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "codes"), [(Refused("why"), [77]), (Unavailable("why"), []), (Misconfigured("why"), []), (None, [])]
+)
+def test_refused_at_the_stop(monkeypatch: pytest.MonkeyPatch, refusal: Exception | None, codes: list[int]) -> None:
+    """A shutdown that takes long ends with 77 if the broker refuses the credentials; otherwise it has more time."""
+    ended: list[int] = []
+    monkeypatch.setattr(application, "end_by_force", lambda code, _log: ended.append(code))
+    app = made()
+    app._causes.refusal = lambda: refusal  # type: ignore[assignment,method-assign,return-value]
+    app._exit_if_refused()
+    assert ended == codes
 
 
 @pytest.mark.parametrize("rebalance", [lambda app: app.assign([], no_broker), lambda app: app.revoke(no_broker)])

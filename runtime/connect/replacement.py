@@ -80,7 +80,7 @@ class Replacement:
             time.sleep(_PAUSE)
         same = f"with the same INSTANCE_ID, {self._instance_id}"
         remedy = "give each worker an INSTANCE_ID of its own, or none"
-        if other := other or self._first_member():
+        if other := other or self._last_committer() or self._first_member():
             return Misconfigured(f"replaced by {other}, {same}: {remedy}")
         return Failed(f"replaced by another worker {same}, which has committed nothing yet; {remedy}")
 

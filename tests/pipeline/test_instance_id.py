@@ -18,7 +18,7 @@ from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.waiting import wait_until
 
 NOW = int(time.time() * 1000)
-SHORT = {"INSTANCE_ID": "one", "LIMITS": "REPLACED_PAUSE=3"}
+SHORT, LONG = ({"INSTANCE_ID": "one", "LIMITS": f"REPLACED_PAUSE={seconds}"} for seconds in (3, 2 * TIMEOUT))
 SUPERVISED = 30.0  # seconds
 
 
@@ -34,16 +34,20 @@ def records(begin: int, end: int) -> list[Record]:
 
 
 def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A worker that is replaced by another one with its id exits with 78 and names it; each record is written once."""
+    """A worker that is replaced by another one with its id exits with 78 and names it; each record is written once.
+
+    A signal ends its wait.
+    """
     source, target = kafka.create_topic("named-in"), kafka.create_topic("named-out")
-    first = pipelines.start(source, target, **SHORT)
+    first = pipelines.start(source, target, **LONG)
     kafka.produce(source, records(0, 100))
     kafka.read(target, 100)
-    second = pipelines.start(source, target, **SHORT)
+    second = pipelines.start(source, target, **LONG)
     first.wait_for("has taken this one's place")
     kafka.produce(source, records(100, 200))
     assert kafka.read(target, 200) == list(map(expected, records(0, 200)))
-    assert first.wait() == 78
+    wait_until(lambda: kafka.committed(group_of(source), source)[0] >= 200, "the second one's commit")
+    assert first.stop() == 78
     assert "Traceback" not in first.log
     assert f"the worker with the client id {name(second)} " in first.lines[-1]
     replace = {re.escape(name(second)): "worker-1-4711"}

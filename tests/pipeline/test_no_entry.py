@@ -63,7 +63,7 @@ def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline, Pipelin
     web = choose_ports(None).clients
     with (
         closing(socket.socket()) as unused,
-        socket.create_server((HOST, 0)) as silent,
+        socket.create_server((HOST, 0), backlog=1024) as silent,
         serve({"/": lambda: Response(HTTPStatus.OK, "")}, web),
     ):
         unused.bind((HOST, 0))

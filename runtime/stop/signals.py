@@ -73,12 +73,12 @@ class StopRequest:
     def _enforce(self, reader: int, on_timeout: Callable[[float], object], stop: float, fail: float) -> None:
         limit, deadline = (stop, time.monotonic() + stop) if self.requested else (math.inf, math.inf)
         while (now := time.monotonic()) < deadline:
-            left = deadline - now if deadline < math.inf else None
-            if select.select([reader], [], [], left)[0] and (event := os.read(reader, 1)[0]) in _LIMITED:
-                next_limit = fail if event == _FAILURE else stop
-                limit, deadline = min(
-                    (limit, deadline), (next_limit, time.monotonic() + next_limit), key=lambda each: each[1]
-                )
+            if not select.select([reader], [], [], deadline - now if deadline < math.inf else None)[0]:
+                continue
+            event = os.read(reader, 1)[0]
+            within, now = fail if event == _FAILURE else stop, time.monotonic()
+            if event in _LIMITED and now + within < deadline:
+                limit, deadline = within, now + within
         on_timeout(limit)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@
     ├── Unavailable     69   no broker answers, or none for too long
     │   └── OutputTooSlow    the broker accepts records too slowly
     ├── Failed          70   any other expected error
-    │   ├── Replaced         by a worker with the same INSTANCE_ID, or a commit took too long
+    │   ├── Replaced         perhaps by a worker with the same INSTANCE_ID; a restart may help
     │   └── Unexpected       an unexpected error, logged with its stack trace
     └── Stopped          0   asked to stop before processing began
 

@@ -104,9 +104,18 @@ TOPIC_DELETED_TIMEOUT = 5.0
 CAUSE_TIMEOUT = 3.0
 """To ask the broker for the cause of an error that stops the pipeline: for each request."""
 
+REPLACED_PAUSE = 15.0
+"""From the moment when a worker is replaced by one with the same INSTANCE_ID to its end.
+
+If a supervisor restarts both, they replace each other at most this often.
+"""
+
 # Stop
 STOP_TIMEOUT = 55.0
 """For a shutdown while no broker answers; then the process is ended."""
+
+REFUSAL_CHECK_AFTER = 10.0
+"""For a shutdown, before the process checks whether the broker refuses its credentials; then the process is ended."""
 
 FAILURE_TIMEOUT = 15.0
 """For a shutdown after a failure: abort the transaction and leave the group, as the broker would do later."""

@@ -58,6 +58,11 @@ class Pipeline:
         return "\n".join(self.lines)
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def peak_memory(self) -> int:
         """The most bytes that it has held in memory so far (on Linux)."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()

@@ -30,11 +30,13 @@ class TopicIds:
         admin: requests the current ids.
         ids: the ids at start, by topic name.
         read_to: gives the offsets up to which the input was read, for the error's text.
+        mark: what the metadata of a commit begin with, before the topic id.
     """
 
-    def __init__(self, admin: AdminClient, ids: Mapping[str, str], read_to: Callable[[], str]) -> None:
+    def __init__(self, admin: AdminClient, ids: Mapping[str, str], read_to: Callable[[], str], mark: str = "") -> None:
         self._admin = admin
         self._read_to = read_to
+        self._mark = f"{mark}{_METADATA_PREFIX}"
         self._ids = {name: topic_id for name, topic_id in ids.items() if topic_id != NO_ID}
         self._pending: dict[str, Future[TopicDescription]] = {}
         self._requested_at = 0.0
@@ -102,9 +104,7 @@ class TopicIds:
     def marked(self, offsets: Iterable[TopicPartition]) -> list[TopicPartition]:
         """Add the topic id to offsets to commit, as metadata: a later topic of the same name has other offsets."""
         return [
-            TopicPartition(
-                place.topic, place.partition, place.offset, metadata=f"{_METADATA_PREFIX}{self._ids[place.topic]}"
-            )
+            TopicPartition(place.topic, place.partition, place.offset, metadata=f"{self._mark}{self._ids[place.topic]}")
             if place.topic in self._ids
             else place
             for place in offsets
@@ -112,9 +112,9 @@ class TopicIds:
 
     def is_of_another_topic(self, committed: TopicPartition) -> bool:
         """Whether an offset was committed for a deleted topic of the same name."""
-        metadata, topic_id = committed.metadata or "", self._ids.get(committed.topic)
-        is_marked = topic_id is not None and metadata.startswith(_METADATA_PREFIX)
-        return is_marked and metadata != f"{_METADATA_PREFIX}{topic_id}"
+        _, is_marked, marked_id = (committed.metadata or "").rpartition(_METADATA_PREFIX)
+        topic_id = self._ids.get(committed.topic)
+        return bool(is_marked and topic_id) and marked_id != topic_id
 
     def _send(self) -> None:
         if self._ids:

@@ -9,8 +9,8 @@ from quixstreams import Application
 from quixstreams.models import Topic, TopicConfig
 
 from runtime.connect.broker import BrokerAdmin
+from runtime.connect.causes import Causes
 from runtime.connect.coordinators import GROUPS, wait_for_group_coordinator
-from runtime.connect.obstacles import Obstacles
 from runtime.connect.timestamp_limits import AFTER, BEFORE, UNLIMITED
 from runtime.connect.topic_facts import DEFAULT_MAX_MESSAGE_BYTES, TopicFacts, number
 from runtime.errors import Misconfigured
@@ -48,10 +48,10 @@ def open_topics(app: Application, settings: Settings) -> OpenTopics:
     """
     broker = BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app)
     broker.wait()
-    obstacles = Obstacles(broker)
-    with obstacles.explained():
+    causes = Causes(broker)
+    with causes.explained():
         opened = _open_topics(app, settings, broker)
-    with obstacles.explained(GROUPS):
+    with causes.explained(GROUPS):
         wait_for_group_coordinator(broker, app.config.consumer_group)
     return opened
 

@@ -13,15 +13,15 @@ from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
 
 from runtime import limits
-from runtime.connect.cause import Cause
+from runtime.connect.causes import Causes
 from runtime.connect.client_config import CLIENT_ID, consumer_config, producer_config, topic_config
 from runtime.connect.coordinators import TRANSACTIONS
-from runtime.connect.obstacles import Obstacles
 from runtime.connect.quix_cloud import quix_cloud
+from runtime.connect.replacement import Replacement
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import open_topics
-from runtime.errors import Failed, Unavailable
+from runtime.errors import Failed, Refused, Unavailable
 from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop.batches import BATCH, Batches, CurrentRecord, Execute
 from runtime.loop.checkpoints import DELIVERY_FAILURES, Checkpoints
@@ -35,7 +35,7 @@ from runtime.observe.pages import pages
 from runtime.observe.status import Status
 from runtime.settings import Settings
 from runtime.stop.membership import Membership, unmask_callback_error
-from runtime.stop.signals import end_by_force, stop_request
+from runtime.stop.signals import call_later, end_by_force, stop_request
 
 
 class Application(QuixApplication):
@@ -72,15 +72,9 @@ class Application(QuixApplication):
         self.status.watch(positions.handled, self._batches.waiting.partitions, positions.expired)
         self._commit_offsets = retry_while_coordinator_moves(consumer.commit)
         consumer.commit = self._commit_marked  # type: ignore[assignment,method-assign]
-        self._cause = Cause(
-            self.config.broker_address, self.config.consumer_group, settings.instance_id, cloud=self.is_quix_app
-        )
         self._membership = Membership()
         self._failure: Exception | None = None
         self._leaving = False
-        self._output: Output
-        self._sink: Sink
-        self._renewal: ProducerRenewal
         self._retry: Callable[[Exception], None]
 
     def open_topics(self) -> tuple[Topic, Topic]:
@@ -89,17 +83,17 @@ class Application(QuixApplication):
         Raises:
             PipelineError: no broker answers; a topic is missing or unsuitable.
         """
-        opened = open_topics(self, self._settings)
+        opened, positions = open_topics(self, self._settings), self._positions
         target = opened.target_facts
         self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
         self._sink = Sink(target.name, self._output, self._batches)
-        self._positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, lambda: str(self._positions))
-        self._obstacles = Obstacles(opened.broker, target.name)
+        me = (self.config.consumer_group, opened.source.name, self._settings.instance_id)
+        self._replacement = Replacement(opened.broker, *me, lambda: positions.committed)
+        positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, positions.__str__, self._replacement.mark)
+        self._causes = Causes(opened.broker, target.name, replacement=self._replacement)
         quix = QuixProducer(self.context.producer)
-        config = quix.config | topic_config(target)
-        self._renewal = ProducerRenewal(
-            quix, config, self.config.flush_timeout, partial(self._sink.connect, quix), self._mark
-        )
+        config, on_start = quix.config | topic_config(target), partial(self._sink.connect, quix)
+        self._renewal = ProducerRenewal(quix, config, self.config.flush_timeout, on_start, positions.topic_ids.marked)
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:
@@ -129,7 +123,7 @@ class Application(QuixApplication):
     def run_loop(self, proceed: Callable[[], None]) -> None:
         """Run Quix's loop from the start of the producer to the last commit."""
         context = self.context
-        with self._obstacles.explained(TRANSACTIONS):
+        with self._causes.explained(TRANSACTIONS):
             self._renewal.start(limits.START_TIMEOUT)
         checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
         self._retry = checkpoints.retry
@@ -146,9 +140,8 @@ class Application(QuixApplication):
                     self._leaving = True
                 self._membership.wait_until_joined(context.consumer.poll)
         except Exception as error:
-            self._failure = self._obstacles.explain(
-                self._cause.find(self._positions.topic_ids.explain(unmask_callback_error(error, self._failure)))
-            )
+            failure = self._positions.topic_ids.explain(unmask_callback_error(error, self._failure))
+            self._failure = self._causes.explain(failure)
             stop_request.start_failure_deadline()
             if self._failure is not error:
                 raise self._failure from error
@@ -163,9 +156,10 @@ class Application(QuixApplication):
             self._retry(error)
         if stop_request.requested:
             self.stop()  # not in the signal handler: it takes a lock
+            call_later(limits.REFUSAL_CHECK_AFTER, self._exit_if_refused)
             return
         if self._membership.is_late():
-            self._obstacles.check_join()
+            self._causes.check_join()
         messages = self._batches.take()
         if not messages:
             return
@@ -178,11 +172,8 @@ class Application(QuixApplication):
             self.status.handle(self._batches.shares, self._batches.bytes)
         self.note_broker_available()
 
-    def _mark(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
-        return self._positions.topic_ids.marked(offsets)
-
     def _commit_marked(self, offsets: list[TopicPartition], **options: Any) -> list[TopicPartition] | None:  # noqa: ANN401
-        return self._commit_offsets(offsets=self._mark(offsets), **options)
+        return self._commit_offsets(offsets=self._positions.topic_ids.marked(offsets), **options)
 
     def _refresh_metadata(self) -> None:
         """Request the output topic's metadata with the producer: a consumer must not be used in its own callback.
@@ -200,6 +191,7 @@ class Application(QuixApplication):
             self._positions.assign(partitions)
             proceed()
         self._membership.joining = False
+        self._replacement.member_id = self.context.consumer.memberid()
 
     def revoke(self, proceed: Callable[[], None]) -> None:
         """Commit, then give all partitions back."""
@@ -228,7 +220,7 @@ class Application(QuixApplication):
         """Stop, forcibly if necessary: the current commit cannot succeed any more, and may never return."""
         self._failure = self._partitions_lost_error()
         stop_request.start_failure_deadline()
-        self._failure = self._cause.find(self._failure)
+        self._failure = self._causes.explain(self._failure)
 
     def _partitions_lost_error(self) -> Exception:
         """Return why the partitions were lost: the group removed this worker, or no broker answers."""
@@ -237,6 +229,12 @@ class Application(QuixApplication):
         except KafkaException as error:
             return error
         return Failed(EVICTED_TEXT)
+
+    def _exit_if_refused(self) -> None:
+        """End the process if it cannot stop because the broker refuses the credentials."""
+        if isinstance(refusal := self._causes.refusal(), Refused):
+            self._failure = refusal
+            self._exit_forcibly(limits.REFUSAL_CHECK_AFTER)
 
     def _exit_forcibly(self, after: float) -> None:
         """End the process; records that are not committed are processed again at the next start."""

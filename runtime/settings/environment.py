@@ -55,7 +55,8 @@ def read_env_file(file: Path) -> dict[str, str]:
     lines = [str(binding.original.line) for binding in parse_stream(StringIO(text)) if binding.error]
     if lines:
         raise Misconfigured(f"{file} must have lines of the form NAME=value (wrong: line {', '.join(lines)})")
-    return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value is not None}
+    values = dotenv_values(stream=StringIO(text), interpolate=False)  # a password may have ${...} in it
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def log_options(env_file: Path | None = None) -> tuple[str, str]:

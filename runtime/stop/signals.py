@@ -1,6 +1,8 @@
 """Records SIGINT, SIGTERM and SIGHUP, also during slow imports, and ends the process if it does not stop in time."""
 
+import math
 import os
+import select
 import signal
 import threading
 import time
@@ -11,6 +13,7 @@ from runtime import limits
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILURE = 0  # not a signal's number
+_LIMITED = {_FAILURE, *_SIGNALS}
 
 
 class StopRequest:
@@ -60,16 +63,22 @@ class StopRequest:
         threading.Thread(target=self._enforce, args=(reader, on_timeout, stop, fail), daemon=True).start()
 
     def start_failure_deadline(self) -> None:
-        """Start the failure deadline: the process stops after an error, and may also wait forever for a broker."""
+        """Start the failure deadline: the process stops after an error, and may also wait forever for a broker.
+
+        It applies also after a request to stop, if it is earlier.
+        """
         if self._writer is not None:
             os.write(self._writer, bytes([_FAILURE]))
 
     def _enforce(self, reader: int, on_timeout: Callable[[float], object], stop: float, fail: float) -> None:
-        event = None
-        while not self.requested and event not in {_FAILURE, *_SIGNALS}:
+        limit, deadline = (stop, time.monotonic() + stop) if self.requested else (math.inf, math.inf)
+        while (now := time.monotonic()) < deadline:
+            if not select.select([reader], [], [], deadline - now if deadline < math.inf else None)[0]:
+                continue
             event = os.read(reader, 1)[0]
-        limit = fail if event == _FAILURE else stop
-        time.sleep(limit)
+            within, now = fail if event == _FAILURE else stop, time.monotonic()
+            if event in _LIMITED and now + within < deadline:
+                limit, deadline = within, now + within
         on_timeout(limit)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
@@ -77,6 +86,13 @@ class StopRequest:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.requested = True
         self.on_request()
+
+
+def call_later(seconds: float, function: Callable[[], object]) -> None:
+    """Call a function in a separate thread, unless the process has ended before."""
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    timer.start()
 
 
 def end_by_force(exit_code: int, log_error: Callable[[], object]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from runtime.limits import START_TIMEOUT
+from tests.checked import assert_says_the_same
 from tests.cloud.certificate import make_certificate
 from tests.cloud.platform import PASSWORD, TOKEN, USER, Place, Platform
 from tests.errors_page import check_row
@@ -112,17 +113,14 @@ def places(broker: Place, admin: AdminClient, untrusted: str) -> Iterator[dict[s
 def stopped(
     platform: Platform, places: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Pipeline]]:
-    """A pipeline for each of these, all in parallel, as some try for half a minute."""
+    """A pipeline and a `check` for each of these, all in parallel, as some try for half a minute."""
     with ExitStack() as stack:
-        yield {
-            kind: stack.enter_context(
-                Pipeline(
-                    platform.environment(**{name: places.get(value, value) for name, value in stop.settings.items()}),
-                    tmp_path_factory.mktemp("stopped"),
-                )
-            )
-            for kind, stop in STOPS.items()
-        }
+        started = {}
+        for kind, stop in STOPS.items():
+            settings = platform.environment(**{name: places.get(value, value) for name, value in stop.settings.items()})
+            for name, command in {kind: "run", f"check {kind}": "check"}.items():
+                started[name] = stack.enter_context(Pipeline(settings, tmp_path_factory.mktemp("stopped"), command))
+        yield started
 
 
 @pytest.mark.parametrize("kind", STOPS)
@@ -141,6 +139,12 @@ def test_stopped(stopped: dict[str, Pipeline], places: dict[str, str], kind: str
         assert text not in errors[0]
     if kind in SITUATIONS:
         check_row("Settings", kind, stop.exit_code, errors[0], {r"\(_ssl\.c:\d+\)": "(_ssl.c:1000)"})
+
+
+@pytest.mark.parametrize("kind", STOPS)
+def test_check(stopped: dict[str, Pipeline], kind: str) -> None:
+    """`check` ends with the same code, and one of its lines says the same."""
+    assert_says_the_same(stopped[f"check {kind}"], stopped[kind])
 
 
 @pytest.mark.parametrize("kind", [kind for kind, stop in STOPS.items() if stop.exit_code == 69])

@@ -21,8 +21,9 @@ from confluent_kafka.admin import (
 )
 
 from tests.brokers import IncompleteBroker, advertising
+from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
-from tests.kafka import TIMEOUT, Kafka
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import Pipeline, Pipelines
 from tools.broker.embedded import Broker
 from tools.broker.node import HOST
@@ -37,12 +38,16 @@ NO_TRANSACTIONS = {
 }
 
 
+TIGHT = "max.connections.per.ip is enough for the start, but not for a transaction"
+
+
 class Run(NamedTuple):
-    """A situation: at which address of `addresses`, with which settings, and how it ends."""
+    """A situation: at which address of `addresses`, with which settings, how it ends, and in which section."""
 
     address: str
     exit_code: int
     settings: Mapping[str, object] = MappingProxyType({})
+    section: str = "At the start"
 
 
 RUNS = {
@@ -54,6 +59,7 @@ RUNS = {
     "advertised.listeners names a host that cannot be resolved": Run("UNKNOWN", 69),
     "advertised.listeners leads to a port without a listener": Run("DEAD", 69),
     "max.connections.per.ip is reached": Run("FULL", 69),
+    TIGHT: Run("TIGHT", 69, section="While running"),
 }
 
 
@@ -68,6 +74,7 @@ def addresses() -> Iterator[dict[str, str]]:
             "NO_GROUPS": IncompleteBroker(properties=NO_GROUPS),
             "NO_TRANSACTIONS": IncompleteBroker(properties=NO_TRANSACTIONS),
             "FULL": Broker(),
+            "TIGHT": Broker(properties={"log.retention.ms": "-1"}),
             "ELSEWHERE": elsewhere,
         }
         for broker in brokers.values():
@@ -77,6 +84,10 @@ def addresses() -> Iterator[dict[str, str]]:
             kafka = Kafka(broker.address)
             for topic in ("in", "out"):
                 kafka.create_topic(topic)
+        kafka = Kafka(brokers["TIGHT"].address)
+        kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
+        del kafka  # its connections count
+        limit_connections(brokers["TIGHT"], 5)
         hide_settings(brokers["NO_TRANSACTIONS"])
         limit_connections(brokers["FULL"])
         yield {name: broker.address for name, broker in brokers.items()} | listeners
@@ -98,31 +109,41 @@ def hide_settings(broker: Broker) -> None:
         answer.result(TIMEOUT)
 
 
-def limit_connections(broker: Broker) -> None:
-    """Make the broker close each further connection."""
+def limit_connections(broker: Broker, count: int = 1) -> None:
+    """Make the broker close each connection beyond these."""
     admin = AdminClient({"bootstrap.servers": broker.address})
     resource = ConfigResource(ResourceType.BROKER, "1")
-    entry = ConfigEntry("max.connections.per.ip", "1", incremental_operation=AlterConfigOpType.SET)
+    entry = ConfigEntry("max.connections.per.ip", f"{count}", incremental_operation=AlterConfigOpType.SET)
     resource.add_incremental_config(entry)
     admin.incremental_alter_configs([resource])[resource].result(TIMEOUT)
 
 
 @pytest.fixture(scope="module")
 def runs(addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pipeline]]:
-    """A pipeline for each situation, all in parallel."""
+    """A pipeline and a `check` for each situation, all in parallel."""
     with Pipelines("", tmp_path_factory.mktemp("runs")) as pipelines:
-        yield {
-            situation: pipelines.start("in", "out", Quix__Broker__Address=addresses[run.address], **run.settings)
-            for situation, run in RUNS.items()
-        }
+        started = {}
+        for situation, run in RUNS.items():
+            settings = {"Quix__Broker__Address": addresses[run.address], **run.settings}
+            started[situation] = pipelines.start("in", "out", **settings)
+            started[f"check {situation}"] = pipelines.start("in", "out", "check", **settings)
+        yield started
 
 
 @pytest.mark.parametrize("situation", RUNS)
 def test_stop(runs: dict[str, Pipeline], situation: str) -> None:
     """The pipeline ends with this exit code, and with one line that names the cause."""
     pipeline = runs[situation]
-    assert pipeline.wait(2 * TIMEOUT) == RUNS[situation].exit_code, pipeline.log
+    assert pipeline.wait(4 * TIMEOUT) == RUNS[situation].exit_code, pipeline.log
     errors = [line for line in pipeline.lines if "ERROR" in line]
     assert errors == [pipeline.lines[-1]]
     assert "Traceback" not in pipeline.log
-    check_row("At the start", situation, RUNS[situation].exit_code, errors[0])
+    check_row(RUNS[situation].section, situation, RUNS[situation].exit_code, errors[0])
+
+
+@pytest.mark.parametrize(
+    "situation", [each for each, run in RUNS.items() if each != TIGHT and "output" not in run.settings]
+)
+def test_check(runs: dict[str, Pipeline], situation: str) -> None:
+    """`check` ends with the same code, and says the same; it creates no topic."""
+    assert_says_the_same(runs[f"check {situation}"], runs[situation])

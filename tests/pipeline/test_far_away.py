@@ -1,5 +1,7 @@
 """Brokers behind a proxy: slow, with other answers than Apache Kafka's, or losing a connection."""
 
+import re
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -26,6 +28,10 @@ WARNED = {
 }
 """By situation, what is replaced in the broker's answers."""
 
+OLDER = "a broker before Kafka 4.0"
+END_TXN_4, END_TXN_5 = (struct.pack(">hhh", 26, 0, highest) for highest in (4, 5))
+"""How the answer to ApiVersions tells the versions of EndTxn, before Kafka 4.0 and since."""
+
 
 def tamper(situation: str, proxy: TamperingProxy) -> None:
     """Make the proxy cause a situation."""
@@ -34,13 +40,13 @@ def tamper(situation: str, proxy: TamperingProxy) -> None:
     elif situation == LOST:
         proxy.refused = CREATE_TOPICS
     else:
-        proxy.replaced = WARNED[situation]
+        proxy.replaced = (END_TXN_5, END_TXN_4) if situation == OLDER else WARNED[situation]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kafka, dict[str, Pipeline]]]:
-    """A client of the broker, and for each situation a pipeline behind a proxy of its own, all in parallel."""
-    situations = [SLOW, LOST, *WARNED]
+    """A client of the broker; by situation a pipeline, or `check`, behind a proxy of its own, all in parallel."""
+    situations = [SLOW, LOST, *WARNED, OLDER]
     ports = {f"PROXY{number}": choose_ports(None).clients for number in range(len(situations))}
     broker, listeners = advertising({name: f"{HOST}:{port}" for name, port in ports.items()})
     with broker, ExitStack() as stack:
@@ -55,7 +61,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kafka, dict
             output = f"out-{number}" if situation == LOST else kafka.create_topic(f"out-{number}")
             own = {"Quix__Broker__Address": f"{HOST}:{port}", "Quix__Consumer_Group": output}
             create = {"AUTO_CREATE_TOPICS": "true"} if situation == LOST else {}
-            started[situation] = pipelines.start("in", output, **own, **create)
+            if situation != OLDER:
+                started[situation] = pipelines.start("in", output, **own, **create)
+            if situation == OLDER or situation in WARNED:
+                started[f"check {situation}"] = pipelines.start("in", output, "check", **own)
         yield kafka, started
 
 
@@ -67,10 +76,25 @@ def test_works(runs: tuple[Kafka, dict[str, Pipeline]], situation: str) -> None:
     assert kafka.read(output, 1, timeout=PATIENCE) == [expected(record) for record in SENT]
     pipeline.stop()
     assert pipeline.wait(PATIENCE) == 0
-    warnings = [line for line in pipeline.lines if "WARNING" in line or "ERROR" in line]
+    warnings = [line for line in pipeline.lines if re.search("(WARNING|ERROR) +runtime", line)]
     assert len(warnings) == (situation in WARNED), pipeline.log
     if warnings:
         check_row("At the start", situation, None, warnings[0], {r"out-\d": "out"})
+
+
+@pytest.mark.parametrize("situation", WARNED)
+def test_check(runs: tuple[Kafka, dict[str, Pipeline]], situation: str) -> None:
+    """`check` warns in the same words."""
+    check, pipeline = runs[1][f"check {situation}"], runs[1][situation]
+    assert check.wait(PATIENCE) == 0, check.log
+    check.wait_for("warning topics: ", pipeline.wait_for("WARNING", "max.message.bytes").partition(" | ")[2])
+
+
+def test_older_broker(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:
+    """`check` warns of a broker that is older than Kafka 4.0."""
+    check = runs[1][f"check {OLDER}"]
+    assert check.wait(PATIENCE) == 0, check.log
+    check.wait_for("warning version: older than Kafka 4.0")
 
 
 def test_lost_connection(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:

@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
+from runtime.limits import REPLACED_PAUSE
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
-from tests.process import RUNNING, Pipelines, group_of
+from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.waiting import wait_until
 
 NOW = int(time.time() * 1000)
+SHORT, LONG = ({"INSTANCE_ID": "one", "LIMITS": f"REPLACED_PAUSE={seconds}"} for seconds in (3, 2 * TIMEOUT))
+SUPERVISED = 30.0  # seconds
 
 
 @pytest.fixture(scope="module")
 def script() -> Path:
-    """The script that `pipelines` starts here, for SESSION_TIMEOUT_MS."""
-    return Path(__file__).parents[1] / "parity" / "run_pipeline.py"
+    """The script that `pipelines` starts here, for LIMITS."""
+    return Path(__file__).with_name("run_limits.py")
 
 
 def records(begin: int, end: int) -> list[Record]:
@@ -31,41 +34,81 @@ def records(begin: int, end: int) -> list[Record]:
 
 
 def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A worker that is replaced by another one with its id exits with 70 and says so; each record is written once.
+    """A worker that is replaced by another one with its id exits with 78 and names it; each record is written once.
 
-    If the first one starts again, the line of the second one names it.
+    A signal ends its wait.
     """
     source, target = kafka.create_topic("named-in"), kafka.create_topic("named-out")
-    first = pipelines.start(source, target, INSTANCE_ID="one")
+    first = pipelines.start(source, target, **LONG)
     kafka.produce(source, records(0, 100))
     kafka.read(target, 100)
-    second = pipelines.start(source, target, INSTANCE_ID="one")
-    assert first.wait() == 70
-    assert "Traceback" not in first.log
-    assert "replaced by another worker with the same INSTANCE_ID" in first.lines[-1]
+    second = pipelines.start(source, target, **LONG)
+    first.wait_for("has taken this one's place")
     kafka.produce(source, records(100, 200))
     assert kafka.read(target, 200) == list(map(expected, records(0, 200)))
-    restarted = pipelines.start(source, target, INSTANCE_ID="one")
-    assert second.wait() == 70
-    kafka.produce(source, records(200, 300))
-    assert kafka.read(target, 300) == list(map(expected, records(0, 300)))
-    assert restarted.stop() == 0
-    replace = {rf"{re.escape(socket.gethostname())}-\d+": "worker-1-4711"}
-    check_row("While running", "another worker has the same INSTANCE_ID", 70, second.lines[-1], replace)
+    wait_until(lambda: kafka.committed(group_of(source), source)[0] >= 200, "the second one's commit")
+    assert first.stop() == 78
+    assert "Traceback" not in first.log
+    assert f"the worker with the client id {name(second)} " in first.lines[-1]
+    replace = {re.escape(name(second)): "worker-1-4711"}
+    check_row("While running", "another worker has the same INSTANCE_ID", 78, first.lines[-1], replace)
+    assert second.stop() == 0
+
+
+def name(worker: Pipeline) -> str:
+    """The worker's client id."""
+    return f"{socket.gethostname()}-{worker.pid}"
+
+
+@pytest.mark.long
+def test_name_taken_without_records(kafka: Kafka, pipelines: Pipelines) -> None:
+    """If the other worker has committed nothing, a restart may help (70), and the line still gives the cause."""
+    source, target = kafka.create_topic("idle-in"), kafka.create_topic("idle-out")
+    first = pipelines.start(source, target, **SHORT)
+    first.wait_for(RUNNING)
+    second = pipelines.start(source, target, **SHORT)
+    assert first.wait() == 70
+    situation = "another worker has the same INSTANCE_ID, and has committed nothing yet"
+    check_row("While running", situation, 70, first.lines[-1])
+    assert second.stop() == 0
+
+
+@pytest.mark.long
+def test_two_supervisors(kafka: Kafka, pipelines: Pipelines) -> None:
+    """Two workers with one id, restarted whatever their exit code is: few exits, each line names the other worker."""
+    source, target = kafka.create_topic("pair-in"), kafka.create_topic("pair-out")
+    settings = {"INSTANCE_ID": "one", "LIMITS": ""}
+    sides = [[pipelines.start(source, target, **settings)] for _ in range(2)]
+    ended: dict[Pipeline, set[str]] = {}
+    deadline, sent = time.monotonic() + SUPERVISED + REPLACED_PAUSE, 0
+    while time.monotonic() < deadline:
+        kafka.produce(source, records(sent, sent + 1))
+        sent += 1
+        for side, other in (sides, sides[::-1]):
+            if side[-1].ended is not None:
+                ended[side[-1]] = {name(worker) for worker in other}
+                side.append(pipelines.start(source, target, **settings))
+        time.sleep(0.2)
+    assert {worker.wait() for worker in ended} == {78}
+    assert all(len(side) > 1 for side in sides)
+    assert len(ended) <= 2 * (SUPERVISED / REPLACED_PAUSE + 1)
+    assert kafka.read(target, sent) == list(map(expected, records(0, sent)))
+    for worker, others in ended.items():
+        assert any(f"client id {other} " in worker.lines[-1] for other in others), worker.lines[-1]
 
 
 def test_name_of_another_program(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A worker whose INSTANCE_ID another program had before, and takes again, exits with 70 and names that program."""
+    """A worker whose INSTANCE_ID another program had before, and takes again, exits with 78 and names that program."""
     source, target = kafka.create_topic("taken-in"), kafka.create_topic("taken-out")
     with closing(another_program(kafka, source)) as first:
         wait_until(lambda: first.poll(0.05) is None and first.assignment(), "the other program's partition")
-    pipeline = pipelines.start(source, target, INSTANCE_ID="one", PROCESSING_GUARANTEE="at-least-once")
+    pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE="at-least-once", **SHORT)
     kafka.produce(source, records(0, 1))
     kafka.read(target, 1)
     with closing(another_program(kafka, source)) as second:
         wait_until(lambda: not second.poll(0.05) and " ERROR " in pipeline.log, "the end of the pipeline")
-    assert pipeline.wait() == 70
-    check_row("While running", "another program has the same group and INSTANCE_ID", 70, pipeline.lines[-1])
+    assert pipeline.wait() == 78
+    check_row("While running", "another program has the same group and INSTANCE_ID", 78, pipeline.lines[-1])
 
 
 def another_program(kafka: Kafka, topic: str) -> Consumer:
@@ -80,7 +123,7 @@ def another_program(kafka: Kafka, topic: str) -> Consumer:
 def test_killed_and_started_again(kafka: Kafka, pipelines: Pipelines) -> None:
     """A killed worker that restarts with its id resumes without waiting for the old session to end."""
     source, target = kafka.create_topic("again-in"), kafka.create_topic("again-out")
-    settings = {"INSTANCE_ID": "one", "SESSION_TIMEOUT_MS": round(5_000 * TIMEOUT)}
+    settings = {"INSTANCE_ID": "one", "LIMITS": f"SESSION_TIMEOUT={5 * TIMEOUT} POLL_TIMEOUT={6 * TIMEOUT}"}
     first = pipelines.start(source, target, **settings)
     kafka.produce(source, records(0, 100))
     kafka.read(target, 100)

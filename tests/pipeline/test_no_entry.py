@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.limits import START_TIMEOUT
 from runtime.observe.http_server import Response, serve
+from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.grants import DESCRIBE, MINIMAL, TRANSACTION, Grant, rule
 from tests.kafka import TIMEOUT
@@ -31,10 +32,13 @@ RUNS: dict[str, list[Grant]] = {
     "nothing": [],
     "wrong-password": [],
     "wrong-mechanism": [],
+    "json": [],
     "exactly-once": [*DESCRIBE, *MINIMAL.values()],
     "at-least-once": [*DESCRIBE, *NOT_TRANSACTIONAL],
 }
 """The permissions of each user."""
+
+STOPPED = [*MINIMAL, "nothing", "wrong-password", "wrong-mechanism"]
 
 ABSENT = (
     "nothing listens at the address",
@@ -53,13 +57,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline]]]:
-    """Addresses without a broker, each with a pipeline; started first, as they try for half a minute."""
+def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline, Pipeline]]]:
+    """Addresses without a broker, each with a pipeline and a `check`; started first, as they try for half a minute."""
     (folder / "unavailable").mkdir()
     web = choose_ports(None).clients
     with (
         closing(socket.socket()) as unused,
-        socket.create_server((HOST, 0)) as silent,
+        socket.create_server((HOST, 0), backlog=1024) as silent,
         serve({"/": lambda _: Response(HTTPStatus.OK, "")}, "127.0.0.1", web),
     ):
         unused.bind((HOST, 0))
@@ -67,7 +71,11 @@ def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline]]]:
         addresses = dict(zip(ABSENT, (*(f"{HOST}:{port}" for port in ports), "nowhere.invalid:9092"), strict=True))
         with Pipelines("", folder / "unavailable") as pipelines:
             yield {
-                kind: (address, pipelines.start("in", "out", Quix__Broker__Address=address))
+                kind: (
+                    address,
+                    pipelines.start("in", "out", Quix__Broker__Address=address),
+                    pipelines.start("in", "out", "check", Quix__Broker__Address=address),
+                )
                 for kind, address in addresses.items()
             }
 
@@ -107,14 +115,14 @@ def refusing(secured: Broker, folder: Path) -> Iterator[dict[str, Pipeline]]:
                 "BROKER_SECURITY_PROTOCOL": "sasl_plaintext",
                 "BROKER_SASL_MECHANISM": "SCRAM-SHA-256" if user == "wrong-mechanism" else "PLAIN",
                 "BROKER_SASL_USERNAME": user,
-                "BROKER_SASL_PASSWORD": PASSWORD[::-1] if user == "wrong-password" else PASSWORD,
+                "BROKER_SASL_PASSWORD": PASSWORD[::-1] if user in ("wrong-password", "json") else PASSWORD,
                 "Quix__Consumer_Group": group_of(user),
                 "PROCESSING_GUARANTEE": "at-least-once" if user == "at-least-once" else "exactly-once",
-                "LOG_FORMAT": "json" if user == "wrong-password" else "text",
+                "LOG_FORMAT": "json" if user == "json" else "text",
                 "LOG_LEVEL": "DEBUG" if user in ("exactly-once", "at-least-once") else "INFO",
             }
             started[user] = pipelines.start("in", "out", **settings)
-            if user in MINIMAL:
+            if user in STOPPED:
                 started[f"check {user}"] = pipelines.start("in", "out", "check", **settings)
         yield started
 
@@ -136,13 +144,18 @@ def test_lacking(refusing: dict[str, Pipeline], lacking: str) -> None:
     assert_stopped(refusing[lacking], 77, MINIMAL[lacking].texts)
 
 
-@pytest.mark.parametrize("lacking", MINIMAL)
-def test_check_lacking(refusing: dict[str, Pipeline], lacking: str) -> None:
+@pytest.mark.parametrize("user", STOPPED)
+def test_check(refusing: dict[str, Pipeline], user: str) -> None:
     """`check` ends with the same code, and one of its lines says the same."""
-    process = refusing[f"check {lacking}"]
-    assert process.wait(timeout=60) == 77, process.log
-    process.wait_for("wrong", *MINIMAL[lacking].texts)
-    assert PASSWORD not in process.log
+    assert_says_the_same(refusing[f"check {user}"], refusing[user])
+    assert PASSWORD not in refusing[f"check {user}"].log
+
+
+@pytest.mark.parametrize("kind", ABSENT)
+def test_check_unavailable(unavailable: dict[str, tuple[str, Pipeline, Pipeline]], kind: str) -> None:
+    """`check` ends with the same code, and one of its lines says the same."""
+    _, pipeline, check = unavailable[kind]
+    assert_says_the_same(check, pipeline)
 
 
 def test_nothing_allowed(refusing: dict[str, Pipeline]) -> None:
@@ -157,8 +170,8 @@ def test_wrong_password(refusing: dict[str, Pipeline]) -> None:
 
 def test_json(refusing: dict[str, Pipeline]) -> None:
     """Every line is a JSON object with LOG_FORMAT=json, also the lines of libraries."""
-    assert refusing["wrong-password"].wait() == 77
-    assert all(isinstance(json.loads(line), dict) for line in refusing["wrong-password"].lines)
+    assert refusing["json"].wait() == 77
+    assert all(isinstance(json.loads(line), dict) for line in refusing["json"].lines)
 
 
 def test_wrong_mechanism(refusing: dict[str, Pipeline]) -> None:
@@ -178,9 +191,9 @@ def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ABSENT)
-def test_unavailable(unavailable: dict[str, tuple[str, Pipeline]], kind: str) -> None:
+def test_unavailable(unavailable: dict[str, tuple[str, Pipeline, Pipeline]], kind: str) -> None:
     """The pipeline exits after half a minute without a broker; the line says what it found at the address."""
-    address, pipeline = unavailable[kind]
+    address, pipeline, _ = unavailable[kind]
     assert_stopped(pipeline, 69, [address, "Quix__Broker__Address"])
     check_row("At the start", kind, 69, pipeline.lines[-1], {r"--port \d+": "--port 29092"})
     first, last = (datetime.fromisoformat(line[:23]) for line in (pipeline.lines[0], pipeline.lines[-1]))

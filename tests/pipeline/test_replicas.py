@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import RUNNING, Pipeline, Pipelines
@@ -59,6 +60,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, P
         victim.kill()
         kafka = Kafka(cluster.address)
         kafka.produce("in", [Record(None, b'{"device_type": "ios"}')])
+        for situation, (output, guarantee) in SITUATIONS.items():
+            settings = {"PROCESSING_GUARANTEE": guarantee, "Quix__Consumer_Group": f"{output}-{guarantee}"}
+            started[f"check {situation}"] = pipelines.start("in", output, "check", **settings, LIMITS="")
         yield started, cluster.address, pipelines
 
 
@@ -68,14 +72,24 @@ def test_stop(runs: tuple[dict[str, Pipeline], str, Pipelines], situation: str) 
     check_stop("While running", situation, runs[0][situation])
 
 
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_check(runs: tuple[dict[str, Pipeline], str, Pipelines], situation: str) -> None:
+    """`check` ends with the same code, and one of its lines says the same."""
+    assert_says_the_same(runs[0][f"check {situation}"], runs[0][situation])
+
+
 def test_transactions(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:
     """The same for the internal topic of transactions: nothing coordinates them."""
     started, address, pipelines = runs
     for pipeline in started.values():
         pipeline.wait(2 * TIMEOUT)
     Kafka(address).alter_topic(TRANSACTIONS, "min.insync.replicas", "3")
-    pipeline = pipelines.start("in", "all", LIMITS=f"{LIMITS} START_TIMEOUT=8")
+    pipeline, check = (
+        pipelines.start("in", "all", *command, LIMITS=f"{LIMITS} START_TIMEOUT=8") for command in ((), ("check",))
+    )
     check_stop("At the start", "too few replicas of __transaction_state are in sync", pipeline)
+    assert check.wait(2 * TIMEOUT) == 69
+    check.wait_for("wrong   transactions: ", pipeline.lines[-1].partition(" | ")[2])
 
 
 def check_stop(section: str, situation: str, pipeline: Pipeline) -> None:

@@ -12,6 +12,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.grants import DESCRIBE, MINIMAL, rule
 from tests.kafka import TIMEOUT, Kafka, Record
@@ -97,7 +98,13 @@ def ended(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
     kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
     for pipeline in started.values():
         pipeline.wait(PATIENCE)
-    return started
+    checks = {
+        f"check {situation}": shared_pipelines.start(
+            "in", "out", "check", **secured.settings("SCRAM"), **login(user), Quix__Consumer_Group=group_of(user)
+        )
+        for situation, user in USERS.items()
+    }
+    return started | checks
 
 
 @pytest.mark.parametrize("situation", CHANGES)
@@ -109,3 +116,9 @@ def test_revoked(ended: dict[str, Pipeline], situation: str) -> None:
     assert "s3cret" not in pipeline.log
     assert pipeline.wait() == 77
     check_row("While running", situation, 77, error, {r": (sasl_ssl|Fetch|Failed|Group|Broker).*": ": …"})
+
+
+@pytest.mark.parametrize("situation", CHANGES)
+def test_check(ended: dict[str, Pipeline], situation: str) -> None:
+    """`check` then ends with the same code, and one of its lines says the same."""
+    assert_says_the_same(ended[f"check {situation}"], ended[situation])

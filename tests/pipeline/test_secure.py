@@ -11,6 +11,7 @@ import pytest
 from runtime.connect.diagnose import diagnose
 from runtime.limits import START_TIMEOUT
 from runtime.settings import Settings
+from tests.checked import assert_says_the_same
 from tests.grants import DESCRIBE, MINIMAL, Grant
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
@@ -98,9 +99,11 @@ def refused(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline
     for number, case in enumerate(REFUSED):
         group = group_of(LACKING.get(case.removeprefix("no permission on the "), "refused"))
         level = {"LOG_LEVEL": "DEBUG" if number % 2 else "INFO"}
-        ended[case] = shared_pipelines.start("in", "out", **REFUSED[case](secured), **level, Quix__Consumer_Group=group)
+        settings = {**REFUSED[case](secured), "Quix__Consumer_Group": group}
+        ended[case] = shared_pipelines.start("in", "out", **settings, **level)
+        ended[f"check {case}"] = shared_pipelines.start("in", "out", "check", **settings)
         if number >= PARALLEL:
-            list(ended.values())[number - PARALLEL].wait(timeout=PATIENCE)
+            list(ended.values())[2 * (number - PARALLEL)].wait(timeout=PATIENCE)
     for pipeline in ended.values():
         pipeline.wait(timeout=PATIENCE)
     return ended
@@ -145,6 +148,13 @@ def test_refused(refused: dict[str, Pipeline], case: str) -> None:
         assert pipeline.lines[-1] == error
         assert "Traceback" not in pipeline.log
     assert_no_secret(pipeline)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_check(refused: dict[str, Pipeline], case: str) -> None:
+    """`check` ends with the same code, one of its lines says the same, and none has a secret."""
+    assert_says_the_same(refused[f"check {case}"], refused[case])
+    assert_no_secret(refused[f"check {case}"])
 
 
 def assert_no_secret(pipeline: Pipeline) -> None:

@@ -2,9 +2,12 @@
 
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,35 @@ def test_nothing_is_created(kafka: Kafka, stopped: dict[str, Pipeline], name: st
     """Without AUTO_CREATE_TOPICS a missing topic is not created."""
     stopped[name].wait()
     assert "absent" not in AdminClient({"bootstrap.servers": kafka.address}).list_topics(timeout=TIMEOUT).topics
+
+
+def test_no_broker(tmp_path: Path, addresses: dict[str, str]) -> None:
+    """Without a broker, the pipeline exits with 69 and one line that says what the address does."""
+    settings = {"Quix__Broker__Address": addresses["<unused>"], "LIMITS": "START_TIMEOUT=1"}
+    with Pipeline(settings, tmp_path, script=Path(__file__).with_name("run_limits.py")) as pipeline:
+        assert pipeline.wait() == 69
+    assert f"no broker answers at {addresses['<unused>']}" in pipeline.lines[-1]
+    assert "refuses connections" in pipeline.lines[-1]
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Quix Cloud's API for a token that has expired."""
+
+    def do_GET(self) -> None:
+        """Answer 401."""
+        self.send_error(HTTPStatus.UNAUTHORIZED)
+
+
+def test_refused_token(tmp_path: Path) -> None:
+    """A token that Quix Cloud refuses ends the pipeline with 77 and one line that names it, without its value."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        own = {"Quix__Sdk__Token": "s3cret", "Quix__Portal__Api": f"http://127.0.0.1:{server.server_port}"}
+        with Pipeline({**own, "Quix__Workspace__Id": "one"}, tmp_path) as pipeline:
+            assert pipeline.wait() == 77
+        server.shutdown()
+    assert "Quix Cloud refused Quix__Sdk__Token" in pipeline.lines[-1]
+    assert "s3cret" not in pipeline.log
 
 
 def test_command_line(tmp_path: Path) -> None:

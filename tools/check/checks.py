@@ -13,10 +13,10 @@ from quixstreams.models.topics.exceptions import TopicNotFoundError
 from runtime import limits
 from runtime.connect.addresses import BrokerAddress, sends_elsewhere
 from runtime.connect.broker import BrokerAdmin
+from runtime.connect.causes import Causes
 from runtime.connect.coordinators import GROUPS, TRANSACTIONS, wait_for_group_coordinator
 from runtime.connect.destroy import destroy
 from runtime.connect.diagnose import KafkaVersion, kafka_version
-from runtime.connect.obstacles import Obstacles
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import TopicFacts
@@ -45,7 +45,7 @@ class Checks:
         self._deadline = time.monotonic() + limits.CHECK_TIMEOUT
         self._app: Application
         self._broker: BrokerAdmin
-        self._obstacles: Obstacles
+        self._causes: Causes
         self._topics: dict[str, TopicFacts] = {}
 
     def findings(self) -> Iterator[Finding]:
@@ -92,7 +92,7 @@ class Checks:
         connection = self._app.config.broker_address
         self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
         self._broker.wait()
-        self._obstacles = Obstacles(self._broker)
+        self._causes = Causes(self._broker)
         yield Finding(
             "ok", "connection", f"{connection.bootstrap_servers}, {connection.security_protocol or 'plaintext'}"
         )
@@ -157,7 +157,7 @@ class Checks:
         name = f"{self._settings.consumer_group}:check"
         producer = Producer({**self._client(), "transactional.id": name})
         try:
-            with self._obstacles.explained(TRANSACTIONS):
+            with self._causes.explained(TRANSACTIONS):
                 producer.init_transactions(self._left() / 2)
         finally:
             unused: list[object] = [producer]
@@ -168,7 +168,7 @@ class Checks:
     def _group(self) -> Iterator[Finding]:
         """The group's permission, members, offsets and lag."""
         group = self._settings.consumer_group
-        with self._obstacles.explained(GROUPS):
+        with self._causes.explained(GROUPS):
             wait_for_group_coordinator(self._broker, group, self._left())
         description = self._describe_group(group)
         if description is not None:

@@ -133,6 +133,8 @@ def test_no_ids(lines: list[str]) -> None:
     [
         ("in", "topic-id:id-1", False),
         ("in", "topic-id:id-0", True),
+        ("in", "instance:one client:host-1 topic-id:id-1", False),
+        ("in", "instance:one client:host-1 topic-id:id-0", True),
         ("in", None, False),
         ("in", "", False),
         ("in", "metadata of another program", False),

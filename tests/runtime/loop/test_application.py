@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from runtime.connect.timestamp_limits import TimestampLimits
-from runtime.errors import Failed
+from runtime.errors import Failed, Misconfigured, Refused, Unavailable
 from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop import application
 from runtime.loop.application import Application
@@ -31,7 +31,10 @@ def made(*, answered: bool = True) -> Application:
     """An application whose broker answers, or not."""
     app = Application(Settings())
     app._refresh_metadata = bool if answered else no_broker  # type: ignore[assignment,method-assign]
-    app._cause.find = lambda error: error  # type: ignore[method-assign]
+    stand_ins: Any = SimpleNamespace(
+        start=lambda _seconds: None, explain=lambda error: error, explained=lambda _missing: nullcontext()
+    )
+    app._renewal = app._positions.topic_ids = app._causes = app._replacement = stand_ins
     return app
 
 
@@ -65,10 +68,6 @@ def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
     monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
     monkeypatch.setattr(stop_request, "start_failure_deadline", lambda: None)
     app = made()
-    stand_ins: Any = SimpleNamespace(
-        start=lambda _seconds: None, explain=lambda error: error, explained=lambda _missing: nullcontext()
-    )
-    app._renewal = app._positions.topic_ids = app._obstacles = stand_ins
     app._output = Output("out", 1_000_000, TimestampLimits({}), app.totals)
     app._membership.joining = False
 
@@ -83,6 +82,19 @@ def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
             app.run_loop(loop)
     app.lose()
     assert app._failure is (error if isinstance(error, Exception) else None)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "codes"), [(Refused("why"), [77]), (Unavailable("why"), []), (Misconfigured("why"), []), (None, [])]
+)
+def test_refused_at_the_stop(monkeypatch: pytest.MonkeyPatch, refusal: Exception | None, codes: list[int]) -> None:
+    """A shutdown that takes long ends with 77 if the broker refuses the credentials; otherwise it has more time."""
+    ended: list[int] = []
+    monkeypatch.setattr(application, "end_by_force", lambda code, _log: ended.append(code))
+    app = made()
+    app._causes.refusal = lambda: refusal  # type: ignore[assignment,method-assign,return-value]
+    app._exit_if_refused()
+    assert ended == codes
 
 
 @pytest.mark.parametrize("rebalance", [lambda app: app.assign([], no_broker), lambda app: app.revoke(no_broker)])
@@ -102,7 +114,8 @@ def test_asked_to_stop(monkeypatch: pytest.MonkeyPatch, *, requested: bool) -> N
     app = made()
     monkeypatch.setattr(stop_request, "requested", requested)
     monkeypatch.setattr(app, "stop", lambda: did.append("stop"))
+    monkeypatch.setattr(application, "call_later", lambda _, check: did.append(check.__name__))
     monkeypatch.setattr(app.context.producer, "poll", lambda _: None)
     monkeypatch.setattr(app._batches, "take", lambda: did.append("take"))
     app.iterate(lambda *_: None)
-    assert did == (["stop"] if requested else ["take"])
+    assert did == (["stop", "_exit_if_refused"] if requested else ["take"])

@@ -26,6 +26,15 @@ def test_read(file: Path) -> None:
     assert read_env_file(file) == {"A": "1", "B": "two words", "C": ""}
 
 
+@pytest.mark.parametrize(
+    ("written", "value"), [("a$b${HOME}$", "a$b${HOME}$"), ("'a #b '", "a #b "), ("a#b", "a#b"), ("a=b\\n", "a=b\\n")]
+)
+def test_password(file: Path, written: str, value: str) -> None:
+    """A password is taken as it is written: no variable is replaced in it."""
+    file.write_text(f"A={written}\n")
+    assert read_env_file(file) == {"A": value}
+
+
 def test_no_file(file: Path) -> None:
     """A missing file is an empty one."""
     assert read_env_file(file) == {}

@@ -1,5 +1,6 @@
 """Wrong settings and files of settings, as `python pipeline.py` reports them: each has a row in docs/errors.md."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import pipeline
 from runtime.settings import Settings
 from tests.errors_page import check_row
+from tools.check import command
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
@@ -66,7 +68,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Unsets what the tests' own environment may have, and lets the pipeline look for `.env` in an empty folder."""
     for field in Settings.model_fields.values():
         monkeypatch.delenv(str(field.validation_alias), raising=False)
-    monkeypatch.setattr(pipeline, "ENV_FILE", tmp_path / ".env")
+    for module in (pipeline, command):
+        monkeypatch.setattr(module, "ENV_FILE", tmp_path / ".env")
     monkeypatch.setattr("sys.argv", ["pipeline.py"])
 
 
@@ -74,7 +77,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_situation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, situation: str
 ) -> None:
-    """A wrong setting ends in 78 with one line, which names it and its file, and has no secret."""
+    """A wrong setting ends in 78 with one line, which names it and has no secret; `check` says the same."""
     wrong, authority = SITUATIONS[situation], tmp_path / "ca.pem"
     wrong.make_env_file(tmp_path / ".env")
     wrong.make_ca(authority)
@@ -84,6 +87,10 @@ def test_situation(
     assert pipeline.main() == 78
     (line,) = capsys.readouterr().err.splitlines()
     assert "s3cret" not in line
+    assert command.main(["--json"]) == 78
+    found = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    (said,) = (each["detail"] for each in found if each["state"] == "wrong")
+    assert said in (json.loads(line)["message"] if line.startswith("{") else line)
     check_row("Settings", situation, 78, line, {r'"time": "[^"]*"': '"time": "2026-01-01T00:00:00.000+00:00"'})
 
 

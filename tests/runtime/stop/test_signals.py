@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -102,6 +103,20 @@ library.pthread_mutex_lock(lock)
 print("blocked", flush=True)
 library.pthread_mutex_lock(lock)
 """
+
+
+def test_failure_after_request() -> None:
+    """A failure after a request to stop shortens the time that is left."""
+    before = signal.set_wakeup_fd(-1)
+    try:
+        ended: SimpleQueue[float] = SimpleQueue()
+        stop = StopRequest()
+        stop.requested = True
+        stop.enforce(ended.put, stop=600.0, fail=0.1)
+        stop.start_failure_deadline()
+        assert ended.get(timeout=60) == 0.1
+    finally:
+        signal.set_wakeup_fd(before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -6,16 +6,16 @@ from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
-from runtime.connect.obstacles import Obstacles
+from runtime.connect.causes import Causes
 from runtime.errors import Misconfigured, OutputTooSlow, Unavailable
 from tests.kafka import Kafka
 
 TIMED_OUT = KafkaException(KafkaError(KafkaError._TIMED_OUT, "Failed to get it: Local: Timed out"))
 
 
-def obstacles(address: str) -> Obstacles:
+def causes(address: str) -> Causes:
     """The causes of a broker at this address."""
-    return Obstacles(BrokerAdmin(ConnectionConfig(bootstrap_servers=address)), "obstacles")
+    return Causes(BrokerAdmin(ConnectionConfig(bootstrap_servers=address)), "causes")
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ def obstacles(address: str) -> Obstacles:
 )
 def test_kept(kafka: Kafka, error: Exception) -> None:
     """An error that tells its cause is kept, and so is one without a cause to be found."""
-    assert obstacles(kafka.address).explain(error) is error
+    assert causes(kafka.address).explain(error) is error
 
 
 def test_answers_now(kafka: Kafka) -> None:
     """If the broker answers, no line says that none does."""
-    explained = obstacles(kafka.address).explain(TIMED_OUT)
+    explained = causes(kafka.address).explain(TIMED_OUT)
     assert type(explained) is Unavailable
     assert "answer, but one did not in time" in f"{explained}"
     assert "Failed to get it" in f"{explained}"
@@ -37,11 +37,11 @@ def test_answers_now(kafka: Kafka) -> None:
 def test_no_broker(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
     """If no broker answers, the error is kept."""
     monkeypatch.setattr(limits, "CAUSE_TIMEOUT", 0.1)
-    assert obstacles(f"127.0.0.1:{free_port}").explain(TIMED_OUT) is TIMED_OUT
+    assert causes(f"127.0.0.1:{free_port}").explain(TIMED_OUT) is TIMED_OUT
 
 
 def test_join(kafka: Kafka, lines: list[str]) -> None:
     """A long join without a cause is a warning."""
-    obstacles(kafka.address).check_join()
+    causes(kafka.address).check_join()
     (line,) = lines
     assert line.startswith("WARNING joining the consumer group has taken 25 s")

@@ -1,4 +1,4 @@
-"""Finds out why brokers that answer did not do what they were asked to do, after the time ran out."""
+"""Finds the cause of an error by asking the brokers: librdkafka often says only that something took too long."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,26 +11,30 @@ from runtime import limits
 from runtime.connect.addresses import CLOSES_AT_ONCE, BrokerAddress, closes_at_once, sends_elsewhere
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.coordinators import GROUPS, TRANSACTIONS, Coordinator, no_coordinator
+from runtime.connect.replacement import Replacement
 from runtime.connect.replicas import IN_SYNC, replicas_error
-from runtime.errors import PipelineError, Unavailable
+from runtime.errors import Misconfigured, PipelineError, Refused, Replaced, Unavailable
 from runtime.explain import NO_ANSWER, exception_chain, explain, kafka_error
 
 
-class Obstacles:
-    """Asks the brokers why something took too long: librdkafka's error says no more than that.
+class Causes:
+    """Asks the brokers for the cause of an error.
 
     Args:
         broker: is asked.
-        topics: those that it writes to.
+        topics: those that the pipeline writes to.
+        replacement: finds the worker that replaced this one; None without an INSTANCE_ID.
     """
 
-    def __init__(self, broker: BrokerAdmin, *topics: str) -> None:
+    def __init__(self, broker: BrokerAdmin, *topics: str, replacement: Replacement | None = None) -> None:
         self._broker = broker
         self._topics = {
             **dict.fromkeys(topics, IN_SYNC),
             GROUPS.topic: GROUPS.in_sync,
             TRANSACTIONS.topic: TRANSACTIONS.in_sync,
         }
+        self._replacement = replacement
+        self._clients: list[BrokerAdmin] = []  # never destroyed: librdkafka may hang there, and the process ends
 
     @contextmanager
     def explained(self, missing: Coordinator | None = None) -> Iterator[None]:
@@ -50,10 +54,12 @@ class Obstacles:
     def explain(self, error: Exception, missing: Coordinator | None = None) -> Exception:
         """Give the error to report: the cause if it can be found, otherwise `error` itself."""
         known = explain(error, self._broker.address, cloud=self._broker.cloud)
+        if isinstance(known, Replaced) and self._replacement:
+            return self._replacement.explain() or error
         if not isinstance(known, Unavailable):
             return error
         try:
-            cause = self.find(missing)
+            cause = self.refusal() or self.find(missing)
         except KafkaException:  # no broker answers
             return error
         if cause is None and str(known).startswith(NO_ANSWER):
@@ -77,6 +83,23 @@ class Obstacles:
             "or has left",
             limits.START_TIMEOUT,
         )
+
+    def refusal(self) -> PipelineError | None:
+        """Why a new connection is refused or closed; None if it is not, or if no broker answers.
+
+        A broker closes a connection without a reason if the credentials have changed.
+        """
+        try:
+            broker = BrokerAdmin(self._broker.connection, cloud=self._broker.cloud)
+            self._clients.append(broker)
+            broker.wait(limits.CAUSE_TIMEOUT)
+        except (Refused, Misconfigured) as refused:
+            return refused
+        except Unavailable as error:
+            return None if str(error).startswith(NO_ANSWER) else error
+        except Exception as other:  # noqa: BLE001  (the first error is reported)
+            logger.debug("no cause found: {}", other)
+        return None
 
     def find(self, missing: Coordinator | None = None) -> PipelineError | None:
         """Find out what prevents brokers that answer from doing what they are asked to do; None if nothing is wrong.

@@ -50,12 +50,14 @@ class Results:
         found = [row.figures[figure] for row in self._select(experiment, peer, setting)]
         return median(found) if found else None
 
-    def ratio(self, experiment: str, figure: str, one: str, other: str, setting: object = "") -> float | None:
-        """The median of one peer's figure over another's, each pair from the same round."""
-        others = {row.round: row.figures[figure] for row in self._select(experiment, other, setting)}
+    def ratio(
+        self, experiment: str, figure: str, one: str, other: str, settings: tuple[object, object] = ("", "")
+    ) -> float | None:
+        """The median of one peer's figure over another's, each pair from the same round; each at its setting."""
+        others = {row.round: row.figures[figure] for row in self._select(experiment, other, settings[1])}
         found = [
             row.figures[figure] / others[row.round]
-            for row in self._select(experiment, one, setting)
+            for row in self._select(experiment, one, settings[0])
             if row.round in others
         ]
         return median(found) if found else None

@@ -7,6 +7,7 @@ from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
 from faults.trial import PATIENCE, Trial
+from tools.process_state import usage
 
 PAUSES = (5.0, 30.0, 50.0, 70.0)
 """Seconds for which a worker is frozen."""
@@ -87,4 +88,5 @@ def broker(plan: Plan) -> RowReport:
 
 def _peak(trial: Trial) -> float:
     """The peak memory of any worker so far, in MiB."""
-    return max((worker.usage().get("peak", 0) for worker in trial.pool.workers), default=0) / (1 << 20)
+    found = [usage(worker.process.pid) for worker in trial.pool.workers]
+    return max((each.peak for each in found if each), default=0) / (1 << 20)

@@ -8,24 +8,22 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from runtime.settings import Settings
 from tests.kafka import TIMEOUT
 from tools.child_process import ChildProcess
+from tools.environment import without_settings
 from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
-SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
 
 
 class Verify:
     """One run; leaving the `with` block ends it."""
 
     def __init__(self, address: str, source: str, target: str, *arguments: str, **settings: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         own = {"Quix__Broker__Address": address, "input": source, "output": target, "LOG_LEVEL": "WARNING"}
         self._process = ChildProcess(
             [sys.executable, "pipeline.py", "verify", *arguments],
-            env={**kept, **own, **settings},
+            env={**without_settings(), **own, **settings},
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

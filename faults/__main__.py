@@ -11,13 +11,11 @@ import sys
 from pathlib import Path
 
 from faults.plan import Plan
-from faults.report import Limit, RowReport, about
+from faults.report import RESULTS, Limit, RowReport, write_table
 from faults.rows import ROWS
 from faults.rows.soak import MINUTES
-from faults.table import write_table
+from tools.about import about
 from tools.broker.embedded import train
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:

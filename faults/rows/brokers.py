@@ -4,10 +4,10 @@ import subprocess
 import time
 from functools import partial
 
-from faults.conclusion import conclude
+from faults.conclusion import BROKER_OR_PARTITIONS_LOST, conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
-from faults.trial import SOURCE, TARGET, Trial
+from faults.trial import SOURCE, TARGET, WORKERS, Trial
 from tools.broker.cluster import GROUPS, TRANSACTIONS
 from tools.broker.embedded import Broker
 
@@ -18,24 +18,21 @@ ABSENT_WITHIN = 35.0
 AWAY, LONG_AWAY = 60.0, 200.0
 """Seconds without any broker."""
 
-_WORKERS = 3
 _STOP_WITHIN = 30.0  # seconds for a broker to stop cleanly
 _ABSENT_CODE = 69
-_ENDS = {_ABSENT_CODE, 70}  # 70 if an open transaction was lost
 _ROLES = ((TARGET, "partition leader"), (GROUPS, "group"), (TRANSACTIONS, "transaction"))
 
 
 def one_of_three(plan: Plan) -> RowReport:
     """Row 3: brokers of three killed; then a third as many clean restarts."""
     with Trial(plan, nodes=3) as trial:
-        trial.start(_WORKERS)
-        for number in range(plan.count):
+        trial.start()
+        for number in trial.rounds("kills"):
             topic, role = _ROLES[number % len(_ROLES)]
             node = trial.cluster.leader(topic, trial.random.choice(trial.partitions) if topic == TARGET else 0)
             node.kill()
             trial.fault(f"SIGKILL of the {role}'s broker")
             _restart(trial, node)
-            trial.say(f"{number + 1}/{plan.count} kills")
         for number in range(max(1, plan.count // 3)):
             node = trial.random.choice(trial.cluster.nodes)
             trial.fault("clean restart")
@@ -63,17 +60,16 @@ def all_away(plan: Plan) -> RowReport:
     absent, survivors = [], 0
     resumed: dict[float, list[float]] = {AWAY: [], LONG_AWAY: []}
     with Trial(plan) as trial:
-        trial.pool.start(_WORKERS)
+        trial.pool.start(WORKERS)
         trial.load()
         trial.wait_for_output()
-        for number in range(plan.count):
+        for _ in trial.rounds("of each"):
             for seconds, after in resumed.items():
                 alive, took = _away(trial, seconds * plan.pace)
                 survivors += alive if seconds == LONG_AWAY else 0
                 after.append(took)
             absent.append(_absent(trial))
-            trial.say(f"{number + 1}/{plan.count} of each, resumed {[after[-1] for after in resumed.values()]}")
-        report = conclude(trial, ends=_ENDS)
+        report = conclude(trial, ends=BROKER_OR_PARTITIONS_LOST)
     for seconds, after in resumed.items():
         report.figures[f"resumed after {seconds:g} s without a broker, s at most"] = max(after)
         report.times.append(Limit(f"resumed after {seconds:g} s without a broker, s", max(after), STALL))
@@ -94,9 +90,8 @@ def _away(trial: Trial, seconds: float) -> tuple[int, float]:
     trial.wait(seconds)
     alive = sum(worker.running for worker in before)
     trial.during(trial.cluster.start)
-    trial.reader.mark()
     begin = time.monotonic()
-    trial.wait_until_resumed()
+    trial.wait_for_new_output()
     trial.wait(3.0)
     return alive, time.monotonic() - begin - 3.0
 

@@ -3,23 +3,20 @@
 import shutil
 from pathlib import Path
 
-from faults.conclusion import conclude
+from faults.conclusion import BROKER_OR_PARTITIONS_LOST, conclude
 from faults.plan import Plan
 from faults.report import RowReport
 from faults.trial import Trial
 
-_NODES = 3
-_WORKERS = 3
-_ENDS = {69, 70}  # no broker answers; partitions or transaction lost
 _DISKS = ("disk-1", "disk-2")
 _PROPERTIES = {"log.dirs": ",".join(f"{{folder}}/{disk}" for disk in _DISKS)}
 
 
 def disks(plan: Plan) -> RowReport:
     """Row 18; the broker runs on with the other directory, then restarts with an empty or with the old one."""
-    with Trial(plan, nodes=_NODES, properties=_PROPERTIES) as trial:
-        trial.start(_WORKERS)
-        for number in range(plan.count):
+    with Trial(plan, nodes=3, properties=_PROPERTIES) as trial:
+        trial.start()
+        for number in trial.rounds("directories"):
             node = trial.random.choice(trial.cluster.nodes)
             disk = node.folder / trial.random.choice(_DISKS)
             gone = disk.rename(disk.with_name("gone"))
@@ -32,8 +29,7 @@ def disks(plan: Plan) -> RowReport:
             _replace(disk, gone, keep=number % 2 == 1)
             trial.during(node.start)
             trial.wait_for(trial.in_sync, "replicas in sync")
-            trial.say(f"{number + 1}/{plan.count} directories")
-        return conclude(trial, ends=_ENDS)
+        return conclude(trial, ends=BROKER_OR_PARTITIONS_LOST)
 
 
 def _replace(disk: Path, gone: Path, *, keep: bool) -> None:

@@ -8,7 +8,6 @@ from faults.plan import Plan
 from faults.report import Limit, RowReport
 from faults.trial import NAMELESS, PATIENCE, Trial
 
-WORKERS = 3
 RESUME_WITHIN = 15.0
 """Seconds after a kill in which every partition must have output again, at p99."""
 
@@ -50,16 +49,15 @@ def at_least_once(plan: Plan) -> RowReport:
 def _kill(plan: Plan, guarantee: str, pauses: tuple[float, float] = _PAUSES) -> RowReport:
     plan = replace(plan, settings={**plan.settings, "PROCESSING_GUARANTEE": guarantee})
     with Trial(plan) as trial:
-        trial.start(WORKERS)
+        trial.start()
         counts, doubled = trial.reader.check.counts, [0]
-        for number in range(1, plan.count + 1):
+        for _ in trial.rounds("kills"):
             trial.pause(*pauses)
             trial.wait_for_workers(1)
             doubled.append(counts.duplicated)
             trial.random.choice(trial.pool.alive()).kill()
             trial.fault("SIGKILL")
             trial.pool.start()
-            trial.say(f"{number}/{plan.count} kills")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
         report = conclude(trial)
     between = [after - before for before, after in pairwise([*doubled, counts.duplicated])]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from faults.conclusion import conclude
+from faults.conclusion import BROKER_OR_PARTITIONS_LOST, conclude
 from faults.plan import Plan
 from faults.proxy import NORMAL, NetworkConditions, Proxies, Proxy
 from faults.report import RowReport
@@ -13,8 +13,6 @@ SLOW, LOSSY, SILENT = NetworkConditions(delay=0.1), NetworkConditions(lost=0.05)
 BLACK_HOLES = (10.0, 60.0, 180.0)
 """Seconds."""
 
-_WORKERS = 3
-_ENDS = {69, 70}  # no broker answers; partitions or transaction lost
 _DURATION = 20.0  # seconds of a slow or lossy network
 
 
@@ -23,11 +21,10 @@ def network(plan: Plan) -> RowReport:
     proxies = Proxies(1, plan.seed)
     plan = replace(plan, settings={**plan.settings, "Quix__Broker__Address": proxies.address})
     with proxies, Trial(plan, proxied_listeners=proxies.listeners) as trial:
-        trial.start(_WORKERS)
-        for number in range(plan.count):
+        trial.start()
+        for _ in trial.rounds("of each"):
             _each(trial, proxies.each[0])
-            trial.say(f"{number + 1}/{plan.count} of each")
-        return conclude(trial, ends=_ENDS)
+        return conclude(trial, ends=BROKER_OR_PARTITIONS_LOST)
 
 
 def _each(trial: Trial, proxy: Proxy) -> None:
@@ -45,6 +42,5 @@ def _each(trial: Trial, proxy: Proxy) -> None:
 
 
 def _resume(trial: Trial) -> None:
-    trial.reader.mark()
-    trial.wait_until_resumed()
+    trial.wait_for_new_output()
     trial.wait(2.0)

@@ -3,10 +3,10 @@
 import signal
 import time
 
-from faults.conclusion import conclude
+from faults.conclusion import BROKER_OR_PARTITIONS_LOST, conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
-from faults.trial import PATIENCE, Trial
+from faults.trial import PATIENCE, WORKERS, Trial
 from tools.process_state import usage
 
 PAUSES = (5.0, 30.0, 50.0, 70.0)
@@ -14,31 +14,28 @@ PAUSES = (5.0, 30.0, 50.0, 70.0)
 MOST_MEMORY = 256.0
 """MiB that a worker may hold while the broker is frozen."""
 
-_WORKERS = 3
 _FROZEN = (2.0, 10.0, 20.0)  # seconds
 _BACKLOG = 200_000
 _PADS = (0, 1000)  # bytes; the latter compress to a hundredth
 _LOST_AFTER = 20.0  # seconds: the group removes a worker after 17 (COMMIT_INTERVAL and 16)
-_ENDS = {69, 70}  # records timed out; partitions lost
 
 
 def workers(plan: Plan) -> RowReport:
     """Row 5; `count` times each pause."""
     survivors = 0
     with Trial(plan) as trial:
-        trial.start(_WORKERS)
-        for number in range(1, plan.count + 1):
+        trial.start()
+        for _ in trial.rounds("of each pause"):
             for seconds in PAUSES:
                 survivors += not _freeze(trial, seconds * plan.pace)
-            trial.say(f"{number}/{plan.count} of each pause")
-        report = conclude(trial, ends=_ENDS)
+        report = conclude(trial, ends=BROKER_OR_PARTITIONS_LOST)
     report.goals.append(Limit("workers that did not exit though they had lost their partitions", survivors, 0))
     return report
 
 
 def _freeze(trial: Trial, seconds: float) -> bool:
     """Freeze a worker; return whether it exited afterwards, if it was frozen long enough to lose its partitions."""
-    trial.wait_for_workers(_WORKERS)
+    trial.wait_for_workers(WORKERS)
     trial.wait(trial.random.uniform(1.0, 3.0))
     worker = trial.random.choice(trial.pool.alive())
     worker.send(signal.SIGSTOP)
@@ -62,7 +59,7 @@ def broker(plan: Plan) -> RowReport:
 
     with Trial(plan, properties={"broker.session.timeout.ms": "60000"}) as trial:
         trial.follow()
-        for number in range(plan.count):
+        for number in trial.rounds("freezes"):
             trial.load(count=_BACKLOG, rate=0, pad=_PADS[number % len(_PADS)])
             trial.end_load()
             before = trial.reader.check.counts.checked
@@ -77,8 +74,7 @@ def broker(plan: Plan) -> RowReport:
             trial.wait_for(lambda: is_done(trial), "the rest of the backlog")
             resumed.append(time.monotonic() - begin)
             trial.pool.stop()
-            trial.say(f"{number + 1}/{plan.count} freezes, peak {peak:.0f} MiB, processed {resumed[-1]:.1f} s later")
-        report = conclude(trial, ends=_ENDS)
+        report = conclude(trial, ends=BROKER_OR_PARTITIONS_LOST)
     report.figures |= {"peak memory, MiB": peak, "backlog processed after the freeze, s at most": max(resumed)}
     report.goals.append(Limit("peak memory, MiB", peak, MOST_MEMORY))
     report.goals.append(Limit("freezes after the backlog was processed", too_late, 0))

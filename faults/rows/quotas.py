@@ -12,7 +12,6 @@ QUOTA = 50_000.0
 STALL = 60.0
 """Seconds in which each partition must have output."""
 
-_WORKERS = 2
 _BACKLOG = 4000  # records
 _PAD = 600  # bytes
 _DURATION = (20.0, 40.0)  # seconds
@@ -27,8 +26,8 @@ def quotas(plan: Plan) -> RowReport:
         trial.load(pad=_PAD, kind="noisy")
         trial.follow()
         set_produce_quota(trial.cluster.address, QUOTA)
-        trial.pool.start(_WORKERS)
-        for number in range(plan.count):
+        trial.pool.start(2)
+        for _ in trial.rounds("times"):
             set_produce_quota(trial.cluster.address, QUOTA)
             trial.fault("quota on")
             trial.pause(*_DURATION)
@@ -36,7 +35,6 @@ def quotas(plan: Plan) -> RowReport:
             trial.fault("quota off")
             trial.wait_until_resumed()
             trial.pause(2.0, 10.0)
-            trial.say(f"{number + 1}/{plan.count} times")
         report = conclude(trial)
     report.times.append(Limit("longest stall, s", report.longest_stall, STALL))
     return report

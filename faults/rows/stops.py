@@ -29,7 +29,7 @@ def scaling(plan: Plan) -> RowReport:
     plan = replace(plan, settings={**NAMELESS, **plan.settings})
     with Trial(plan) as trial:
         trial.start(1)
-        for number in range(plan.count):
+        for number in trial.rounds("changes"):
             size = _SIZES[number % len(_SIZES)]
             working = [worker for worker in trial.pool.workers if not worker.expected]
             until = time.monotonic() + _EVERY * plan.pace
@@ -40,7 +40,6 @@ def scaling(plan: Plan) -> RowReport:
             trial.until(lambda: _changed(added, removed), PATIENCE)  # noqa: B023
             trial.fault(f"to {size} workers")
             trial.wait(until - time.monotonic())
-            trial.say(f"{number + 1}/{plan.count} changes")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
         report = conclude(trial)
     report.times.append(Limit("longest stall, s", report.longest_stall, STALL))
@@ -57,10 +56,9 @@ def terminated(plan: Plan) -> RowReport:
     plan = replace(plan, settings={**NAMELESS, **plan.settings})
     with Trial(plan) as trial:
         trial.start(1)
-        for number in range(plan.count):
+        for number in trial.rounds("stops"):
             (worker,) = trial.pool.start()
             _stop(trial, worker, early=number % 3 == 0)
-            trial.say(f"{number + 1}/{plan.count} stops, {trial.pool.stopped[-1]}")
         stopped, unasked = trial.pool.stopped.copy(), trial.pool.exits.total()
         away = [end for _ in range(max(1, plan.count // 10)) for end in _stop_without_broker(trial)]
         report = conclude(trial, ends=_AWAY, stops=(0, _UNAVAILABLE))

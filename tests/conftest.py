@@ -117,11 +117,12 @@ def _children() -> set[str]:
     for file in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):  # the thread has ended
             found.update(file.read_text().split())
-    return {pid for pid in found if not _is_broker(pid)}
+    return {pid for pid in found if not _stays(pid)}
 
 
-def _is_broker(pid: str) -> bool:
+def _stays(pid: str) -> bool:
     try:
-        return b"kafka.Kafka" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:  # it has just ended, and a thread has waited for it
         return False
+    return b"kafka.Kafka" in command or b"fork_server.py" in command

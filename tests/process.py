@@ -10,8 +10,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
+from tests.forked import start
 from tests.kafka import TIMEOUT
-from tools.child_process import ChildProcess
 from tools.environment import without_settings
 from tools.waiting import wait_until
 
@@ -38,13 +38,8 @@ class Pipeline:
         """By line, the time.monotonic() at which it was last read."""
         self.started = time.monotonic()
         self.ended: float | None = None
-        self._process = ChildProcess(
-            [sys.executable, script, *arguments],
-            env=kept | {name: str(value) for name, value in settings.items()},
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        environment = kept | {name: str(value) for name, value in settings.items()}
+        self._process = start([script, *arguments], env=environment, cwd=folder)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from runtime.errors import Failed, Misconfigured, Refused, Unavailable
 from runtime.settings import ADDRESS, BrokerSettings
 from runtime.stop.signals import stop_request
 from tests.errors_page import NO_LINE, check_row
+from tests.forked import ForkedProcess, start
 from tests.kafka import TIMEOUT, Kafka, Record
 from tools.broker.embedded import Broker
 from tools.child_process import ChildProcess
@@ -32,13 +33,8 @@ from transforms import Malformed, upper_device_type
 
 ROOT = Path(__file__).parents[3]
 NOWHERE = "127.0.0.1:1"
-START = [sys.executable, "-m", "tools.generator"]
-IMPATIENT = """
-import sys, runtime.limits, tools.generator.command
-runtime.limits.START_TIMEOUT, tools.generator.command.STOP_TIMEOUT = 0.5, 1.0
-tools.generator.command.stop_request.listen()
-sys.exit(tools.generator.command.main())
-"""
+START = ["-m", "tools.generator"]
+IMPATIENT = [str(Path(__file__).with_name("run_impatient.py"))]
 LAST_LINE = re.compile(r"generator: (\d+) sent to (\S+?)(?: \((.+)\))?(?:, (\d+) of them not delivered)?\n")
 VARIABLES = {str(field.validation_alias) for field in GeneratorSettings.model_fields.values()}
 NOT_OURS = {
@@ -265,25 +261,29 @@ def test_asked_to_stop_while_full(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def running(*command: str, cwd: Path = ROOT, **settings: object) -> Iterator[ChildProcess]:
+def running(
+    *arguments: str, program: Sequence[str] = START, cwd: Path = ROOT, **settings: object
+) -> Iterator[ForkedProcess | ChildProcess]:
     """Start the generator with only these settings, and kill it at the end of the block."""
-    environment = NOT_OURS | {name: str(value) for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
-    with ChildProcess(
-        command or START, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with start([*program, *arguments], cwd=cwd, env=only(settings), errors=True) as process:
         try:
             yield process
         finally:
-            process.kill()
+            process.end()
 
 
-def run(*command: str, cwd: Path = ROOT, **settings: object) -> tuple[int, str, str]:
+def only(settings: Mapping[str, object]) -> dict[str, str]:
+    """Our environment, with only these of the generator's settings."""
+    return NOT_OURS | {name: str(value) for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
+
+
+def run(*arguments: str, program: Sequence[str] = START, cwd: Path = ROOT, **settings: object) -> tuple[int, str, str]:
     """Run the generator to its end; return its exit code and its output."""
-    with running(*command, cwd=cwd, **settings) as process:
+    with running(*arguments, program=program, cwd=cwd, **settings) as process:
         return end_of(process)
 
 
-def end_of(process: ChildProcess) -> tuple[int, str, str]:
+def end_of(process: ForkedProcess | ChildProcess) -> tuple[int, str, str]:
     """Wait for its end; give its exit code and what it wrote."""
     out, err = process.communicate(timeout=TIMEOUT)
     return process.returncode, out.decode(), err.decode()
@@ -416,8 +416,10 @@ STREAMS = {
 def test_standard_output(kafka: Kafka, topic: str, name: str) -> None:
     """It sends without a standard output; one that it cannot write to is one line."""
     redirection, exit_code = STREAMS[name]
-    shell = ("/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *START)
-    code, _, err = run(*shell, Quix__Broker__Address=kafka.address, output=topic, COUNT=5, RATE=0)
+    shell = ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, *START]
+    settings = only({"Quix__Broker__Address": kafka.address, "output": topic, "COUNT": 5, "RATE": 0})
+    ended = subprocess.run(shell, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    code, err = ended.returncode, ended.stderr
     assert len(kafka.read(topic, 5)) == 5
     assert "Traceback" not in err
     check_row(SECTION, name, code, last_error(err) if exit_code else NO_LINE)
@@ -430,14 +432,12 @@ def test_broker_lost(topic: str) -> None:
     with Broker() as own:
         own_kafka = Kafka(own.address)
         own_kafka.create_topic(topic)
-        with running(
-            sys.executable, "-c", IMPATIENT, Quix__Broker__Address=own.address, output=topic, RATE=0
-        ) as process:
+        with running(program=IMPATIENT, Quix__Broker__Address=own.address, output=topic, RATE=0) as process:
             wait_until(lambda: own_kafka.end_offsets(topic)[0], "the first records")
             own.pause()
             before = cpu_seconds(process.pid)
             wait_until(lambda: cpu_seconds(process.pid) > before + 0.1, "records that the broker does not take")
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
             code, out, err = end_of(process)
     assert code == 69, err
     assert sent(out)[3] >= 1
@@ -446,7 +446,7 @@ def test_broker_lost(topic: str) -> None:
 
 def test_no_broker() -> None:
     """Without a broker it logs one line with the address, prints nothing, and exits with 69."""
-    code, out, err = run(sys.executable, "-c", IMPATIENT, BOOTSTRAP_SERVERS=NOWHERE)
+    code, out, err = run(program=IMPATIENT, BOOTSTRAP_SERVERS=NOWHERE)
     assert (code, out) == (69, "")
     starting, problem = err.splitlines()
     assert "starting: " in starting
@@ -459,7 +459,7 @@ def test_stop_before_the_broker_answers() -> None:
     with running(BOOTSTRAP_SERVERS=NOWHERE) as process:
         assert process.stderr is not None
         assert any(b"starting: " in line for line in process.stderr)
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         code, out, _ = end_of(process)
     assert (code, out) == (0, "")  # 69 if it had gone on waiting
 
@@ -491,7 +491,7 @@ def test_wrong_setting_as_a_process(
 
 def test_help() -> None:
     """--help names every setting of the generator."""
-    code, out, _ = run(*START, "--help")
+    code, out, _ = run("--help")
     assert code == 0
     assert {"KAFKA_TOPIC", "BOOTSTRAP_SERVERS", *VARIABLES} - set(re.findall(r"\w+", out)) == {
         str(field.validation_alias)
@@ -502,6 +502,6 @@ def test_help() -> None:
 
 def test_command_line() -> None:
     """It takes no arguments: anything but --help ends in 2."""
-    code, out, err = run(*START, "--rate", "5")
+    code, out, err = run("--rate", "5")
     assert (code, out) == (2, "")
     assert "unrecognized arguments: --rate 5" in err

@@ -72,7 +72,7 @@ def become(program: list[str], cwd: str, env: dict[str, str]) -> None:
         sys.path[0], sys.argv = cwd, program[1:]
         runpy.run_module(program[1], run_name="__main__", alter_sys=True)
     else:
-        sys.path[0], sys.argv = str(Path(program[0]).parent), program
+        sys.path[0], sys.argv = str(Path(program[0]).absolute().parent), program
         runpy.run_path(program[0], run_name="__main__")
 
 

@@ -25,7 +25,6 @@ class ForkServer:
     """The process that forks; it ends with ours."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             descriptor = theirs.fileno()
@@ -34,24 +33,32 @@ class ForkServer:
                 command, stdin=subprocess.DEVNULL, pass_fds=[descriptor], start_new_session=True
             )
 
+    def ask(self, request: Mapping[str, object], descriptors: Sequence[int] = ()) -> Any:
+        """Send a request and return the answer."""
+        socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
+        return json.loads(self._socket.recv(1 << 10))
+
     def close(self) -> None:
         """End it, and its programs."""
         self._socket.close()
         self._process.wait()
 
-    def ask(self, request: Mapping[str, object], descriptors: Sequence[int] = ()) -> Any:
-        """Send a request and return the answer."""
-        with self._lock:
-            socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
-            return json.loads(self._socket.recv(1 << 10))
-
 
 @cache
-def server() -> ForkServer:
+def _server() -> ForkServer:
     """The one server of this process."""
-    one = ForkServer()
-    atexit.register(one.close)
-    return one
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
+
+
+_one_at_a_time = threading.Lock()
+
+
+def ask(request: Mapping[str, object], descriptors: Sequence[int] = ()) -> Any:
+    """Ask the server, which is started for the first request."""
+    with _one_at_a_time:
+        return _server().ask(request, descriptors)
 
 
 class ForkedProcess:
@@ -77,14 +84,14 @@ class ForkedProcess:
         self._code: int | None = None
         request = {"start": [str(word) for word in command], "cwd": str(cwd), "env": dict(env)}
         try:
-            self.pid: int = server().ask(request, [out, err])
+            self.pid: int = ask(request, [out, err])
         finally:
             os.close(out)
             os.close(err)
 
     def poll(self) -> int | None:
         """The exit code, negative if a signal killed it, or None while it runs."""
-        if self._code is None and (code := server().ask({"poll": self.pid})) is not None:
+        if self._code is None and (code := ask({"poll": self.pid})) is not None:
             self._code = self.returncode = code
         return self._code
 

@@ -44,7 +44,12 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 def broker() -> Iterator[Broker]:
     """One broker for all tests; a test that stops or kills one starts its own."""
     train()  # tests start a dozen of them
-    with Broker(properties={"log.retention.ms": "-1", "log.cleaner.backoff.ms": "500"}) as broker:  # any age is kept
+    properties = {
+        "log.retention.ms": "-1",  # any age is kept
+        "log.cleaner.backoff.ms": "500",
+        "broker.session.timeout.ms": "60000",  # its controller does not fence it if the machine is busy
+    }
+    with Broker(properties=properties) as broker:
         yield broker
 
 

@@ -27,12 +27,11 @@ with warnings.catch_warnings(action="ignore"):
     import loguru
     import msgspec
     import prometheus_client
-    import pydantic_settings
     import quixstreams
     import rich.progress
     import waitress
 
-PRELOADED = (cryptography, httpx, loguru, msgspec, prometheus_client, pydantic_settings, quixstreams, rich, waitress)
+PRELOADED = (cryptography, httpx, loguru, msgspec, prometheus_client, quixstreams, rich, waitress)
 
 _PR_SET_PDEATHSIG = 1
 

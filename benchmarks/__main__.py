@@ -10,9 +10,9 @@ from benchmarks.draw import draw
 from benchmarks.experiments import FULL, QUICK, Experiments
 from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
-from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results, about
+from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 from benchmarks.topics import BenchmarkTopics
-from tools.broker.download import KAFKA_VERSION
+from tools.about import about
 from tools.broker.embedded import FULL_SPEED, Broker
 
 FOLDER = Path(__file__).parent / "results"
@@ -33,7 +33,7 @@ def main() -> None:
     plan = replace(QUICK if arguments.quick else FULL, long_records=arguments.records)
     if arguments.rounds:
         plan = replace(plan, rounds=arguments.rounds, throughput_rounds=arguments.rounds)
-    results, begin = Results(about(KAFKA_VERSION)), time.monotonic()
+    results, begin = Results(about("orjson", "msgspec")), time.monotonic()
     with Broker(jvm=FULL_SPEED, properties=_PROPERTIES) as broker:
         experiments = Experiments(BenchmarkTopics(broker.address), plan, results)
         experiments.warm()

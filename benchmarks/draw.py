@@ -7,7 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.charts import Bars, Chart, Lines, Ranges
+from benchmarks.charts import Chart
 
 _OURS, _PEER = "#0969da", "#8c959f"
 _STYLE = {
@@ -25,44 +25,41 @@ _MOST_X_LABELS = 10
 def draw(chart: Chart) -> str:
     """Draw one chart; the same chart always gives the same text."""
     with rc_context(_STYLE):
-        rows = 0 if isinstance(chart, Lines) else len(chart.rows)
-        figure = Figure(figsize=(_WIDTH, 0.9 + _ROW * rows if rows else _HEIGHT), layout="constrained")
+        height = _HEIGHT if chart.kind == "lines" else 0.9 + _ROW * len(chart.series)
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.add_subplot(title=chart.title)
-        match chart:
-            case Bars():
-                _bars(axes, chart)
-            case Ranges():
-                _ranges(axes, chart)
-            case Lines():
-                _lines(axes, chart)
+        {"bars": _bars, "ranges": _ranges, "lines": _lines}[chart.kind](axes, chart)
         text = io.StringIO()
         metadata = {"Title": chart.title, "Date": None, "Creator": None}
         figure.savefig(text, format="svg", bbox_inches="tight", metadata=metadata)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 
-def _bars(axes: Axes, chart: Bars) -> None:
-    labels, values = zip(*chart.rows, strict=True)
-    bars = axes.barh(labels, values, color=[_color(label) for label in labels])
+def _bars(axes: Axes, chart: Chart) -> None:
+    bars = axes.barh(
+        list(chart.series),
+        [value for (value,) in chart.series.values()],
+        color=[_color(label) for label in chart.series],
+    )
     axes.bar_label(bars, fmt="{:,.0f}", padding=4)
     axes.invert_yaxis()
     axes.xaxis.set_visible(False)
 
 
-def _ranges(axes: Axes, chart: Ranges) -> None:
-    for row, (label, values) in enumerate(chart.rows):
+def _ranges(axes: Axes, chart: Chart) -> None:
+    for row, (label, values) in enumerate(chart.series.items()):
         axes.plot(values, [row] * len(values), "o-", color=_color(label), linewidth=2)
         axes.annotate(
             f"{values[-1]:,.0f}", (values[-1], row), (8, 0), textcoords="offset points", verticalalignment="center"
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_yticks(range(len(chart.rows)), [label for label, _ in chart.rows])
-    axes.set_ylim(len(chart.rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(chart.series)), list(chart.series))
+    axes.set_ylim(len(chart.series) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.4)
 
 
-def _lines(axes: Axes, chart: Lines) -> None:
+def _lines(axes: Axes, chart: Chart) -> None:
     for label, values in chart.series.items():
         axes.plot(values, color=_color(label), label=label)
     every = math.ceil(len(chart.x_labels) / _MOST_X_LABELS)

@@ -1,6 +1,7 @@
 """The performance goals, and whether a run of the benchmark met them."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from benchmarks.peers import BARE, ORIGINAL, OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE
@@ -13,73 +14,35 @@ class Goal:
 
     what: str
     figure: float | None
-    bound: float
     kind: Literal["at least", "at most"]
+    bound: float
     unit: str = "x"
-
-    @property
-    def reached(self) -> bool | None:
-        """Whether the figure is within the bound."""
-        if self.figure is None:
-            return None
-        return self.figure >= self.bound if self.kind == "at least" else self.figure <= self.bound
 
     @property
     def verdict(self) -> str:
         """The result in words."""
-        return {True: "reached", False: "**not reached**", None: "not measured"}[self.reached]
+        if self.figure is None:
+            return "not measured"
+        reached = self.figure >= self.bound if self.kind == "at least" else self.figure <= self.bound
+        return "reached" if reached else "**not reached**"
 
 
 def goals(results: Results) -> list[Goal]:
     """All goals with their figures; ratios are between runs of the same round."""
-
-    def throughput_ratio(other: str) -> float | None:
-        return results.ratio(THROUGHPUT, "records_per_second", OURS, other)
-
-    def latency_ratio(other: str) -> float | None:
-        return results.ratio(LATENCY, "p99_ms", OURS, other, 1000)
-
+    rate = partial(results.ratio, THROUGHPUT, "records_per_second", OURS)
+    p99 = partial(results.ratio, LATENCY, "p99_ms", OURS, settings=(1000, 1000))
+    cpu = results.ratio(THROUGHPUT, "cpu_us", OURS, BARE)
+    malformed = results.ratio(MALFORMED, "records_per_second", OURS, STOCK, ("100 %", "0 %"))
+    peak, growth = (results.median(LONG, OURS, figure) for figure in ("peak_mb", "growth_mb"))
     return [
-        Goal("throughput, exactly-once, over stock Quix exactly-once", throughput_ratio(STOCK), 4.5, "at least"),
-        Goal("throughput, exactly-once, over the original script", throughput_ratio(ORIGINAL), 10, "at least"),
-        Goal("throughput, exactly-once, over the bare confluent-kafka loop", throughput_ratio(BARE), 0.85, "at least"),
-        Goal(
-            "throughput, exactly-once, over our at-least-once", throughput_ratio(OURS_AT_LEAST_ONCE), 0.95, "at least"
-        ),
-        Goal(
-            "CPU for each record, exactly-once, over the bare confluent-kafka loop",
-            results.ratio(THROUGHPUT, "cpu_us", OURS, BARE),
-            1.25,
-            "at most",
-        ),
-        Goal(
-            "p99 latency, exactly-once, 1,000/s, over stock at-least-once",
-            latency_ratio(STOCK_AT_LEAST_ONCE),
-            2,
-            "at most",
-        ),
-        Goal("p99 latency, exactly-once, 1,000/s, over stock exactly-once", latency_ratio(STOCK), 1 / 50, "at most"),
-        Goal("all records malformed, over stock Quix on well-formed ones", _malformed(results), 1, "at least"),
-        Goal("peak memory of the long run", results.median(LONG, OURS, "peak_mb"), 200, "at most", "MB"),
-        Goal(
-            "growth of its memory once settled (the tolerance is the allocator's)",
-            results.median(LONG, OURS, "growth_mb"),
-            5,
-            "at most",
-            "MB",
-        ),
+        Goal("throughput, exactly-once, over stock Quix exactly-once", rate(STOCK), "at least", 4.5),
+        Goal("throughput, exactly-once, over the original script", rate(ORIGINAL), "at least", 10),
+        Goal("throughput, exactly-once, over the bare confluent-kafka loop", rate(BARE), "at least", 0.85),
+        Goal("throughput, exactly-once, over our at-least-once", rate(OURS_AT_LEAST_ONCE), "at least", 0.95),
+        Goal("CPU for each record, exactly-once, over the bare confluent-kafka loop", cpu, "at most", 1.25),
+        Goal("p99 latency, exactly-once, 1,000/s, over stock at-least-once", p99(STOCK_AT_LEAST_ONCE), "at most", 2),
+        Goal("p99 latency, exactly-once, 1,000/s, over stock exactly-once", p99(STOCK), "at most", 1 / 50),
+        Goal("all records malformed, over stock Quix on well-formed ones", malformed, "at least", 1),
+        Goal("peak memory of the long run", peak, "at most", 200, "MB"),
+        Goal("growth of its memory once settled (the tolerance is the allocator's)", growth, "at most", 5, "MB"),
     ]
-
-
-def _malformed(results: Results) -> float | None:
-    """Our rate with all records malformed, over stock Quix's with none malformed."""
-    ours = {row.round: row for row in results.rows if (row.experiment, row.peer, row.setting) == _ALL_MALFORMED}
-    found = sorted(
-        ours[row.round].figures["records_per_second"] / row.figures["records_per_second"]
-        for row in results.rows
-        if (row.experiment, row.peer) == (MALFORMED, STOCK) and row.round in ours
-    )
-    return found[len(found) // 2] if found else None
-
-
-_ALL_MALFORMED = (MALFORMED, OURS, "100 %")

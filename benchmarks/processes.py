@@ -1,26 +1,24 @@
 """Starts the processes of a peer, samples their CPU and memory, and stops them."""
 
-import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from bisect import bisect
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from benchmarks.peers import Peer
-from runtime.settings import Settings
 from tools.child_process import ChildProcess
+from tools.environment import without_settings
+from tools.process_state import usage
 
 ROOT = Path(__file__).parent.parent
 MB = 1_000_000
 _EVERY = 0.05  # seconds between two samples
 _STOP_WITHIN = 60.0  # seconds
-_PROC = Path("/proc")
 
 
 class PeerFailed(Exception):
@@ -109,10 +107,10 @@ class Running:
 
     def _sample(self) -> None:
         while not self._ended.wait(_EVERY):
-            states = [state for process in self._processes if (state := _state(process.pid))]
-            if len(states) == len(self._processes):
-                cpu, rss, peak = (sum(numbers) for numbers in zip(*states, strict=True))
-                self.samples.append(Sample(time.time(), cpu, rss, peak))
+            used = [found for process in self._processes if (found := usage(process.pid))]
+            if len(used) == len(self._processes):
+                cpu, rss, peak, *_ = map(sum, zip(*used, strict=True))
+                self.samples.append(Sample(time.time(), cpu, rss / MB, peak / MB))
 
     def _cpu_at(self, moment: float) -> float:
         samples = self.samples
@@ -134,8 +132,7 @@ def _arguments(peer: Peer, route: Route) -> list[str]:
 
 def _environment(peer: Peer, route: Route) -> dict[str, str]:
     """Our environment without the pipeline's settings, so that it runs with its defaults."""
-    names = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment = without_settings()
     if peer.module == "pipeline":
         environment |= {
             "Quix__Broker__Address": route.address,
@@ -145,27 +142,3 @@ def _environment(peer: Peer, route: Route) -> dict[str, str]:
             "PROCESSING_GUARANTEE": peer.guarantee or "",
         }
     return environment
-
-
-def _state(pid: int) -> tuple[float, float, float] | None:
-    """CPU seconds, MB now and peak MB of a process; None if it has ended."""
-    with suppress(OSError, ValueError, KeyError, IndexError):
-        if not _PROC.is_dir():
-            return _state_by_ps(pid)
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        status = dict(line.split(":", 1) for line in (_PROC / str(pid) / "status").read_text().splitlines())
-        rss, peak = (int(status[name].split()[0]) * 1024 / MB for name in ("VmRSS", "VmHWM"))
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), rss, peak
-    return None
-
-
-def _state_by_ps(pid: int) -> tuple[float, float, float]:
-    """The same without /proc, as on macOS, where the peak is not known."""
-    answer = subprocess.run(
-        ["/bin/ps", "-o", "rss=,time=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    kibibytes, clock = answer.stdout.split()
-    seconds = 0.0
-    for part in clock.split(":"):
-        seconds = 60 * seconds + float(part)
-    return seconds, int(kibibytes) * 1024 / MB, int(kibibytes) * 1024 / MB

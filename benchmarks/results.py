@@ -1,13 +1,8 @@
 """The figures of all runs, stored in results.json, and the medians and ratios over the rounds."""
 
 import json
-import os
-import platform
-import sys
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
@@ -50,12 +45,14 @@ class Results:
         found = [row.figures[figure] for row in self._select(experiment, peer, setting)]
         return median(found) if found else None
 
-    def ratio(self, experiment: str, figure: str, one: str, other: str, setting: object = "") -> float | None:
-        """The median of one peer's figure over another's, each pair from the same round."""
-        others = {row.round: row.figures[figure] for row in self._select(experiment, other, setting)}
+    def ratio(
+        self, experiment: str, figure: str, one: str, other: str, settings: tuple[object, object] = ("", "")
+    ) -> float | None:
+        """The median of one peer's figure over another's, each pair from the same round; each at its setting."""
+        others = {row.round: row.figures[figure] for row in self._select(experiment, other, settings[1])}
         found = [
             row.figures[figure] / others[row.round]
-            for row in self._select(experiment, one, setting)
+            for row in self._select(experiment, one, settings[0])
             if row.round in others
         ]
         return median(found) if found else None
@@ -81,15 +78,3 @@ class Results:
     def _select(self, experiment: str, peer: str, setting: object) -> Iterable[RunResult]:
         wanted = (experiment, peer, str(setting))
         return (row for row in self.rows if (row.experiment, row.peer, row.setting) == wanted)
-
-
-def about(kafka: str) -> dict[str, str]:
-    """The date, the machine and the versions."""
-    packages = ("quixstreams", "confluent-kafka", "orjson", "msgspec")
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        "python": sys.version.split()[0],
-        "broker": f"Apache Kafka {kafka}, one node on the same machine",
-        "packages": ", ".join(f"{name} {version(name)}" for name in packages),
-    }

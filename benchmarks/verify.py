@@ -9,6 +9,7 @@ from itertools import islice
 import orjson
 
 from benchmarks.load import Value
+from benchmarks.peers.bare_loop import upper
 from pipeline import TRANSFORMS
 from tools.generator.logins import GeneratedRecord
 from tools.verify.comparison import Comparison
@@ -78,24 +79,13 @@ class OutputCheck:
         return len(taken)
 
     def _input(self, value: Value) -> Record:
-        return Record(None, _ours(value) if self._exact else _upper(value), None, None)
+        return Record(None, _ours(value) if self._exact else _canonical(upper(value)), None, None)
 
 
 @lru_cache(_DISTINCT)
 def _ours(value: Value) -> Value:
     result = _transform(value)
     return result.value if isinstance(result, Malformed) else result
-
-
-@lru_cache(_DISTINCT)
-def _upper(value: Value) -> Value:
-    try:
-        login = json.loads(value or b"")
-        if "device_type" in login:
-            login["device_type"] = login["device_type"].upper()
-    except (ValueError, TypeError, AttributeError):
-        login = {}
-    return orjson.dumps(login, option=orjson.OPT_SORT_KEYS)
 
 
 @lru_cache(_DISTINCT)

@@ -8,16 +8,14 @@ import argparse
 import random
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from faults.plan import Plan
-from faults.report import Limit, RowReport, about
+from faults.report import RESULTS, Limit, RowReport, write_table
 from faults.rows import ROWS
 from faults.rows.soak import MINUTES
-from faults.table import write_table
+from tools.about import about
 from tools.broker.embedded import train
-
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
@@ -46,29 +44,27 @@ def main() -> int:
 
 def run(row: str, arguments: argparse.Namespace, ran_on: dict[str, str]) -> RowReport:
     """Run one row; print and store its report."""
-    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 16)
-    count = arguments.n or ROWS[row].count
-    rate = ROWS[row].rate if arguments.rate is None else arguments.rate
-    settings = dict(pair.split("=", 1) for pair in arguments.set)
-    print(f"row {row}: {ROWS[row].title}; {count} faults, seed {seed}", flush=True)
-    plan = Plan(
-        count,
-        seed,
-        rate,
-        every=ROWS[row].every,
+    title, run_row, full = ROWS[row]
+    plan = replace(
+        full,
+        count=arguments.n or full.count,
+        seed=arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 16),
+        rate=full.rate if arguments.rate is None else arguments.rate,
         pace=arguments.pace,
-        settings=settings,
+        settings=dict(pair.split("=", 1) for pair in arguments.set),
         minutes=arguments.minutes,
-        jvm=ROWS[row].jvm,
     )
+    print(f"row {row}: {title}; {plan.count} faults, seed {plan.seed}", flush=True)
     try:
-        report = ROWS[row].run(plan)
+        report = run_row(plan)
     except Exception as error:  # noqa: BLE001  (the row has failed; the next rows run)
-        report = RowReport(seed=seed, goals=[Limit(f"did not run to its end: {type(error).__name__}: {error}", 1, 0)])
-    report.row, report.title, report.about = row, ROWS[row].title, ran_on
-    report.command = f"make faults ROW={row} N={count} SEED={seed}{_more(arguments)}"
+        report = RowReport(
+            seed=plan.seed, goals=[Limit(f"did not run to its end: {type(error).__name__}: {error}", 1, 0)]
+        )
+    report.row, report.title, report.about = row, title, ran_on
+    report.command = f"make faults ROW={row} N={plan.count} SEED={plan.seed}{_more(arguments)}"
     print("\n".join(report.lines()), flush=True)
-    is_full = count >= ROWS[row].count and arguments.pace >= 1 and not 0 < plan.minutes < MINUTES
+    is_full = plan.count >= full.count and arguments.pace >= 1 and not 0 < plan.minutes < MINUTES
     if is_full or arguments.results != RESULTS:
         report.write(arguments.results)
         write_table(arguments.results)

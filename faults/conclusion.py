@@ -8,6 +8,9 @@ from faults.idcheck import percentile
 from faults.report import Limit, RowReport
 from faults.trial import Trial
 
+BROKER_OR_PARTITIONS_LOST = {69, 70}
+"""The exit codes of workers for which no broker answered, or which lost their partitions or a transaction."""
+
 
 def conclude(trial: Trial, *, ends: Collection[int] = (), stops: Collection[int] = (0,)) -> RowReport:
     """Finish and audit a trial; return what every row reports. A row adds its own limits.

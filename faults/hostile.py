@@ -77,10 +77,11 @@ def before_mutants(partitions: int) -> int:
 def corpus() -> tuple[bytes | None, ...]:
     """The values of all cases of tests/corpus."""
     lines = [line for file in sorted(_CORPUS.glob("*.jsonl")) for line in file.read_text("ascii").splitlines()]
-    return tuple(_assemble(json.loads(line)["value"]) for line in lines)
+    return tuple(assemble(json.loads(line)["value"]) for line in lines)
 
 
-def _assemble(spelled: Any) -> bytes | None:  # noqa: ANN401  (as tests/corpus/README.md describes it)
+def assemble(spelled: Any) -> bytes | None:  # noqa: ANN401  (JSON)
+    """Decode a value of the corpus, as tests/corpus/README.md describes it."""
     if spelled is None or isinstance(spelled, str):
         return None if spelled is None else spelled.encode()
     return b"".join(

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from faults.workers import ROOT, handles_sigterm
+from faults.workers import ROOT
 from tools.child_process import ChildProcess
+from tools.process_state import handles_sigterm
 from tools.waiting import wait_until
 
 _END_WITHIN = 300.0  # seconds for the remaining records to be delivered

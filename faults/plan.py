@@ -12,7 +12,7 @@ class Plan:
 
     count: int
     """How many faults."""
-    seed: int
+    seed: int = 0
     rate: float = 1000.0
     """Records per second of the load."""
     every: float = 0.01

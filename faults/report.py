@@ -1,19 +1,17 @@
-"""The report of one row, stored as JSON, and the Markdown table of all rows."""
+"""The report of one row, stored as JSON; docs/faults.md's table and faults/results/rows.md, made of all rows."""
 
 import json
-import os
-import platform
-import subprocess
-import time
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
 
 from faults.idcheck import Counts
-from tools.broker.download import KAFKA_VERSION
 
+PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
+RESULTS = Path(__file__).parent / "results"
+DETAILS = "rows.md"
+_BEGIN, _END = "<!-- table -->\n", "<!-- end of table -->\n"
 _NOTE = 160  # characters of a note in the table; the results have all of it
 
 
@@ -99,27 +97,18 @@ class RowReport:
         (folder / f"row-{self.row}.json").write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")
 
 
-def about() -> dict[str, str]:
-    """The date, the commit, the machine and the versions."""
-    packages = ("quixstreams", "confluent-kafka")
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "commit": _commit(),
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "kafka": KAFKA_VERSION,
-        **{name: version(name) for name in packages},
-    }
+def write_table(results: Path, page: Path = PAGE) -> None:
+    """Write the details next to the results, and the table between the page's two marks.
 
-
-def _commit() -> str:
-    """The commit, with "-dirty" if files were changed; "unknown" without Git."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    try:
-        answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return "unknown"
-    return answer.stdout.strip() or "unknown"
+    The repository's own page is left as it is if the results are not the repository's.
+    """
+    (results / DETAILS).write_text(details(results))
+    if results.resolve() != RESULTS and page == PAGE:
+        return
+    text = page.read_text()
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    page.write_text(f"{before}{_BEGIN}{table(results)}{_END}{after}")
 
 
 def table(folder: Path) -> str:

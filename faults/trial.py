@@ -4,7 +4,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,8 @@ from tools.waiting import wait_until
 
 SOURCE, TARGET, GROUP = "user-login", "processed-user-login", "user-login-pipeline"
 PARTITIONS = 4
+WORKERS = 3
+"""How many workers a row has, unless it says otherwise."""
 PATIENCE = 180.0
 """Seconds after which a wait has failed, however slow the machine."""
 
@@ -102,7 +104,7 @@ class Trial:
         own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP}
         return {**own, "input": SOURCE, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **NAMED, **self.plan.settings}
 
-    def start(self, workers: int) -> None:
+    def start(self, workers: int = WORKERS) -> None:
         """Start this many workers, the load and tools.verify, and wait until every partition has output."""
         self.pool.start(workers)
         self.load()
@@ -110,13 +112,7 @@ class Trial:
         self.wait_for_output()
 
     def load(self, *, count: int = 0, partitions: Sequence[int] | None = None, **other: float | str) -> None:
-        """Start to send; by default to all partitions, at the plan's rate, without end.
-
-        Args:
-            count: how many records; 0 for no end.
-            partitions: where to.
-            other: further options of faults.load.
-        """
+        """Start to send; by default to all partitions, at the plan's rate, without end; `other` are faults.load's."""
         places = partitions or self.partitions
         if "pad" in other:
             padded = partial(record, pad=int(other["pad"]), noisy=other.get("kind") == "noisy")
@@ -193,6 +189,11 @@ class Trial:
         """Wait until every partition has output that was written after the last fault."""
         self.wait_for(lambda: not self.reader.check.open_faults, "output after a fault")
 
+    def wait_for_new_output(self) -> None:
+        """Measure the time from now until every partition has new output."""
+        self.reader.mark()
+        self.wait_until_resumed()
+
     def wait_until_processed(self) -> None:
         """Wait until all that was sent is in the output."""
         self.wait_for(lambda: not self.reader.check.waiting_for(self.sent), "output of all that was sent")
@@ -213,6 +214,12 @@ class Trial:
         found = self.admin.list_topics(timeout=10).topics.values()
         partitions = [partition for topic in found for partition in topic.partitions.values()]
         return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
+
+    def rounds(self, what: str) -> Iterator[int]:
+        """Yield the number of each fault, from 0; print the progress after each."""
+        for number in range(self.plan.count):
+            yield number
+            self.say(f"{number + 1}/{self.plan.count} {what}")
 
     def say(self, text: str) -> None:
         """Print the progress so far."""

@@ -1,6 +1,5 @@
 """The workers: `python pipeline.py` as users run it, and a supervisor that restarts those that exit."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,26 +11,16 @@ from functools import partial
 from itertools import count as count_from
 from pathlib import Path
 
-from runtime.settings import Settings
 from tools.child_process import ChildProcess
+from tools.environment import without_settings
+from tools.process_state import handles_sigterm
 from tools.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
 PIPELINE = (str(ROOT / "pipeline.py"),)
 STARTED = b"now processing incoming messages"
 
-_SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
 _RESTART_AFTER = 1.0  # seconds
-
-
-def handles_sigterm(pid: int) -> bool:
-    """Whether a process has a handler for SIGTERM, or has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except FileNotFoundError:
-        return True
-    caught = next((int(line.split()[1], 16) for line in lines if line.startswith("SigCgt:")), 0)
-    return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
 class Worker:
@@ -82,19 +71,6 @@ class Worker:
         lines = self.log.read_text(errors="replace").splitlines()
         return lines[-1] if lines else ""
 
-    def usage(self) -> dict[str, int]:
-        """Resident memory now and its peak, in bytes, open files, threads; empty if it has ended."""
-        folder = Path(f"/proc/{self.process.pid}")
-        try:
-            lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
-            files = len(os.listdir(folder / "fd"))  # noqa: PTH208  (only how many)
-        except OSError:
-            return {}
-        if "VmRSS" not in lines:
-            return {}
-        memory = {name: int(lines[key].split()[0]) * 1024 for name, key in (("rss", "VmRSS"), ("peak", "VmHWM"))}
-        return {**memory, "files": files, "threads": int(lines["Threads"])}
-
 
 class WorkerPool:
     """All workers of a trial; one that exits unasked is noted and restarted.
@@ -106,9 +82,8 @@ class WorkerPool:
     """
 
     def __init__(self, settings: Mapping[str, object], folder: Path, command: Sequence[str] = PIPELINE) -> None:
-        own = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
         given = {name: str(value) for name, value in settings.items()}
-        self.environment = own | {"PYTHONPATH": str(ROOT)} | given
+        self.environment = without_settings() | {"PYTHONPATH": str(ROOT)} | given
         self.workers: list[Worker] = []
         self.exits: Counter[int] = Counter()
         """Exit codes of workers that exited unasked."""

@@ -44,7 +44,12 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 def broker() -> Iterator[Broker]:
     """One broker for all tests; a test that stops or kills one starts its own."""
     train()  # tests start a dozen of them
-    with Broker(properties={"log.retention.ms": "-1", "log.cleaner.backoff.ms": "500"}) as broker:  # any age is kept
+    properties = {
+        "log.retention.ms": "-1",  # any age is kept
+        "log.cleaner.backoff.ms": "500",
+        "broker.session.timeout.ms": "60000",  # its controller does not fence it if the machine is busy
+    }
+    with Broker(properties=properties) as broker:
         yield broker
 
 
@@ -117,11 +122,12 @@ def _children() -> set[str]:
     for file in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):  # the thread has ended
             found.update(file.read_text().split())
-    return {pid for pid in found if not _is_broker(pid)}
+    return {pid for pid in found if not _stays(pid)}
 
 
-def _is_broker(pid: str) -> bool:
+def _stays(pid: str) -> bool:
     try:
-        return b"kafka.Kafka" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:  # it has just ended, and a thread has waited for it
         return False
+    return b"kafka.Kafka" in command or b"fork_server.py" in command

@@ -1,7 +1,5 @@
 """Runs `python pipeline.py` as a separate process, stops it by signals and reads its log line by line."""
 
-import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,16 +10,14 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
-from runtime.settings import Settings
+from tests.forked import start
 from tests.kafka import TIMEOUT
-from tools.child_process import ChildProcess
+from tools.environment import without_settings
 from tools.waiting import wait_until
 
 SCRIPT = Path(__file__).parent.parent / "pipeline.py"
 RUNNING = "now processing incoming messages"
 """Logged just before the loop begins."""
-
-_SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
 
 
 class Pipeline:
@@ -35,20 +31,15 @@ class Pipeline:
     """
 
     def __init__(self, settings: Mapping[str, object], folder: Path, *arguments: str, script: Path = SCRIPT) -> None:
-        kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS and not _is_proxy(name)}
+        kept = {name: value for name, value in without_settings().items() if not _is_proxy(name)}
         self.folder = folder
         self.lines: list[str] = []
         self.heard: dict[str, float] = {}
         """By line, the time.monotonic() at which it was last read."""
         self.started = time.monotonic()
         self.ended: float | None = None
-        self._process = ChildProcess(
-            [sys.executable, script, *arguments],
-            env=kept | {name: str(value) for name, value in settings.items()},
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+        environment = kept | {name: str(value) for name, value in settings.items()}
+        self._process = start([script, *arguments], env=environment, cwd=folder)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -61,13 +52,6 @@ class Pipeline:
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
-
-    @property
-    def peak_memory(self) -> int:
-        """The most bytes that it has held in memory so far (on Linux)."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        (kibibytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-        return int(kibibytes) * 1024
 
     def wait_for(self, *texts: str, timeout: float = TIMEOUT) -> str:
         """Wait for a line with all these texts and return the first; AssertionError if there is none."""

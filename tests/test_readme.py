@@ -5,7 +5,7 @@ import re
 
 from benchmarks.peers import OURS, STOCK
 from benchmarks.results import THROUGHPUT, Results
-from faults.__main__ import RESULTS
+from faults.report import RESULTS
 from runtime.settings import Settings
 from tests.docs.pages import ROOT, code, read, table, words
 from tools.broker.download import read_lock

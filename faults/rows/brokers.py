@@ -1,15 +1,18 @@
-"""Rows 3 and 4: brokers killed, one of three or all."""
+"""Rows 3, 4, 11 and 18: brokers killed, one of three or all; frozen (SIGSTOP); and one without a log directory."""
 
+import shutil
 import subprocess
 import time
 from functools import partial
+from pathlib import Path
 
-from faults.conclusion import conclude
+from faults.conclusion import BROKER_OR_PARTITIONS_LOST, conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
-from faults.trial import SOURCE, TARGET, Trial
+from faults.trial import SOURCE, TARGET, WORKERS, Trial
 from tools.broker.cluster import GROUPS, TRANSACTIONS
 from tools.broker.embedded import Broker
+from tools.process_state import usage
 
 STALL = 30.0
 """Seconds without output that are allowed when one of three brokers is killed, or after all are back."""
@@ -17,25 +20,29 @@ ABSENT_WITHIN = 35.0
 """Seconds in which a worker that finds no broker at its start must exit."""
 AWAY, LONG_AWAY = 60.0, 200.0
 """Seconds without any broker."""
+MOST_MEMORY = 256.0
+"""MiB that a worker may hold while the broker is frozen."""
 
-_WORKERS = 3
 _STOP_WITHIN = 30.0  # seconds for a broker to stop cleanly
 _ABSENT_CODE = 69
-_ENDS = {_ABSENT_CODE, 70}  # 70 if an open transaction was lost
 _ROLES = ((TARGET, "partition leader"), (GROUPS, "group"), (TRANSACTIONS, "transaction"))
+_FROZEN = (2.0, 10.0, 20.0)  # seconds
+_BACKLOG = 200_000
+_PADS = (0, 1000)  # bytes; the latter compress to a hundredth
+_DISKS = ("disk-1", "disk-2")
+_PROPERTIES = {"log.dirs": ",".join(f"{{folder}}/{disk}" for disk in _DISKS)}
 
 
 def one_of_three(plan: Plan) -> RowReport:
     """Row 3: brokers of three killed; then a third as many clean restarts."""
     with Trial(plan, nodes=3) as trial:
-        trial.start(_WORKERS)
-        for number in range(plan.count):
+        trial.start()
+        for number in trial.rounds("kills"):
             topic, role = _ROLES[number % len(_ROLES)]
             node = trial.cluster.leader(topic, trial.random.choice(trial.partitions) if topic == TARGET else 0)
             node.kill()
             trial.fault(f"SIGKILL of the {role}'s broker")
             _restart(trial, node)
-            trial.say(f"{number + 1}/{plan.count} kills")
         for number in range(max(1, plan.count // 3)):
             node = trial.random.choice(trial.cluster.nodes)
             trial.fault("clean restart")
@@ -63,17 +70,16 @@ def all_away(plan: Plan) -> RowReport:
     absent, survivors = [], 0
     resumed: dict[float, list[float]] = {AWAY: [], LONG_AWAY: []}
     with Trial(plan) as trial:
-        trial.pool.start(_WORKERS)
+        trial.pool.start(WORKERS)
         trial.load()
         trial.wait_for_output()
-        for number in range(plan.count):
+        for _ in trial.rounds("of each"):
             for seconds, after in resumed.items():
                 alive, took = _away(trial, seconds * plan.pace)
                 survivors += alive if seconds == LONG_AWAY else 0
                 after.append(took)
             absent.append(_absent(trial))
-            trial.say(f"{number + 1}/{plan.count} of each, resumed {[after[-1] for after in resumed.values()]}")
-        report = conclude(trial, ends=_ENDS)
+        report = conclude(trial, ends=BROKER_OR_PARTITIONS_LOST)
     for seconds, after in resumed.items():
         report.figures[f"resumed after {seconds:g} s without a broker, s at most"] = max(after)
         report.times.append(Limit(f"resumed after {seconds:g} s without a broker, s", max(after), STALL))
@@ -94,9 +100,8 @@ def _away(trial: Trial, seconds: float) -> tuple[int, float]:
     trial.wait(seconds)
     alive = sum(worker.running for worker in before)
     trial.during(trial.cluster.start)
-    trial.reader.mark()
     begin = time.monotonic()
-    trial.wait_until_resumed()
+    trial.wait_for_new_output()
     trial.wait(3.0)
     return alive, time.monotonic() - begin - 3.0
 
@@ -114,3 +119,71 @@ def _absent(trial: Trial) -> tuple[float, bool]:
     errors = [line for line in worker.log.read_text().splitlines() if "ERROR" in line or "Traceback" in line]
     clear = len(errors) == 1 and "Quix__Broker__Address" in errors[0]
     return time.monotonic() - worker.started, code == _ABSENT_CODE and clear
+
+
+def frozen(plan: Plan) -> RowReport:
+    """Row 11; each time a new worker starts on a backlog, and the broker freezes before it is processed."""
+    peak, too_late, resumed = 0.0, 0, []
+
+    def is_done(trial: Trial) -> bool:
+        nonlocal peak
+        peak = max(peak, _peak(trial))
+        return not trial.reader.check.waiting_for(trial.sent)
+
+    with Trial(plan, properties={"broker.session.timeout.ms": "60000"}) as trial:
+        trial.follow()
+        for number in trial.rounds("freezes"):
+            trial.load(count=_BACKLOG, rate=0, pad=_PADS[number % len(_PADS)])
+            trial.end_load()
+            before = trial.reader.check.counts.checked
+            trial.pool.start()
+            trial.wait_for(lambda: trial.reader.check.counts.checked > before, "output")  # noqa: B023
+            frozen = _FROZEN[number % len(_FROZEN)]
+            trial.cluster.nodes[0].pause()
+            trial.fault(f"SIGSTOP of the broker for {frozen:g} s", resume=False)
+            too_late += trial.until(lambda: is_done(trial), frozen)
+            trial.cluster.nodes[0].resume()
+            begin = time.monotonic()
+            trial.wait_for(lambda: is_done(trial), "the rest of the backlog")
+            resumed.append(time.monotonic() - begin)
+            trial.pool.stop()
+        report = conclude(trial, ends=BROKER_OR_PARTITIONS_LOST)
+    report.figures |= {"peak memory, MiB": peak, "backlog processed after the freeze, s at most": max(resumed)}
+    report.goals.append(Limit("peak memory, MiB", peak, MOST_MEMORY))
+    report.goals.append(Limit("freezes after the backlog was processed", too_late, 0))
+    report.longest_stall = 0.0  # nothing is sent between two backlogs
+    return report
+
+
+def _peak(trial: Trial) -> float:
+    """The peak memory of any worker so far, in MiB."""
+    found = [usage(worker.process.pid) for worker in trial.pool.workers]
+    return max((each.peak for each in found if each), default=0) / (1 << 20)
+
+
+def disks(plan: Plan) -> RowReport:
+    """Row 18; the broker runs on with the other directory, then restarts with an empty or with the old one."""
+    with Trial(plan, nodes=3, properties=_PROPERTIES) as trial:
+        trial.start()
+        for number in trial.rounds("directories"):
+            node = trial.random.choice(trial.cluster.nodes)
+            disk = node.folder / trial.random.choice(_DISKS)
+            gone = disk.rename(disk.with_name("gone"))
+            trial.fault("log directory gone")
+            trial.wait_for(lambda: not trial.in_sync(), "the broker to notice")
+            assert node.running, "the broker has exited"
+            trial.wait_until_resumed()
+            trial.pause(2.0, 10.0)
+            trial.during(node.stop)
+            _replace(disk, gone, keep=number % 2 == 1)
+            trial.during(node.start)
+            trial.wait_for(trial.in_sync, "replicas in sync")
+        return conclude(trial, ends=BROKER_OR_PARTITIONS_LOST)
+
+
+def _replace(disk: Path, gone: Path, *, keep: bool) -> None:
+    shutil.rmtree(disk, ignore_errors=True)
+    if keep:
+        gone.rename(disk)
+    else:
+        shutil.rmtree(gone)

@@ -9,8 +9,6 @@ from faults.plan import Plan
 from faults.report import RowReport
 from faults.trial import PARTITIONS, PATIENCE, TARGET, Trial
 
-_WORKERS = 2
-
 
 def values(plan: Plan) -> RowReport:
     """Row 9; `count` mutants, and before them the sizes and the corpus."""
@@ -21,7 +19,7 @@ def values(plan: Plan) -> RowReport:
         resource.add_incremental_config(limit)
         trial.admin.incremental_alter_configs([resource])[resource].result(PATIENCE)
         trial.reader.check.judge = Judge(hostile, lambda sent, _key, value, tag: judge(sent, value, tag))
-        trial.pool.start(_WORKERS)
+        trial.pool.start(2)
         trial.load(count=count, rate=plan.rate, kind="hostile")
         trial.follow()
         trial.wait_for_output()

@@ -35,15 +35,12 @@ def _late_requests(plan: Plan, names: Mapping[str, str]) -> RowReport:
     with proxies, Trial(plan, proxied_listeners=proxies.listeners) as trial:
         proxy = proxies.each[0]
         assert isinstance(proxy, LateProxy)
-        trial.pool.start()
-        trial.load()
-        trial.follow()
-        for number in range(plan.count):
+        trial.start(1)
+        for number in trial.rounds("attacks"):
             kind = list(NAMES)[number % len(NAMES)]
             # What a late TxnOffsetCommit has done shows only when a worker starts at the committed offset.
             attack = Attack(kind, trial.random.choice(_MOMENTS), stop_after_commit=kind == TXN_OFFSET_COMMIT)
             _attack(trial, proxy, attack)
-            trial.say(f"{number + 1}/{plan.count} attacks")
         trial.until(lambda: not trial.reader.check.open_faults, PATIENCE)
         report = conclude(trial)
     _add_figures(report, proxy)

@@ -5,19 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from faults.conclusion import conclude
+from faults.conclusion import BROKER_OR_PARTITIONS_LOST, conclude
 from faults.plan import Plan
 from faults.proxy import NORMAL, NetworkConditions, Proxies
 from faults.report import RowReport
-from faults.trial import Trial
+from faults.trial import WORKERS, Trial
 from faults.workers import Worker
 
 _NODES = 3
-_WORKERS = 3
 _SLOW = (NetworkConditions(delay=0.1), NetworkConditions(lost=0.05))
 _DURATION = (1.0, 25.0)  # seconds
 _PAUSES = (1.0, 5.0)  # seconds between two rounds
-_ENDS = {69, 70}  # no broker answers; partitions or transaction lost
 
 Undo = Callable[[], object]
 
@@ -27,24 +25,21 @@ def pairs(plan: Plan) -> RowReport:
     proxies = Proxies(_NODES, plan.seed)
     plan = replace(plan, settings={"Quix__Broker__Address": proxies.address, **plan.settings})
     with proxies, Trial(plan, nodes=_NODES, proxied_listeners=proxies.listeners) as trial:
-        trial.start(_WORKERS)
-        for number in range(plan.count):
-            kinds = sorted(trial.random.sample(sorted(_FAULTS), 2))
-            _round(trial, proxies, kinds)
-            trial.say(f"{number + 1}/{plan.count} rounds, {' and '.join(kinds)}")
-        return conclude(trial, ends=_ENDS, stops=(0, *_ENDS))
+        trial.start()
+        for _ in trial.rounds("rounds"):
+            _round(trial, proxies, sorted(trial.random.sample(sorted(_FAULTS), 2)))
+        return conclude(trial, ends=BROKER_OR_PARTITIONS_LOST, stops=(0, *BROKER_OR_PARTITIONS_LOST))
 
 
 def _round(trial: Trial, proxies: Proxies, kinds: list[str]) -> None:
     """Do both for a while, undo them, and wait until everything has recovered."""
-    trial.wait_for_workers(_WORKERS)
+    trial.wait_for_workers(WORKERS)
     undo = [_FAULTS[kind](trial, proxies) for kind in kinds]
     trial.fault(" and ".join(kinds), resume=False)
     trial.pause(*_DURATION)
     for each in undo:
         each()
-    trial.reader.mark()
-    trial.wait_until_resumed()
+    trial.wait_for_new_output()
     trial.wait_for(trial.in_sync, "replicas in sync")
     trial.pause(*_PAUSES)
 

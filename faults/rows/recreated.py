@@ -13,7 +13,6 @@ from faults.records import record
 from faults.report import Limit, RowReport
 from faults.trial import PATIENCE, SOURCE, Trial
 
-_WORKERS = 2
 _GAPS = (0.3, 5.0)
 """Seconds from the deletion to the creation."""
 _SHARES = (0.3, 1.0, 3.0)
@@ -30,17 +29,16 @@ def recreated(plan: Plan) -> RowReport:
     """Row 19; the records' numbers continue in the new topic, so each record is sent only once."""
     late = 0
     with Trial(replace(plan, audit=False)) as trial:  # tools.verify needs the input that was deleted
-        trial.pool.start(_WORKERS)
+        trial.pool.start(2)
         first = dict.fromkeys(trial.partitions, 0)
         trial.sent = _fill(trial, dict.fromkeys(trial.partitions, _LEAST))
-        for number in range(plan.count):
+        for number in trial.rounds("times"):
             trial.load()
             trial.wait_for_output()
             trial.pause(1.0, 4.0)
             gap, share = _GAPS[number % len(_GAPS)], _SHARES[number % len(_SHARES)]
             first, noticed = _recreate(trial, first, gap, share)
             late += not noticed
-            trial.say(f"{number + 1}/{plan.count} times, {trial.pool.reasons[-1:]}")
         report = conclude(trial, ends={_MISCONFIGURED})
         unclear = [
             reason

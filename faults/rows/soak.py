@@ -9,6 +9,7 @@ from faults.conclusion import conclude
 from faults.plan import Plan
 from faults.report import Limit, RowReport
 from faults.trial import PATIENCE, Trial
+from tools.process_state import Usage, usage
 
 MOST_GROWTH = 1.0
 """MiB per hour, at the upper 95 % bound; in a run of less than an hour, MiB in the whole run."""
@@ -45,12 +46,12 @@ class Samples:
     files: list[int] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
 
-    def add(self, at: float, usage: dict[str, int]) -> None:
+    def add(self, at: float, used: Usage) -> None:
         """Add one sample."""
         self.at.append(at)
-        self.memory.append(usage["rss"] / _MEBIBYTE)
-        self.files.append(usage["files"])
-        self.threads.append(usage["threads"])
+        self.memory.append(used.rss / _MEBIBYTE)
+        self.files.append(used.files)
+        self.threads.append(used.threads)
 
 
 def slope(at: list[float], values: list[float]) -> Slope:
@@ -73,8 +74,8 @@ def soak(plan: Plan) -> RowReport:
         trial.wait_for_output()
         begin = time.monotonic()
         while (now := time.monotonic() - begin) < seconds and worker.running:
-            if now > seconds * _WARM_UP and (usage := worker.usage()):
-                samples.add(now, usage)
+            if now > seconds * _WARM_UP and (found := usage(worker.process.pid)):
+                samples.add(now, found)
             trial.wait(_EVERY)
             if len(samples.at) % 30 == 1:
                 trial.say(f"{samples.memory[-1]:.1f} MiB")

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from benchmarks.__main__ import write
-from benchmarks.charts import Bars, charts
+from benchmarks.charts import Chart, charts
 from benchmarks.draw import draw
 from benchmarks.results import Results
 
@@ -26,9 +26,11 @@ def test_committed_charts(tmp_path: Path) -> None:
 def test_labels_are_inside() -> None:
     """A chart grows with its longest label, and names it."""
     short, long = "ours", "a peer with a name " * 5
-    widths = [width(draw(Bars("title", [(label, 1.0)]))) for label in (short, long)]
+    widths = [width(draw(Chart("title", "bars", {label: [1.0]}))) for label in (short, long)]
     assert widths[0] < widths[1]
-    assert all(f"<!-- {text} -->" in draw(Bars("title", [(long, 1234.0)])) for text in (long, "title", "1,234"))
+    assert all(
+        f"<!-- {text} -->" in draw(Chart("title", "bars", {long: [1234.0]})) for text in (long, "title", "1,234")
+    )
 
 
 @pytest.mark.parametrize("name", charts(Results.read(COMMITTED / "results.json")))

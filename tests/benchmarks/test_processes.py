@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,7 @@ def test_a_peer_that_ends_is_noticed() -> None:
         _check_for(120, running)
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="the benchmark reads /proc")
 def test_cpu_and_memory_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy process has plausible CPU seconds and memory, and stops on request."""
     monkeypatch.setattr("benchmarks.processes._arguments", lambda *_: ["-n1", "-r1", "while True: pass"])

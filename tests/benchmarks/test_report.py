@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.charts import Bars, Lines, charts
+from benchmarks.charts import Chart, charts
 from benchmarks.experiments import flatness, rotated
 from benchmarks.goals import goals
 from benchmarks.latency import percentile
@@ -89,11 +89,10 @@ def test_charts() -> None:
     """Each charted experiment has its chart, with every peer and every value."""
     found = charts(filled())
     assert set(found) == {"throughput.svg", "latency-1000.svg", "sizes.svg", "long-rate.svg", "long-memory.svg"}
-    assert found["throughput.svg"] == Bars(
-        "Records a second, one process", [(BARE, 250_000), (OURS, 200_000), (STOCK, 40_000)]
-    )
-    assert isinstance(sizes := found["sizes.svg"], Lines)
-    assert sizes.series == {OURS: [20.0], BARE: [25.0]}
+    rates = {BARE: [250_000], OURS: [200_000], STOCK: [40_000]}
+    assert found["throughput.svg"] == Chart("Records a second, one process", "bars", rates)
+    assert list(found["throughput.svg"].series) == list(rates)
+    assert found["sizes.svg"].series == {OURS: [20.0], BARE: [25.0]}
 
 
 def test_nothing_measured() -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from faults.__main__ import RESULTS
+from faults.report import RESULTS
 from faults.rows import ROWS
 
 AT_LEAST_ONCE = {"2"}

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from faults.__main__ import RESULTS
 from faults.idcheck import Counts
-from faults.report import Limit, RowReport, about, details, table
+from faults.report import DETAILS, PAGE, RESULTS, Limit, RowReport, details, table, write_table
 from faults.rows.soak import slope
-from faults.table import DETAILS, PAGE, write_table
+from tools.about import about
 
 
 def made(row: str, lost: int) -> RowReport:

@@ -36,6 +36,7 @@ from runtime import limits
 from runtime.connect import client_config as clients
 from runtime.loop import application
 from runtime.loop import batches as batching
+from tools.process_state import usage
 from transforms import Malformed, upper_device_type
 
 STOP_AT = int(os.environ.get("STOP_AT", "0"))
@@ -83,10 +84,8 @@ class TracedBatches(batching.Batches):
 
 def peak_memory() -> int:
     """The peak memory of this process, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # on Linux, getrusage includes the memory of the process that started us
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
+    if used := usage(os.getpid()):  # on Linux, getrusage includes the memory of the process that started us
+        return used.peak
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 

@@ -89,9 +89,14 @@ def test_at_work(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
 
     wait_for(port, "/ready", 200, "ok")
     kafka.read(target, 1)
-    until = time.monotonic() + 3.0  # longer than limits.STALLED_AFTER in this script
-    while time.monotonic() < until:
-        assert ask(port, "/live") == ask(port, "/ready") == (200, "ok\n")
+    unready = [time.monotonic()]
+
+    def is_ready_to_stay() -> bool:
+        if not ask(port, "/live") == ask(port, "/ready") == (200, "ok\n"):
+            unready.append(time.monotonic())
+        return time.monotonic() > unready[-1] + 3.0  # longer than limits.STALLED_AFTER in this script
+
+    wait_until(is_ready_to_stay, "three seconds in a row in which it is ready")
     pipeline.wait_for(" INFO ", "running: 1 in, 1 out, 0 malformed; 2 partitions, lag 0, newest record ")
     assert ask(port, "/elsewhere") == (404, "ask for / or /status.json or /metrics or /live or /ready\n")
     assert pipeline.stop() == 0

@@ -16,7 +16,6 @@ DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {ENDLESS}
 FROZEN = "import os, signal; print('started', flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
 PARENT = """
 import sys, threading, time
-from tests.process import is_alive
 from tools.child_process import ChildProcess
 
 child = []

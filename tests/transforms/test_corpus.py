@@ -4,10 +4,11 @@ import json
 import random
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
+from faults.hostile import assemble
 from faults.oracle import OK, assert_kept, read
 from tools.generator.logins import MALFORMED_KINDS
 from transforms import Malformed, upper_device_type
@@ -27,26 +28,12 @@ class Case(NamedTuple):
     at: int | None
 
 
-def _bytes(spelled: Any) -> bytes | None:
-    """Decode a value as `tests/corpus/README.md` describes it."""
-    if spelled is None or isinstance(spelled, str):
-        return None if spelled is None else spelled.encode()
-    return b"".join(
-        part.encode()
-        if isinstance(part, str)
-        else bytes.fromhex(part["hex"])
-        if "hex" in part
-        else part["repeat"].encode() * part["times"]
-        for part in spelled
-    )
-
-
 def _case(file: Path, line: str) -> Case:
     fields = json.loads(line)
     assert fields.keys() <= {"name", "value", "expect", "output", "at"}, line
     assert ("output" in fields) == (fields["expect"] == OK), line
     name = f"{file.stem}: {fields['name']}"
-    value, output = _bytes(fields["value"]), _bytes(fields.get("output"))
+    value, output = assemble(fields["value"]), assemble(fields.get("output"))
     return Case(name, value, fields["expect"], output, fields.get("at"))
 
 

@@ -24,13 +24,7 @@ from transforms.login import slow_path
 T = TypeVar("T")
 OTHER_WORDS = bytes.maketrans(b"ghjkqwxzOS89", b"kjhgwqzxSO98")  # letters and digits without a meaning in JSON
 
-bounded = settings(
-    max_examples=500,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+bounded = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @bounded

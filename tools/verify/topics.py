@@ -43,6 +43,7 @@ _BETWEEN_LEADERS = {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.KAFKA_STORAGE_ERROR,  # a log directory has failed: another broker will lead its partitions
 }
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
 _OF_THE_RANGE = {*_OUT_OF_RANGE, KafkaError._PARTITION_EOF, KafkaError._BAD_COMPRESSION}

@@ -17,6 +17,12 @@ from runtime.loop.positions import Positions
 from runtime.loop.transaction_size import FIRST
 
 
+@pytest.fixture(autouse=True)
+def _time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No batch takes too long, however busy the machine is."""
+    monkeypatch.setattr(limits, "LONG_BATCH", 3600.0)
+
+
 class FakeMessage:
     """A record, or an error instead of a record, as confluent-kafka gives it."""
 

@@ -1,15 +1,9 @@
-"""The generator: its settings, its pace, and what arrives on a real broker when it runs as its users run it."""
+"""The generator's settings, its pace, and what it does if the broker is in trouble."""
 
-import json
 import os
 import re
-import signal
-import subprocess
 import sys
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -19,27 +13,11 @@ from confluent_kafka import KafkaError
 from quixstreams.kafka import Producer
 
 from runtime.errors import Failed, Misconfigured, Refused, Unavailable
-from runtime.settings import ADDRESS, BrokerSettings
 from runtime.stop.signals import stop_request
-from tests.errors_page import NO_LINE, check_row
-from tests.kafka import TIMEOUT, Kafka, Record
-from tools.broker.embedded import Broker
-from tools.child_process import ChildProcess
+from tests.errors_page import check_row
 from tools.generator.command import BACKLOG, GeneratorSettings, Schedule, Sender, main
-from tools.generator.logins import MALFORMED_KINDS, WELL_FORMED
-from tools.waiting import wait_until
-from transforms import Malformed, upper_device_type
 
 ROOT = Path(__file__).parents[3]
-NOWHERE = "127.0.0.1:1"
-START = [sys.executable, "-m", "tools.generator"]
-IMPATIENT = """
-import sys, runtime.limits, tools.generator.command
-runtime.limits.START_TIMEOUT, tools.generator.command.STOP_TIMEOUT = 0.5, 1.0
-tools.generator.command.stop_request.listen()
-sys.exit(tools.generator.command.main())
-"""
-LAST_LINE = re.compile(r"generator: (\d+) sent to (\S+?)(?: \((.+)\))?(?:, (\d+) of them not delivered)?\n")
 VARIABLES = {str(field.validation_alias) for field in GeneratorSettings.model_fields.values()}
 NOT_OURS = {
     name: value for name, value in os.environ.items() if name not in VARIABLES | {"KAFKA_TOPIC", "BOOTSTRAP_SERVERS"}
@@ -47,13 +25,6 @@ NOT_OURS = {
 
 
 SECTION = "Tools"
-
-
-def last_error(log: str) -> str:
-    """The line that ended it, if it is the only error and there is no stack trace."""
-    lines = log.splitlines()
-    assert [line for line in lines if " ERROR " in line] == lines[-1:], log
-    return lines[-1]
 
 
 # ---- settings
@@ -261,209 +232,6 @@ def test_asked_to_stop_while_full(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(sending) == "0 sent to user-login"
 
 
-# ---- as a process, against a real broker
-
-
-@contextmanager
-def running(*command: str, cwd: Path = ROOT, **settings: object) -> Iterator[ChildProcess]:
-    """Start the generator with only these settings, and kill it at the end of the block."""
-    environment = NOT_OURS | {name: str(value) for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
-    with ChildProcess(
-        command or START, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def run(*command: str, cwd: Path = ROOT, **settings: object) -> tuple[int, str, str]:
-    """Run the generator to its end; return its exit code and its output."""
-    with running(*command, cwd=cwd, **settings) as process:
-        return end_of(process)
-
-
-def end_of(process: ChildProcess) -> tuple[int, str, str]:
-    """Wait for its end; give its exit code and what it wrote."""
-    out, err = process.communicate(timeout=TIMEOUT)
-    return process.returncode, out.decode(), err.decode()
-
-
-def cpu_seconds(pid: int) -> float:
-    """The CPU time that a process has used so far (on Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
-
-
-def sent(last_line: str) -> tuple[int, str, dict[str, int], int]:
-    """Read the generator's last line: the number sent, the topic, the reasons, and how many were not delivered."""
-    found = LAST_LINE.fullmatch(last_line)
-    assert found, last_line
-    pairs = [part.split() for part in (found[3] or "").split(", ") if part]
-    return int(found[1]), found[2], {reason: int(count) for reason, count in pairs}, int(found[4] or 0)
-
-
-def without_time(found: list[Record]) -> list[tuple[bytes | None, bytes | None]]:
-    """Return keys and values, without the `timestamp`."""
-    time_field = re.compile(rb'"timestamp": \d{10}')
-    return [(one.key, one.value and time_field.sub(b'"timestamp": 0', one.value)) for one in found]
-
-
-@pytest.fixture
-def topic() -> str:
-    """A topic's name that no other test uses."""
-    return f"logins-{uuid.uuid4().hex[:12]}"
-
-
-def test_count(kafka: Kafka, topic: str) -> None:
-    """It sends COUNT records to a topic that it creates with one partition, prints what it sent, and exits with 0."""
-    code, out, err = run(Quix__Broker__Address=kafka.address, output=topic, COUNT=700, RATE=0, MALFORMED=0.4)
-    assert code == 0, err
-    found = kafka.read(topic, 700)
-    verdicts = [upper_device_type(record.value) for record in found]
-    by_reason = Counter(v.reason if isinstance(v, Malformed) else WELL_FORMED for v in verdicts)
-    assert sent(out) == (700, topic, by_reason, 0)
-    assert set(by_reason) == {*MALFORMED_KINDS, WELL_FORMED}
-    assert kafka.partitions(topic) == [0]
-    assert all(uuid.UUID((record.key or b"").decode()).version == 4 and not record.headers for record in found)
-
-
-def test_same_seed(kafka: Kafka, topics: Callable[..., str]) -> None:
-    """Two runs with one seed send the same records in the same order, except for the time."""
-    runs = []
-    for _ in range(2):
-        topic = topics("logins")
-        code, _, err = run(
-            BOOTSTRAP_SERVERS=kafka.address, KAFKA_TOPIC=topic, COUNT=500, RATE=0, SEED=11, MALFORMED=0.3
-        )
-        assert code == 0, err
-        runs.append(without_time(kafka.read(topic, 500)))
-    assert len(runs[0]) == 500
-    assert runs[0] == runs[1]
-
-
-def test_rate(kafka: Kafka, topic: str) -> None:
-    """Left to itself, it keeps to its rate: what arrives fits the time from the first record to the last."""
-    code, _, err = run(Quix__Broker__Address=kafka.address, output=topic, COUNT=121, RATE=60)
-    assert code == 0, err
-    found = kafka.read(topic, 121)
-    assert len(found) == 121
-    assert 1600 < found[-1].timestamp - found[0].timestamp < 30_000
-    assert all(abs(json.loads(one.value or b"")["timestamp"] * 1000 - one.timestamp) < 10_000 for one in found)
-
-
-@pytest.mark.parametrize(("number", "rate"), [(signal.SIGTERM, 0), (signal.SIGINT, 50)])
-def test_stop(kafka: Kafka, topics: Callable[..., str], number: signal.Signals, rate: int) -> None:
-    """SIGTERM and SIGINT stop it: all records that it reports are in the topic, and it exits with 0."""
-    topic = topics("logins")
-    with running(Quix__Broker__Address=kafka.address, output=topic, RATE=rate) as process:
-        wait_until(lambda: kafka.end_offsets(topic)[0] >= 20, "the first records")
-        process.send_signal(number)
-        code, out, err = end_of(process)
-    assert code == 0, err
-    total, _, _, not_delivered = sent(out)
-    assert (total, not_delivered) == (kafka.end_offsets(topic)[0], 0)
-
-
-def test_topic_made_with_partitions(kafka: Kafka, topic: str) -> None:
-    """A missing topic is created with TOPIC_PARTITIONS, and a line says so; an existing one does not change."""
-    where: dict[str, Any] = {"Quix__Broker__Address": kafka.address, "output": topic, "COUNT": 1}
-    code, _, err = run(TOPIC_PARTITIONS=4, **where)
-    assert code == 0, err
-    assert f'Topic "{topic}" has been created' in err
-    code, _, err = run(TOPIC_PARTITIONS=2, **where)
-    assert code == 0, err
-    assert "created" not in err
-    assert kafka.partitions(topic) == [0, 1, 2, 3]
-
-
-def test_dotenv_as_a_process(kafka: Kafka, topic: str, tmp_path: Path) -> None:
-    """A `.env` file is ignored, whether or not the environment has the same setting."""
-    (tmp_path / ".env").write_text(f"Quix__Broker__Address={NOWHERE}\noutput=wrong\nMALFORMED=wrong\nSEED=wrong\n")
-    code, out, err = run(cwd=tmp_path, BOOTSTRAP_SERVERS=kafka.address, KAFKA_TOPIC=topic, COUNT=2, RATE=0)
-    assert code == 0, err
-    assert sent(out)[:2] == (2, topic)
-
-
-def test_refused_record(kafka: Kafka, topics: Callable[..., str]) -> None:
-    """A record that the broker refuses is counted as not delivered and ends it with an error, 70."""
-    topic = topics("logins", config={"max.message.bytes": "100"})
-    code, out, err = run(Quix__Broker__Address=kafka.address, output=topic, COUNT=5)
-    assert code == 70
-    assert sent(out)[3] >= 1
-    check_row(
-        SECTION, "generator: a topic whose max.message.bytes is too small", 70, last_error(err), {topic: "logins"}
-    )
-    assert kafka.read(topic, 0) == []
-
-
-def test_refused_topic(kafka: Kafka, topic: str) -> None:
-    """A topic that the broker refuses to create is one line with the generator's own settings."""
-    kafka.create_topic(f"{topic}_a")  # Kafka does not tell such names apart in its metrics
-    code, out, err = run(Quix__Broker__Address=kafka.address, output=f"{topic}.a")
-    assert out == ""
-    check_row(SECTION, "generator: a topic that the broker does not create", code, last_error(err), {topic: "logins"})
-
-
-STREAMS = {
-    "generator: standard output is closed": (">&-", 0),
-    "generator: standard output on a full disk": (">/dev/full", 70),
-}
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", STREAMS)
-def test_standard_output(kafka: Kafka, topic: str, name: str) -> None:
-    """It sends without a standard output; one that it cannot write to is one line."""
-    redirection, exit_code = STREAMS[name]
-    shell = ("/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *START)
-    code, _, err = run(*shell, Quix__Broker__Address=kafka.address, output=topic, COUNT=5, RATE=0)
-    assert len(kafka.read(topic, 5)) == 5
-    assert "Traceback" not in err
-    check_row(SECTION, name, code, last_error(err) if exit_code else NO_LINE)
-    assert code == exit_code
-
-
-@pytest.mark.long
-def test_broker_lost(topic: str) -> None:
-    """Asked to stop while the broker is away, it stops in time, prints what was not delivered, and exits with 69."""
-    with Broker() as own:
-        own_kafka = Kafka(own.address)
-        own_kafka.create_topic(topic)
-        with running(
-            sys.executable, "-c", IMPATIENT, Quix__Broker__Address=own.address, output=topic, RATE=0
-        ) as process:
-            wait_until(lambda: own_kafka.end_offsets(topic)[0], "the first records")
-            own.pause()
-            before = cpu_seconds(process.pid)
-            wait_until(lambda: cpu_seconds(process.pid) > before + 0.1, "records that the broker does not take")
-            process.terminate()
-            code, out, err = end_of(process)
-    assert code == 69, err
-    assert sent(out)[3] >= 1
-    assert "the broker did not take" in err.splitlines()[-1]
-
-
-def test_no_broker() -> None:
-    """Without a broker it logs one line with the address, prints nothing, and exits with 69."""
-    code, out, err = run(sys.executable, "-c", IMPATIENT, BOOTSTRAP_SERVERS=NOWHERE)
-    assert (code, out) == (69, "")
-    starting, problem = err.splitlines()
-    assert "starting: " in starting
-    assert NOWHERE in problem
-    assert "python -m tools.broker --port" in problem
-
-
-def test_stop_before_the_broker_answers() -> None:
-    """Asked to stop while it waits for the broker, it stops and exits with 0."""
-    with running(BOOTSTRAP_SERVERS=NOWHERE) as process:
-        assert process.stderr is not None
-        assert any(b"starting: " in line for line in process.stderr)
-        process.terminate()
-        code, out, _ = end_of(process)
-    assert (code, out) == (0, "")  # 69 if it had gone on waiting
-
-
 WRONG = {
     "generator: a RATE that is no number": {"RATE": "fast"},
     "generator: a SEED of 5,000 digits": {"SEED": "7" * 5000},
@@ -487,22 +255,3 @@ def test_wrong_setting_as_a_process(
     (line,) = err.splitlines()
     check_row(SECTION, name, code, line)
     assert code == 78
-
-
-def test_help() -> None:
-    """--help names every setting of the generator."""
-    code, out, _ = run(*START, "--help")
-    assert code == 0
-    assert {"KAFKA_TOPIC", "BOOTSTRAP_SERVERS", *VARIABLES} - set(re.findall(r"\w+", out)) == {
-        str(field.validation_alias)
-        for field in BrokerSettings.model_fields.values()
-        if field.validation_alias
-        not in {ADDRESS, "LOG_LEVEL", "LOG_FORMAT", "HTTP_PORT", "HTTP_HOST"}  # which the text names
-    }
-
-
-def test_command_line() -> None:
-    """It takes no arguments: anything but --help ends in 2."""
-    code, out, err = run(*START, "--rate", "5")
-    assert (code, out) == (2, "")
-    assert "unrecognized arguments: --rate 5" in err

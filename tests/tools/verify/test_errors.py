@@ -1,7 +1,6 @@
 """How `python pipeline.py verify` ends if it cannot compare, or cannot write its report."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from tests.kafka import TIMEOUT, Kafka
 from tests.pipeline.expected import expected
 from tests.pipeline.test_bombs import send_bomb
 from tests.tools.verify.test_command import RIGHT, SENT, delete_before
-from tests.tools.verify.verify_process import ROOT, SETTINGS, Verify
+from tests.tools.verify.verify_process import ROOT, Verify
+from tools.environment import without_settings
 
 pytestmark = pytest.mark.long
 
@@ -90,13 +90,12 @@ def ended(kafka: Kafka) -> Mapping[str, Ended]:
 
 def end_of(run: Run, address: str, after_bomb: int) -> Ended:
     """Run it in a shell, which writes the exit code."""
-    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     own = {"input": PREFIX + run.source, "output": PREFIX + run.target, "LOG_LEVEL": "WARNING"}
     options = run.options.format(after_bomb=after_bomb).split()
     script = f'{{ "$@"; echo "$?" >&2; }} {run.redirection}'
     done = subprocess.run(
         ["/bin/sh", "-c", script, "sh", sys.executable, "pipeline.py", "verify", *options],
-        env={**kept, **own, "Quix__Broker__Address": address},
+        env={**without_settings(), **own, "Quix__Broker__Address": address},
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,6 +9,7 @@ PASSES = {
     KafkaError.FENCED_LEADER_EPOCH: True,
     KafkaError.NOT_LEADER_FOR_PARTITION: True,
     KafkaError.LEADER_NOT_AVAILABLE: True,
+    KafkaError.KAFKA_STORAGE_ERROR: True,
     KafkaError._TRANSPORT: True,
     KafkaError._TIMED_OUT: True,
     KafkaError.TOPIC_AUTHORIZATION_FAILED: False,

@@ -1,41 +1,30 @@
 """Runs `python pipeline.py verify` as its users do, on two topics, and reads what it prints."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Self
 
-from runtime.settings import Settings
+from tests.forked import start
 from tests.kafka import TIMEOUT
-from tools.child_process import ChildProcess
+from tools.environment import without_settings
 from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
-SETTINGS = {str(field.validation_alias) for field in Settings.model_fields.values()}
 
 
 class Verify:
     """One run; leaving the `with` block ends it."""
 
     def __init__(self, address: str, source: str, target: str, *arguments: str, **settings: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         own = {"Quix__Broker__Address": address, "input": source, "output": target, "LOG_LEVEL": "WARNING"}
-        self._process = ChildProcess(
-            [sys.executable, "pipeline.py", "verify", *arguments],
-            env={**kept, **own, **settings},
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        assert self._process.stdout is not None
-        self._stdout = self._process.stdout
+        environment = {**without_settings(), **own, **settings}
+        self._process = start(["pipeline.py", "verify", *arguments], env=environment, cwd=ROOT, errors=True)
 
     def line(self) -> dict[str, Any]:
         """The next line of JSON."""
-        report: dict[str, Any] = json.loads(self._stdout.readline())
+        assert self._process.stdout is not None
+        report: dict[str, Any] = json.loads(self._process.stdout.readline())
         return report
 
     def wait_for(self, **counts: int) -> dict[str, Any]:
@@ -61,7 +50,8 @@ class Verify:
     def pause(self) -> None:
         """Freeze it until it gets SIGCONT."""
         self.send(signal.SIGSTOP)
-        os.waitpid(self._process.pid, os.WUNTRACED)
+        stat = Path(f"/proc/{self._process.pid}/stat")
+        wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "it to stop")
 
     def end(self) -> tuple[int, str, str]:
         """Its exit code, the rest of its output, and its log, once it has ended."""
@@ -79,5 +69,5 @@ class Verify:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+        with self._process:  # closes its streams
+            self._process.end()

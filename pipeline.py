@@ -88,9 +88,17 @@ def check_main(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def try_main(arguments: Sequence[str]) -> int:
+    """Show what the transforms make of values, without a broker."""
+    from tools.try_transforms import main  # noqa: PLC0415  (`run` must not wait for this import)
+
+    return main(chain(*TRANSFORMS, on_error=log_trace), arguments)
+
+
 COMMANDS = {
     "run": Command(run_main, "run the pipeline (the default)"),
     "check": Command(check_main, "check settings, brokers, topics, permissions and the group, and change nothing"),
+    "try": Command(try_main, "show what the transforms make of values, without a broker"),
     "verify": Command(verify_main, "compare the output topic with the input topic, record by record"),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import accumulate, islice
 
-from transforms.syntax import JSONSyntaxError, all_outside_strings, check_syntax
+from transforms.syntax import CHUNK, JSONSyntaxError, all_outside_strings, check_syntax
 
 
 def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> bytes:
@@ -47,11 +47,8 @@ def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
     for escape in escapes.keys() & _letter_escapes(text, escapes):
         padded = padded.replace(escape, escapes[escape] + _FILLER)
     spelled = padded.translate(None, b"\0")
-    lengths, passed = accumulate(map(len, spelled.split(literal))), 0
     shift = _Shift(padded)
-    for number in _top_level_keys(spelled, literal):
-        at = next(islice(lengths, number - passed, None)) + number * len(literal)
-        passed = number + 1
+    for at in _offsets(spelled, literal, _top_level_keys(spelled, literal)):
         value = _colon.match(spelled, at + len(literal))
         if value:
             yield shift(at), shift(value.end())
@@ -71,6 +68,19 @@ def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
         if level == 1:
             yield number
         number += 1
+
+
+def _offsets(text: bytes, literal: bytes, numbers: Iterable[int]) -> Iterator[int]:
+    """The offsets of the occurrences of this literal with these indexes, which ascend."""
+    end = passed = count = 0
+    before: list[int] = []
+    for number in numbers:
+        while number >= passed + count:  # a part without a wanted occurrence is only counted: splitting it is slow
+            start, end, passed = end, end + CHUNK, passed + count
+            part = text[start : end + len(literal) - 1]
+            count, before = part.count(literal), []
+        before = before or list(accumulate(map(len, part.split(literal))))
+        yield start + before[number - passed] + (number - passed) * len(literal)
 
 
 def _letter_escapes(text: bytes, possible: Iterable[bytes]) -> set[bytes]:

@@ -11,6 +11,9 @@ import msgspec
 NESTING_LIMIT = 128
 """The deepest nesting that is accepted; the outermost value is level 1."""
 
+CHUNK = 16_384
+"""Bytes that are searched at once: a part that fits into the processor's cache."""
+
 
 class JSONSyntaxError(ValueError):
     """The text is not JSON; `str()` says why and at which byte, without quoting the text."""
@@ -63,8 +66,8 @@ def outside_strings(text: bytes, others: bytes, *, inside: bool = False) -> byte
 def all_outside_strings(text: bytes, others: bytes) -> bytes:
     """Do the same for a long text, in parts that fit into the processor's cache."""
     found, inside = [], False
-    for start in range(0, len(text), _CHUNK):
-        part = text[start : start + _CHUNK]
+    for start in range(0, len(text), CHUNK):
+        part = text[start : start + CHUNK]
         found.append(outside_strings(part, others, inside=inside))
         inside ^= part.count(b'"') % 2 == 1
     return b"".join(found)
@@ -75,8 +78,8 @@ def too_deep_at(text: bytes) -> int | None:
     if count_brackets(text, NESTING_LIMIT) <= NESTING_LIMIT:
         return None
     level, inside = 0, False
-    for start in range(0, len(text), _CHUNK):
-        chunk = text[start : start + _CHUNK]
+    for start in range(0, len(text), CHUNK):
+        chunk = text[start : start + CHUNK]
         bits = outside_strings(chunk, _NO_BRACKETS, inside=inside).translate(_BITS)
         opening = int(b"0" + bits, 2)
         number = _first_past(opening, len(bits), NESTING_LIMIT - level)
@@ -98,7 +101,6 @@ _TRUNCATED = "Input data was truncated"
 _OVERWRITTEN = b"\x7f\x7f"  # allowed in strings, and in no name that is searched for
 _NO_BRACKETS = bytes(set(range(256)) - set(b'{[}]"'))
 _BITS = bytes.maketrans(b"{[}]", b"1100")
-_CHUNK = 16_384
 
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 _escape = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}|(?:u[0-9A-Fa-f]{0,3})?\Z)')

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from threading import Thread
 from typing import TypeVar
 
@@ -108,8 +108,7 @@ class BrokerAdmin:
             Stopped: a signal asked to stop meanwhile.
         """
         while not answer.done():
-            self.admin.poll(_TURN)
-            _check_stop()
+            self._wait_briefly(answer)
         return answer.result()
 
     def describe(self, name: str, timeout: float = limits.START_TIMEOUT) -> TopicDescription:
@@ -178,8 +177,7 @@ class BrokerAdmin:
         while not answer.done():
             look = time.monotonic() + _DIAGNOSE_EVERY
             while not answer.done() and time.monotonic() < look:
-                self.admin.poll(_TURN)
-                _check_stop()
+                self._wait_briefly(answer)
             if not answer.done():
                 self._raise_known(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  (an error code)
         try:
@@ -187,6 +185,12 @@ class BrokerAdmin:
         except KafkaException as error:
             self._raise_known(error.args[0])
             return []
+
+    def _wait_briefly(self, answer: "Future[_Answer]") -> None:
+        """Wait for an answer for one turn; take librdkafka's errors meanwhile."""
+        wait([answer], _TURN)
+        self.admin.poll(0)
+        _check_stop()
 
     def _raise_known(self, error: KafkaError) -> None:
         """Raise the reason why the broker does not answer, if waiting does not help."""

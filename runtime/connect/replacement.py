@@ -36,7 +36,7 @@ class Replacement:
         group: the consumer group.
         topic: the input topic.
         instance_id: this worker's INSTANCE_ID; without one, no worker replaces it.
-        committed: gives this worker's last commit: by partition, the next offset.
+        committed: gives this worker's last commit: by topic and partition, the next offset.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Replacement:
         group: str,
         topic: str,
         instance_id: str | None,
-        committed: Callable[[], Mapping[int, int]],
+        committed: Callable[[], Mapping[tuple[str, int], int]],
     ) -> None:
         self._broker = broker
         self._group = group
@@ -96,7 +96,8 @@ class Replacement:
             (answer,) = self._broker.admin.list_consumer_group_offsets(wanted, request_timeout=timeout).values()
             for place in answer.result().topic_partitions:
                 mark = _MARK.match(place.metadata or "")
-                is_later = place.topic == self._topic and place.offset > self._committed().get(place.partition, -1)
+                own = self._committed().get((place.topic, place.partition), -1)
+                is_later = place.topic == self._topic and place.offset > own
                 if mark and is_later and mark[1] == self._instance_id and mark[2] != CLIENT_ID:
                     return f"the worker with the client id {mark[2]} (host name and process id)"
         return ""

@@ -88,7 +88,7 @@ class Application(QuixApplication):
         self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
         self._sink = Sink(target.name, self._output, self._batches)
         me = (self.config.consumer_group, opened.source.name, self._settings.instance_id)
-        self._replacement = Replacement(opened.broker, *me, lambda: positions.committed)
+        self._replacement = Replacement(opened.broker, *me, positions.committed)
         positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, positions.__str__, self._replacement.mark)
         self._causes = Causes(opened.broker, target.name, replacement=self._replacement)
         quix = QuixProducer(self.context.producer)

@@ -5,6 +5,7 @@ all remaining records. So its reset is off, and each case is decided here.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 from loguru import logger
@@ -40,6 +41,10 @@ class Positions:
         return ", ".join(
             f"{topic}[{number}]@{max(offset, 0)}" for (topic, number), offset in sorted(self._next.items())
         )
+
+    def committed(self) -> Mapping[Place, int]:
+        """Give the next offset after the last commit of each assigned partition; negative if there was none."""
+        return self._next
 
     def handled(self) -> dict[Place, int]:
         """Give the offset after the last handled record of each assigned partition; negative if it is not known."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from tools.printable import printable
+
 ADDED = "bold color(28)"  # a green that can be read on white and on black
 
 _MOST = 4096  # bytes: what is longer is cut
@@ -22,12 +24,6 @@ class Pair:
     before: bytes | None
     after: bytes | None
     reason: str | None
-
-
-def printable(content: bytes) -> str:
-    r"""Decode text; what is not UTF-8 or not printable becomes an escape such as \x1b."""
-    text = content.decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def change(before: bytes | None, after: bytes | None, columns: int) -> Text:

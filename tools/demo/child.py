@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.child_process import ChildProcess
-from tools.demo.change import printable
+from tools.printable import printable
 
 ROOT = Path(__file__).parents[2]
 

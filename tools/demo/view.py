@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from tools.demo.change import Pair, change, printable
+from tools.demo.change import Pair, change
+from tools.printable import printable
 from tools.verify.findings import COUNTS, FAULTS
 from transforms import Reason
 

@@ -10,8 +10,9 @@ from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 
-from tools.demo.change import ADDED, Pair, change, printable
+from tools.demo.change import ADDED, Pair, change
 from tools.demo.view import BAR, HEADER, TITLE, Snapshot, WorkerView, bar, faults, picture, plain, screen, strip
+from tools.printable import printable
 from tools.verify.findings import COUNTS
 from transforms import Reason
 

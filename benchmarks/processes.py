@@ -132,7 +132,7 @@ def _arguments(peer: Peer, route: Route) -> list[str]:
 
 def _environment(peer: Peer, route: Route) -> dict[str, str]:
     """Our environment without the pipeline's settings, so that it runs with its defaults."""
-    environment = without_settings()
+    environment = without_settings() | dict(peer.variables)
     if peer.module == "pipeline":
         environment |= {
             "Quix__Broker__Address": route.address,

@@ -2,17 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from loguru import logger
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from quixstreams.kafka import ConnectionConfig
 
 from runtime.errors import Misconfigured
-from runtime.settings.environment import read_env_file, unknown_names
+from runtime.settings.environment import check_renamed, read_env_file, unknown_names
 from runtime.settings.values import (
+    TEXT,
+    TOPIC_NAME,
     Addresses,
     Group,
+    Host,
     Instance,
     LogFormat,
     LogLevel,
@@ -22,26 +25,14 @@ from runtime.settings.values import (
     Topic,
     Unset,
     Upper,
-    check_text,
     cut,
     is_secret,
     pem_problem,
+    setting,
 )
 
 ENV_FILE = Path(__file__).parent.parent.parent / ".env"
-RENAMED = {"HEALTH_PORT": "HTTP_PORT"}
-"""Settings of version 0.1, and their names now."""
-
 ADDRESS, TOKEN, PORTAL = "Quix__Broker__Address", "Quix__Sdk__Token", "Quix__Portal__Api"
-
-
-def setting(name: str, default: object, allowed: str, purpose: str = "") -> Any:  # noqa: ANN401  (as pydantic's Field)
-    """Declare a setting: its environment variable, its default, its allowed values ("must be ...") and its purpose."""
-    return Field(default=default, validation_alias=name, description=allowed, title=purpose)
-
-
-TOPIC_NAME = "a topic name of at most 249 letters, digits, '.', '_' or '-'"
-TEXT = "text in UTF-8 without control characters (such as a line break at its end)"
 
 
 class BrokerSettings(BaseModel):
@@ -92,16 +83,10 @@ class BrokerSettings(BaseModel):
         "LOG_FORMAT", "text", "text or json", "plain text, or one JSON object per line"
     )
     http_port: Annotated[int, Field(ge=0, le=65_535)] = setting(
-        "HTTP_PORT",
-        0,
-        "a port from 1 to 65535, or 0 for none",
-        "serves the status page, /status.json, /metrics, /live and /ready",
+        "HTTP_PORT", 0, "a port from 1 to 65535, or 0 for none", "serves the status page, metrics and probes"
     )
-    http_host: Annotated[str, AfterValidator(check_text)] = setting(
-        "HTTP_HOST",
-        "127.0.0.1",
-        "an address or host name of this machine, or empty for all addresses",
-        "where that port listens",
+    http_host: Host = setting(
+        "HTTP_HOST", "127.0.0.1", "an address or name of this machine, or empty for all", "where that port listens"
     )
 
     @classmethod
@@ -112,10 +97,7 @@ class BrokerSettings(BaseModel):
             Misconfigured: some settings are wrong; the text is one line that names each and says what it must be.
         """
         in_file = read_env_file(env_file) if env_file else {}
-        for name, new in RENAMED.items():
-            if name in {*in_file, *os.environ}:
-                place = env_file if name in in_file else "the environment"
-                raise Misconfigured(f"{name} in {place} is now called {new}: rename it")
+        check_renamed(os.environ, in_file, env_file)
         known = {str(field.validation_alias) for fields in (cls, Settings) for field in fields.model_fields.values()}
         for name, nearest in unknown_names(os.environ, in_file, known).items():
             place = env_file if name in in_file else "the environment"

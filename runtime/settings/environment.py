@@ -22,6 +22,9 @@ NAMES_OF_OTHERS = frozenset(
 )
 """The settings of the login generator and of the compose files."""
 
+RENAMED = {"HEALTH_PORT": "HTTP_PORT"}
+"""Settings of version 0.1, and their names now."""
+
 _PREFIXES_OF_OTHERS = ("Quix__", "COMPOSE_", "DOCKER_")
 """Quix Cloud, Docker Compose and Docker have many variables of their own."""
 
@@ -64,6 +67,18 @@ def log_options(env_file: Path | None = None) -> tuple[str, str]:
     values = {**(read_env_file(env_file) if env_file else {}), **os.environ}
     level, form = values.get("LOG_LEVEL", "").upper(), values.get("LOG_FORMAT", "").lower()
     return level if level in get_args(LogLevel) else "INFO", form if form in get_args(LogFormat) else "text"
+
+
+def check_renamed(environment: Collection[str], in_file: Collection[str], file: Path | None) -> None:
+    """Refuse the names that settings had in version 0.1.
+
+    Raises:
+        Misconfigured: one is set; the text is one line that names the new one.
+    """
+    for name, new in RENAMED.items():
+        if name in environment or name in in_file:
+            place = file if name in in_file else "the environment"
+            raise Misconfigured(f"{name} in {place} is now called {new}: rename it")
 
 
 def unknown_names(environment: Iterable[str], in_file: Iterable[str], known: Collection[str]) -> Mapping[str, str]:

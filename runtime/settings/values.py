@@ -4,7 +4,7 @@ import re
 import stat
 from pathlib import Path
 from reprlib import Repr
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
@@ -18,12 +18,7 @@ _CUT = Repr()
 _CUT.maxstring = 80
 
 
-def check_text(value: str | SecretStr | None) -> str | SecretStr | None:
-    """Refuse control characters, and what is not UTF-8.
-
-    Raises:
-        ValueError: it has some.
-    """
+def _check_text(value: str | SecretStr | None) -> str | SecretStr | None:
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if text and _NOT_TEXT.search(text):
         raise ValueError("it has a control character or is not UTF-8")
@@ -44,12 +39,22 @@ Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) el
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["text", "json"]
-Text = Annotated[str | None, Unset, AfterValidator(check_text)]
-Secret = Annotated[SecretStr | None, Unset, AfterValidator(check_text)]
+Text = Annotated[str | None, Unset, AfterValidator(_check_text)]
+Secret = Annotated[SecretStr | None, Unset, AfterValidator(_check_text)]
+Host = Annotated[str, AfterValidator(_check_text)]
 Addresses = Annotated[str, AfterValidator(_check_addresses)]
 Group = Annotated[str, Field(pattern=r"^[!#-&(-~]([ -~]{0,198}[!#-&(-~])?$")]
 Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+TOPIC_NAME = "a topic name of at most 249 letters, digits, '.', '_' or '-'"
+TEXT = "text in UTF-8 without control characters (such as a line break at its end)"
+
+
+def setting(name: str, default: object, allowed: str, purpose: str = "") -> Any:  # noqa: ANN401  (as pydantic's Field)
+    """Declare a setting: its environment variable, its default, its allowed values ("must be ...") and its purpose."""
+    return Field(default=default, validation_alias=name, description=allowed, title=purpose)
 
 
 def pem_problem(path: str) -> str:

@@ -9,7 +9,8 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 
 from runtime.errors import Misconfigured
-from runtime.settings import ENV_FILE, BrokerSettings, Settings, setting
+from runtime.settings import ENV_FILE, BrokerSettings, Settings
+from runtime.settings.values import setting
 
 NAMES = {str(field.validation_alias) for field in Settings.model_fields.values()}
 DEFAULTS = {
@@ -83,7 +84,7 @@ WRONG = [
     ("HTTP_PORT", "65536", "from 1 to 65535, or 0 for none"),
     ("HTTP_PORT", "-1", "from 1 to 65535, or 0 for none"),
     ("HTTP_PORT", "", "from 1 to 65535, or 0 for none"),
-    ("HTTP_HOST", "a\n", "an address or host name of this machine"),
+    ("HTTP_HOST", "a\n", "an address or name of this machine"),
     ("BROKER_SECURITY_PROTOCOL", "tls", "plaintext, ssl, sasl_plaintext or sasl_ssl"),
     ("BROKER_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"),
     *(

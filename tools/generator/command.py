@@ -34,8 +34,8 @@ from runtime.errors import Failed, PipelineError, Refused, Unavailable
 from runtime.explain import explain, start_one
 from runtime.observe.health import Health
 from runtime.observe.output import say
-from runtime.settings import ADDRESS, BrokerSettings, setting
-from runtime.settings.values import Unset
+from runtime.settings import ADDRESS, BrokerSettings
+from runtime.settings.values import Unset, setting
 from runtime.stop.signals import stop_request
 from tools.generator.logins import WELL_FORMED, GeneratedRecord, records
 from transforms import Reason

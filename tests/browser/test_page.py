@@ -100,8 +100,10 @@ def now() -> int:
 def many(status: dict[str, Any]) -> None:
     """Give the answer 128 partitions of a topic with a long name; number 77 is stalled."""
     status["input"] = "user-login." * 22
-    one = status["partitions"][0] | {"topic": status["input"], "lag_seconds": 1.5, "stalled_seconds": 0.0}
-    status["partitions"] = [one | {"partition": number, "lag_records": number} for number in range(128)]
+    one = status["partitions"][0] | {"topic": status["input"], "lag_seconds": 1.5}
+    status["partitions"] = [
+        one | {"partition": number, "lag_records": number, "stalled_seconds": number % 3 / 10} for number in range(128)
+    ]
     status["partitions"][77] |= {"stalled_seconds": 61.0, "offset": 4711}
 
 

@@ -1,5 +1,7 @@
 """/live and /ready of a running pipeline: working, without a partition, stuck, stalled, without a broker."""
 
+import json
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -124,7 +126,7 @@ def test_stuck(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, p
 
 
 def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, port: int, tmp_path: Path) -> None:
-    """/ready names a stalled partition and its lag; /live stays OK, because the loop runs."""
+    """/ready, /status.json and /metrics name a stalled partition and its lag; /live stays OK, because the loop runs."""
     source, target = topics("in"), topics("out")
     backlog = [Record(value=LOGIN % number) for number in range(20_000)]
     kafka.produce(source, backlog)
@@ -135,6 +137,14 @@ def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
     answer = wait_for(port, "/ready", 503, "partition 0 stalled at offset ")
     assert ", lag " in answer.body
     assert ask(port, "/live") == (200, "ok\n")
+    status = json.loads(ask(port, "/status.json").body)
+    (partition,) = status["partitions"]
+    assert status["state"] == f"stalled: partition 0 at offset {partition['offset']}"
+    assert not status["ready"]
+    assert (partition["offset"], partition["lag_records"]) == (handled := partition["offset"], len(backlog) - handled)
+    assert partition["stalled_seconds"] > 2.0  # limits.STALLED_AFTER in this script
+    (seconds,) = re.findall(r"^login_pipeline_stalled_seconds\{.*\} (.*)$", ask(port, "/metrics").body, re.MULTILINE)
+    assert float(seconds) >= partition["stalled_seconds"]
     blocker.unlink()
     wait_for(port, "/ready", 200)
     assert kafka.read(target, len(backlog)) == [expected(record) for record in backlog]
@@ -156,6 +166,8 @@ def test_broker_away(tmp_path: Path, port: int) -> None:
         broker.pause()
         wait_for(port, "/ready", 503, "no broker has answered for ")
         assert ask(port, "/live") == (200, "ok\n")
+        assert json.loads(ask(port, "/status.json").body)["state"].startswith("no broker has answered for ")
+        assert "\nlogin_pipeline_ready 0.0\n" in ask(port, "/metrics").body
         broker.resume()
         wait_for(port, "/ready", 200)
         standby = pipelines.start(source, target, HTTP_PORT=(other := free_port()))

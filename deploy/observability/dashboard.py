@@ -4,14 +4,7 @@ import sys
 from pathlib import Path
 from string import ascii_uppercase
 
-from grafana_foundation_sdk.builders import common, stat, table, timeseries
-from grafana_foundation_sdk.builders.dashboard import (
-    Dashboard,
-    DatasourceVariable,
-    QueryVariable,
-    Row,
-    ThresholdsConfig,
-)
+from grafana_foundation_sdk.builders import common, dashboard, stat, table, timeseries
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -62,9 +55,9 @@ def by_partition(metric: str) -> dict[str, str]:
     return {PLACE: f"max by (topic, partition) (login_pipeline_{metric}{PARTITIONS})"}
 
 
-def thresholds(*steps: tuple[float | None, str]) -> ThresholdsConfig:
+def thresholds(*steps: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
     """Colors, each from a value on; the first from None."""
-    return ThresholdsConfig().steps([Threshold(value, color) for value, color in steps])
+    return dashboard.ThresholdsConfig().steps([Threshold(value, color) for value, color in steps])
 
 
 def targets(queries: dict[str, str]) -> list[Builder[DataqueryModel]]:
@@ -75,8 +68,10 @@ def targets(queries: dict[str, str]) -> list[Builder[DataqueryModel]]:
     ]
 
 
-def figure(title: str, description: str, unit: str, queries: dict[str, str], colors: ThresholdsConfig) -> stat.Panel:
-    """A panel of the first row: the present values, large, with their color."""
+def figure(
+    title: str, description: str, unit: str, queries: dict[str, str], colors: dashboard.ThresholdsConfig
+) -> stat.Panel:
+    """A panel of the first row: the values of now, large and in color."""
     return (
         stat.Panel()
         .title(title)
@@ -126,10 +121,12 @@ def listing(title: str, description: str, expression: str) -> table.Panel:
     )
 
 
-def label_variable(name: str, metric: str, label: str, description: str, *, one: bool = False) -> QueryVariable:
+def label_variable(
+    name: str, metric: str, label: str, description: str, *, one: bool = False
+) -> dashboard.QueryVariable:
     """A variable with the values of a label; all of them at first, unless it takes only one."""
     variable = (
-        QueryVariable(name)
+        dashboard.QueryVariable(name)
         .label(label)
         .description(description)
         .datasource(SOURCE)
@@ -142,10 +139,10 @@ def label_variable(name: str, metric: str, label: str, description: str, *, one:
     return variable.multi(multi=True).include_all(include_all=True).all_value(".*").current(everything)
 
 
-def empty_dashboard() -> Dashboard:
+def empty_dashboard() -> dashboard.Dashboard:
     """The dashboard's name, times and variables."""
     return (
-        Dashboard("User login pipeline")
+        dashboard.Dashboard("User login pipeline")
         .uid("user-login-pipeline")
         .description("docs/operations.md says what to do if something is wrong here.")
         .tags(["kafka", "user-login-pipeline"])
@@ -153,7 +150,7 @@ def empty_dashboard() -> Dashboard:
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .refresh("10s")
         .time("now-30m", "now")
-        .with_variable(DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
+        .with_variable(dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
         .with_variable(label_variable("job", "login_pipeline_build_info", "Job", "The installation", one=True))
         .with_variable(
             label_variable("instance", 'login_pipeline_build_info{job="$job"}', "Worker", "Host and port of the worker")
@@ -164,32 +161,26 @@ def empty_dashboard() -> Dashboard:
     )
 
 
-def add_state(board: Dashboard) -> None:
-    """Add the first row: is it well?"""
-    share = f"{rate('malformed_records_total')} / ({rate('records_in_total')} > 0)"
-    firing = 'count(ALERTS{alertname=~"LoginPipeline.*",alertstate="firing"}) or vector(0)'
-    workers = {
-        "ready": f"sum(login_pipeline_ready{WORKERS}) or vector(0)",
-        "known": 'count(up{job="$job",instance=~"$instance"})',
-    }
-    lag = {"": f"max(login_pipeline_lag_seconds{PARTITIONS})"}
-    blue = thresholds((None, "blue"))
-    for panel in (
-        figure("Alerts", "Firing alerts of this pipeline.", "none", {"": firing},
-               thresholds((None, "green"), (1, "red"))),
-        figure("Workers", "Workers that /ready calls ready, and those that Prometheus knows.", "none", workers,
-               thresholds((None, "red"), (1, "green"))),
-        figure("Lag", "How late the worst partition is; an alert fires above 60 s.", "s", lag,
-               thresholds((None, "green"), (30, "orange"), (60, "red"))).no_value("no partition"),
-        figure("Records in", "Records handled.", RECORDS_PER_SECOND, {"": rate("records_in_total")}, blue),
-        figure("Records out", "Records committed.", RECORDS_PER_SECOND, {"": rate("records_out_total")}, blue),
-        figure("Malformed", "Their share of the records.", "percentunit", {"": share},
-               thresholds((None, "green"), (0.01, "orange"), (0.5, "red"))).no_value("no records"),
-    ):  # fmt: skip
-        board.with_panel(panel)
+STATE = [
+    figure("Alerts", "Firing alerts of this pipeline.", "none",
+           {"": 'count(ALERTS{alertname=~"LoginPipeline.*",alertstate="firing"}) or vector(0)'},
+           thresholds((None, "green"), (1, "red"))),
+    figure("Workers", "Workers that /ready calls ready, and those that Prometheus knows.", "none",
+           {"ready": f"sum(login_pipeline_ready{WORKERS}) or vector(0)", "known": f"count(up{WORKERS})"},
+           thresholds((None, "red"), (1, "green"))),
+    figure("Lag", "How late the worst partition is; an alert fires above 60 s.", "s",
+           {"": f"max(login_pipeline_lag_seconds{PARTITIONS})"},
+           thresholds((None, "green"), (30, "orange"), (60, "red"))).no_value("no partition"),
+    figure("Records in", "Records handled.", RECORDS_PER_SECOND, {"": rate("records_in_total")},
+           thresholds((None, "blue"))),
+    figure("Records out", "Records committed.", RECORDS_PER_SECOND, {"": rate("records_out_total")},
+           thresholds((None, "blue"))),
+    figure("Malformed", "Their share of the records.", "percentunit",
+           {"": f"{rate('malformed_records_total')} / ({rate('records_in_total')} > 0)"},
+           thresholds((None, "green"), (0.01, "orange"), (0.5, "red"))).no_value("no records"),
+]  # fmt: skip
 
-
-ROWS = {
+ROWS: dict[str, list[timeseries.Panel] | list[table.Panel]] = {
     "Records": [
         graph("Records in and out", "Records handled, and records committed.", RECORDS_PER_SECOND,
               {"in": rate("records_in_total"), "out": rate("records_out_total")}),
@@ -234,22 +225,24 @@ ROWS = {
         graph("Producer queue", "Records that the broker has not acknowledged.", "bytes",
               {WORKER: f"login_pipeline_producer_queue_bytes{WORKERS}"}),
     ],
+    "Versions and settings": [
+        listing("Versions", "Two lines mean that workers differ.",
+                f"count by (version, quixstreams, librdkafka, openssl) (login_pipeline_build_info{WORKERS})"),
+        listing("Settings in force", "Two lines of one name mean that workers differ.",
+                f"count by (name, value) (login_pipeline_setting_info{WORKERS})"),
+    ],
 }  # fmt: skip
 
 
 def build() -> str:
     """The dashboard, as JSON."""
     board = empty_dashboard()
-    add_state(board)
+    for figures in STATE:
+        board.with_panel(figures)
     for title, panels in ROWS.items():
-        board.with_row(Row(title))
+        board.with_row(dashboard.Row(title))
         for panel in panels:
             board.with_panel(panel)
-    versions = f"count by (version, quixstreams, librdkafka, openssl) (login_pipeline_build_info{WORKERS})"
-    settings = f"count by (name, value) (login_pipeline_setting_info{WORKERS})"
-    board.with_row(Row("Versions and settings"))
-    board.with_panel(listing("Versions", "Two lines mean that workers differ.", versions))
-    board.with_panel(listing("Settings in force", "Two lines of one name mean that workers differ.", settings))
     return JSONEncoder(sort_keys=True, indent=2).encode(board.build()) + "\n"
 
 

@@ -20,21 +20,21 @@ from tools.waiting import wait_until
 _TIMEOUT = 300.0  # seconds, for each command
 
 
-@cache
 def program(name: str) -> Path:
     """Return the path of `prometheus` or `promtool`; skip the test if there is none."""
     if found := shutil.which(name):
         return Path(found)
     unpacked = cache_folder() / "prometheus"
-    if not unpacked.is_dir():
-        _unpack(unpacked)
+    if not unpacked.is_dir() and (problem := _unpack(unpacked)):
+        pytest.skip(f"no Prometheus on the PATH, and {problem}")
     return unpacked / "usr/bin" / name
 
 
-def _unpack(target: Path) -> None:
-    """Download the package and unpack it: an installed one would start its service."""
+@cache
+def _unpack(target: Path) -> str:
+    """Download the package and unpack it, as an installed one would start its service; return why that failed."""
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        pytest.skip("no Prometheus on the PATH, and no apt-get to download it with")
+        return "no apt-get and dpkg to download it with"
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
         folder = Path(name)
         for part in ("state/lists/partial", "cache/archives/partial", "prometheus"):
@@ -44,8 +44,10 @@ def _unpack(target: Path) -> None:
         for command in ([*apt, "update"], [*apt, "download", "prometheus"], ["sh", "-c", "dpkg -x *.deb prometheus"]):
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
             if done.returncode:
-                pytest.skip(f"no Prometheus on the PATH, and {command} failed: {done.stderr[-500:]}")
-        (folder / "prometheus").replace(target)
+                return f"{command} failed: {done.stderr[-500:]}"
+        with suppress(OSError):  # another process has done the same
+            (folder / "prometheus").rename(target)
+    return ""
 
 
 class Prometheus:

@@ -86,7 +86,7 @@ CASES = [
         Firing("Worker a runs, but is not ready; its partitions wait.", A)]),
     Case("LoginPipelineNotReady", "a rebalance of 10 s", {on(READY): "1+0x6 0 1+0x6"}, "100s"),
     Case("LoginPipelineStalled", "a partition without a leader", {on(STALLED, PLACE): "0+0x5 0+10x6"}, "100s", [
-        Firing("logins[2] has made no progress for 40s, although records wait.", {**A, **IN_PLACE})]),
+        Firing("logins[2] has made no progress for 40s.", {**A, **IN_PLACE})]),
     Case("LoginPipelineStalled", "a leader moves within 30 s", {on(STALLED, PLACE): "0+0x5 0+10x3 0+0x6"}, "100s"),
     Case("LoginPipelineLag", "too few workers, in spite of a rebalance",
         {on(LAG, PLACE): "50+10x3 stale", f"{LAG}{{{worker('b')},{PLACE}}}": "_x3 90+10x6"}, "60s", [
@@ -116,7 +116,7 @@ CASES = [
         {on(FAILURES): "9+0x6 0+0x30"}, "5m"),
     Case("LoginPipelineRebalanceStorm", "a worker leaves and joins again and again",
         {on(REBALANCES): "1+0.2x120"}, "15m", [
-        Firing("The group keeps rebalancing, 6 times in 5 minutes; each time, its workers pause.", JOB)]),
+        Firing("The group has rebalanced 6 times in 5 minutes; each time, its workers pause.", JOB)]),
     Case("LoginPipelineRebalanceStorm", "an update of ten workers takes three minutes",
         {on(REBALANCES): "1+1x20 21+0x120"}, "14m"),
     Case("LoginPipelineRecordsRefused", "records with old timestamps arrive",
@@ -128,10 +128,10 @@ CASES = [
     Case("LoginPipelineRecordsRefused", "they arrived an hour ago", {on(MALFORMED, REFUSED): "7+0x400"}, "1h"),
     Case("LoginPipelineRecordsRefused", "other reasons", {on(MALFORMED, 'reason="not_json"'): "0+5x30"}, "5m"),
     Case("LoginPipelineRecordsExpired", "they expired before the start", {on(EXPIRED, PLACE): "300+0x30"}, "1m", [
-        Firing("300 records of logins[2] expired before they were read; they are lost.", {**A, **IN_PLACE})]),
+        Firing("300 records of logins[2] expired unread; they are lost.", {**A, **IN_PLACE})]),
     Case("LoginPipelineRecordsExpired", "more expire two hours later",
         {on(EXPIRED, PLACE): "300+0x720 900+0x30"}, "2h1m", [
-        Firing("600 records of logins[2] expired before they were read; they are lost.", {**A, **IN_PLACE})]),
+        Firing("600 records of logins[2] expired unread; they are lost.", {**A, **IN_PLACE})]),
     Case("LoginPipelineRecordsExpired", "they expired an hour ago", {on(EXPIRED, PLACE): "300+0x400"}, "1h"),
 ]  # fmt: skip
 

@@ -352,7 +352,7 @@ def test_consumer_error() -> None:
     ],
 )
 def test_shares(messages: list[FakeMessage], shares: dict[Any, Share]) -> None:
-    """A batch gives the records of each partition, with the first and the last timestamp, and the size of the values."""
+    """A batch gives each partition's records, first and last timestamp, and the size of its values."""
     batches = new_batches(FakeConsumer([], COMMITTED))
     handle(batches, messages)
     assert batches.shares == shares

@@ -1,5 +1,6 @@
 """Asks the broker, as an admin client: whether it answers, and what partitions, settings and ids its topics have."""
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -107,8 +108,7 @@ class BrokerAdmin:
             KafkaException: the broker refused, or did not answer in time.
             Stopped: a signal asked to stop meanwhile.
         """
-        while not answer.done():
-            self._wait_briefly(answer)
+        self._wait(answer, math.inf)
         return answer.result()
 
     def describe(self, name: str, timeout: float = limits.START_TIMEOUT) -> TopicDescription:
@@ -174,23 +174,22 @@ class BrokerAdmin:
         """The addresses that brokers advertise; none if no broker answers until the deadline, or the request failed."""
         left = max(_TURN, deadline - time.monotonic())
         answer = in_background(lambda: self.nodes(left))  # no signal handler runs in librdkafka
-        while not answer.done():
-            look = time.monotonic() + _DIAGNOSE_EVERY
-            while not answer.done() and time.monotonic() < look:
-                self._wait_briefly(answer)
-            if not answer.done():
-                self._raise_known(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  (an error code)
+        while not self._wait(answer, _DIAGNOSE_EVERY):
+            self._raise_known(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001  (an error code)
         try:
             return advertised(answer.result())
         except KafkaException as error:
             self._raise_known(error.args[0])
             return []
 
-    def _wait_briefly(self, answer: "Future[_Answer]") -> None:
-        """Wait for an answer for one turn; take librdkafka's errors meanwhile."""
-        wait([answer], _TURN)
-        self.admin.poll(0)
-        _check_stop()
+    def _wait(self, answer: "Future[_Answer]", seconds: float) -> bool:
+        """Wait for an answer, and take librdkafka's errors meanwhile; return whether it is there."""
+        deadline = time.monotonic() + seconds
+        while not answer.done() and time.monotonic() < deadline:
+            wait([answer], _TURN)
+            self.admin.poll(0)
+            _check_stop()
+        return answer.done()
 
     def _raise_known(self, error: KafkaError) -> None:
         """Raise the reason why the broker does not answer, if waiting does not help."""

@@ -135,7 +135,7 @@ def _arguments(peer: Peer, route: Route) -> list[str]:
 def _environment(peer: Peer, route: Route) -> dict[str, str]:
     """Our environment without the pipeline's settings, so that it runs with its defaults."""
     names = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    environment = {name: value for name, value in os.environ.items() if name not in names}
+    environment = {name: value for name, value in os.environ.items() if name not in names} | dict(peer.variables)
     if peer.module == "pipeline":
         environment |= {
             "Quix__Broker__Address": route.address,

@@ -1,4 +1,4 @@
-"""Runs the transforms: settings, errors, broker connection, processing loop, shutdown, logs and health."""
+"""Runs the transforms: settings, errors, broker connection, processing loop, shutdown, logs, metrics and health."""
 
 import logging
 

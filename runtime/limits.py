@@ -134,10 +134,10 @@ PROBE_TIMEOUT = 4.0
 """For the health check of the container; shorter than its own timeout, so the reason is shown."""
 
 CONNECTION_MAX_AGE = 10.0
-"""The health port closes a connection after this time, idle or not."""
+"""The HTTP port closes a connection after this time, idle or not."""
 
 HTTP_THREAD_TIMEOUT = 1.0
-"""For each of the health port's threads to end."""
+"""For each of the HTTP port's threads to end."""
 
 WARN_INTERVAL = 60.0
 """Between two warnings of the same malformed reason."""

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -25,11 +26,16 @@ NAMES_THE_VERSION = {
 RUNTIME = sorted(file.relative_to(ROOT / "runtime") for file in (ROOT / "runtime").rglob("*.py"))
 
 
+def files(folder: str = "") -> list[str]:
+    """The files of a folder that git does not ignore."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", f"./{folder}"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [file for file in found if (ROOT / file).exists()]
+
+
 def names(folder: str = "") -> set[str]:
     """The entries of a folder that git does not ignore, except those that begin with a dot."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", f"./{folder}"]
-    files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    first = {file.removeprefix(folder).split("/")[0] for file in files if (ROOT / file).exists()}
+    first = {file.removeprefix(folder).split("/")[0] for file in files(folder)}
     return {name for name in first if not name.startswith(".")}
 
 
@@ -54,6 +60,14 @@ def test_imports() -> None:
 def test_test_file(file: Path) -> None:
     """Each file of runtime/ has its test file in tests/runtime/."""
     assert (ROOT / "tests" / "runtime" / file.parent / f"test_{file.name}").is_file()
+
+
+def test_package_data() -> None:
+    """A wheel has each file of runtime/ that is no Python module."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    listed = {f"{package.replace('.', '/')}/{name}" for package, own in project["package-data"].items() for name in own}
+    others = {path for path in files("runtime/") if not path.endswith(".py")}
+    assert listed == others != set()
 
 
 def test_class_names() -> None:

@@ -26,6 +26,8 @@ class Peer:
     """Its approximate rate, which decides how many records it gets."""
     extra: str | None = None
     """The package that it needs beyond the project's own."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Further variables of its environment."""
 
 
 # Peers that are compared most are neighbours, so that little time passes between their runs.

@@ -1,9 +1,8 @@
 """Takes records from the consumer and runs the dataframe on as many as one transaction may hold."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import methodcaller
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from quixstreams.exceptions import QuixException
@@ -195,20 +194,19 @@ class Batches:
 
 
 def _shares(messages: list[Message]) -> dict[Place, Share]:
-    """Give the records of each partition; its records need not be in a row."""
-    shares: dict[Place, Share] = {}
-    for _, run in groupby(messages, methodcaller("partition")):
-        records = list(run)
-        first, last = records[0], records[-1]
-        place = (first.topic(), first.partition())
-        earlier = shares.get(place)
-        shares[place] = Share(
-            records=len(records) + (earlier.records if earlier else 0),
-            oldest=earlier.oldest if earlier else first.timestamp()[1],
-            newest=last.timestamp()[1],
-            next_offset=last.offset() + 1,
+    """Give the records of each partition."""
+    last = {message.partition(): message for message in messages}
+    if len(last) > 1:
+        first = {message.partition(): message for message in reversed(messages)}
+        counts = Counter([message.partition() for message in messages])
+    else:
+        first, counts = dict(zip(last, messages, strict=False)), Counter(dict.fromkeys(last, len(messages)))
+    return {
+        (newest.topic(), partition): Share(
+            counts[partition], first[partition].timestamp()[1], newest.timestamp()[1], newest.offset() + 1
         )
-    return shares
+        for partition, newest in last.items()
+    }
 
 
 def _raise_error(message: Message, error: KafkaError) -> None:

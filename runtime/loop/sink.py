@@ -53,14 +53,14 @@ class Sink(StreamFunction):
             if (
                 headers
                 or isinstance(value, Malformed)
-                or len(value) + (len(key) if key else 0) > max_plain_bytes
+                or (size := len(value)) + (len(key) if key else 0) > max_plain_bytes
                 or not timestamps.oldest <= timestamp <= timestamps.newest
             ):
                 produced, timestamp, headers = output.build(value, key, timestamp, headers, record)
                 sent += len(produced or b"")
             else:
                 produced = value
-                sent += len(produced)
+                sent += size
             try:
                 self._produce(topic, produced, key, record.partition(), None, None, timestamp, headers)
             except (BufferError, KafkaException) as error:

@@ -1,1 +1,1 @@
-"""Shows what the pipeline does: logs, counters and health."""
+"""Shows what the pipeline does: logs, counters, metrics, status page and health."""

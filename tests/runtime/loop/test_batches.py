@@ -15,6 +15,7 @@ from runtime.loop import batches as batching
 from runtime.loop.batches import BATCH, Batches
 from runtime.loop.positions import Positions
 from runtime.loop.transaction_size import FIRST
+from runtime.observe.counters import Share
 
 
 class FakeMessage:
@@ -46,7 +47,7 @@ class FakeMessage:
         return None
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, 5
+        return 1, self._place[1] or 0
 
     def headers(self) -> None:
         return None
@@ -334,3 +335,19 @@ def test_consumer_error() -> None:
         handle(new_batches(FakeConsumer([], COMMITTED)), [FakeMessage(0, 7, KafkaError._BAD_COMPRESSION)])
     with pytest.raises(KafkaConsumerException):
         handle(new_batches(FakeConsumer([], COMMITTED)), [FakeMessage(0, None, KafkaError.TOPIC_AUTHORIZATION_FAILED)])
+
+
+@pytest.mark.parametrize(
+    ("messages", "shares"),
+    [
+        ([], {}),
+        (records(3, 10), {("in", 0): Share(3, 10, 12, 13)}),
+        (MESSAGES, {("in", 0): Share(2, 5, 6, 7), ("in", 1): Share(1, 7, 7, 8)}),
+    ],
+)
+def test_shares(messages: list[FakeMessage], shares: dict[Any, Share]) -> None:
+    """A batch gives the records of each partition, with the first and the last timestamp, and the size of the values."""
+    batches = new_batches(FakeConsumer([], COMMITTED))
+    handle(batches, messages)
+    assert batches.shares == shares
+    assert batches.bytes == 2 * len(messages)

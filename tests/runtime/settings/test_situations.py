@@ -45,6 +45,8 @@ SITUATIONS: dict[str, Wrong] = {
     "an address with a password": Wrong({"Quix__Broker__Address": "alice:s3cret@kafka:9092"}),
     "a value in quotes, which `docker run --env-file` keeps": Wrong({"Quix__Consumer_Group": '"user-login-pipeline"'}),
     "a value with a space at its end": Wrong({"PROCESSING_GUARANTEE": "exactly-once "}),
+    "a setting's name of version 0.1": Wrong({"HEALTH_PORT": "8080"}),
+    "a setting's name of version 0.1 in `.env`": Wrong(make_env_file=lambda file: file.write_text("HEALTH_PORT=8080")),
     "two wrong settings": Wrong({"COMMIT_EVERY": "ten", "COMMIT_INTERVAL": "1,5"}),
     "a wrong setting, and `LOG_FORMAT=json`": Wrong({"LOG_FORMAT": "json", "COMMIT_EVERY": "0"}),
     "a wrong setting, and `LOG_FORMAT=json` in `.env`": Wrong(

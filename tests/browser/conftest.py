@@ -12,7 +12,7 @@ from tests.kafka import TIMEOUT
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)  # without a browser, nothing else starts
 def browser() -> Iterator[Browser]:
     """The browser of this machine."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)

@@ -32,22 +32,29 @@ def program(name: str) -> Path:
 
 @cache
 def _unpack(target: Path) -> str:
-    """Download the package and unpack it, as an installed one would start its service; return why that failed."""
+    """Download the programs and unpack them, as an installed one would start its service; return why that failed."""
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         return "no apt-get and dpkg to download it with"
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
         folder = Path(name)
-        for part in ("state/lists/partial", "cache/archives/partial", "prometheus"):
+        for part in ("state/lists/partial", "cache/archives/partial", "unpacked/usr/bin"):
             (folder / part).mkdir(parents=True)
         places = [f"Dir::State={folder}/state", f"Dir::Cache={folder}/cache", "Dir::State::status=/var/lib/dpkg/status"]
         apt = ["apt-get", "-qq", *(f"--option={place}" for place in places)]
-        for command in ([*apt, "update"], [*apt, "download", "prometheus"], ["sh", "-c", "dpkg -x *.deb prometheus"]):
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
-            if done.returncode:
-                return f"{command} failed: {done.stderr[-500:]}"
-        with suppress(OSError):  # another process has done the same
-            (folder / "prometheus").rename(target)
-    return ""
+        problem = _run([*apt, "update"], folder)
+        for package in ("prometheus", "promtool"):  # one package in Debian 12, two in later ones
+            if not (folder / "unpacked/usr/bin" / package).exists():
+                problem = problem or _run([*apt, "download", package], folder)
+                problem = problem or _run(["sh", "-c", f"dpkg -x {package}_*.deb unpacked"], folder)
+        if not problem:
+            with suppress(OSError):  # another process has done the same
+                (folder / "unpacked").rename(target)
+        return problem
+
+
+def _run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    return f"{command} failed: {done.stderr[-500:]}" if done.returncode else ""
 
 
 class Prometheus:

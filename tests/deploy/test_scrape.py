@@ -103,7 +103,7 @@ def test_dashboard(run: Run, kafka: Kafka) -> None:
 def test_expired(run: Run) -> None:
     """LoginPipelineRecordsExpired fires if records expired before the start, and says how many."""
     alert = run.wait_for_alert("LoginPipelineRecordsExpired", topic=run.source, partition="0")
-    assert alert["annotations"]["summary"].startswith(f"{EXPIRED} records of {run.source}[0] expired")
+    assert alert["annotations"]["summary"].startswith(f"About {EXPIRED} records of {run.source}[0] expired")
 
 
 def test_stalled(run: Run, kafka: Kafka) -> None:

@@ -51,6 +51,7 @@ STALLED, LAG = "login_pipeline_stalled_seconds", "login_pipeline_lag_seconds"
 FAILURES, REBALANCES = "login_pipeline_checkpoint_failures_total", "login_pipeline_rebalances_total"
 EXPIRED = "login_pipeline_expired_records_total"
 REFUSED = 'reason="refused_timestamp"'
+BY_REASON = {**A, "reason": "refused_timestamp"}
 
 
 def on(name: str, *labels: str) -> str:
@@ -94,19 +95,19 @@ CASES = [
     Case("LoginPipelineLag", "a killed worker's partition moves after 40 s and is read within 20 s",
         {on(LAG, PLACE): "0+0x6 10+10x4 60 70 10 0+0x6"}, "3m"),
     Case("LoginPipelineMalformed", "a producer sends 20 % malformed records after a good hour",
-        {on(RECORDS): "0+1000x400", on(MALFORMED, 'reason="not_json"'): "0+0x360 0+200x40"}, "65m", [
+        {on(RECORDS): "0+1000x400", on(MALFORMED, 'reason="invalid_json"'): "0+0x360 0+200x40"}, "65m", [
         Firing("19.33% of the records are malformed, more than usual.", JOB)]),
     Case("LoginPipelineMalformed", "all records are malformed from the start",
-        {on(RECORDS): "0+10x30", on(MALFORMED, 'reason="not_json"'): "0+10x30"}, "3m", [
+        {on(RECORDS): "0+10x30", on(MALFORMED, 'reason="invalid_json"'): "0+10x30"}, "3m", [
         Firing("100% of the records are malformed, more than usual.", JOB)]),
     Case("LoginPipelineMalformed", "20 % are usual here, and 30 % arrive",
-        {on(RECORDS): "0+1000x400", on(MALFORMED, 'reason="not_json"'): "0+200x360 72000+300x40"}, "65m"),
+        {on(RECORDS): "0+1000x400", on(MALFORMED, 'reason="invalid_json"'): "0+200x360 72000+300x40"}, "65m"),
     Case("LoginPipelineMalformed", "one of two records",
-        {on(RECORDS): "0+0x360 1 2+0x40", on(MALFORMED, 'reason="not_json"'): "0+0x360 1+0x40"}, "62m"),
+        {on(RECORDS): "0+0x360 1 2+0x40", on(MALFORMED, 'reason="invalid_json"'): "0+0x360 1+0x40"}, "62m"),
     Case("LoginPipelineMalformed", "no records at all",
-        {on(RECORDS): "0+0x400", on(MALFORMED, 'reason="not_json"'): "0+0x400"}, "65m"),
+        {on(RECORDS): "0+0x400", on(MALFORMED, 'reason="invalid_json"'): "0+0x400"}, "65m"),
     Case("LoginPipelineMalformed", "a restart: the counters begin again",
-        {on(RECORDS): "0+1000x100 0+1000x100", on(MALFORMED, 'reason="not_json"'): "0+10x100 0+10x100"}, "20m"),
+        {on(RECORDS): "0+1000x100 0+1000x100", on(MALFORMED, 'reason="invalid_json"'): "0+10x100 0+10x100"}, "20m"),
     Case("LoginPipelineCheckpointFailures", "the broker refuses one commit after the other",
         {on(FAILURES): "0+0x6 0+1x6"}, "110s", [
         Firing("Checkpoints of worker a fail; it processes their records again.", A)]),
@@ -121,12 +122,12 @@ CASES = [
         {on(REBALANCES): "1+1x20 21+0x120"}, "14m"),
     Case("LoginPipelineRecordsRefused", "records with old timestamps arrive",
         {on(MALFORMED, REFUSED): "0+0x6 0+5x30"}, "80s", [
-        Firing("About 5 records have a timestamp that the output topic refuses.", {**A, "reason": "refused_timestamp"})]),
+        Firing("About 5 records have a timestamp that the output topic refuses.", BY_REASON)]),
     Case("LoginPipelineRecordsRefused", "they arrived before the first scrape",
         {on(MALFORMED, REFUSED): "7+0x30"}, "1m", [
-        Firing("About 7 records have a timestamp that the output topic refuses.", {**A, "reason": "refused_timestamp"})]),
+        Firing("About 7 records have a timestamp that the output topic refuses.", BY_REASON)]),
     Case("LoginPipelineRecordsRefused", "they arrived an hour ago", {on(MALFORMED, REFUSED): "7+0x400"}, "1h"),
-    Case("LoginPipelineRecordsRefused", "other reasons", {on(MALFORMED, 'reason="not_json"'): "0+5x30"}, "5m"),
+    Case("LoginPipelineRecordsRefused", "other reasons", {on(MALFORMED, 'reason="invalid_json"'): "0+5x30"}, "5m"),
     Case("LoginPipelineRecordsExpired", "they expired before the start", {on(EXPIRED, PLACE): "300+0x30"}, "1m", [
         Firing("About 300 records of logins[2] expired unread; they are lost.", {**A, **IN_PLACE})]),
     Case("LoginPipelineRecordsExpired", "more expire two hours later",

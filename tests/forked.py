@@ -136,11 +136,14 @@ class ForkedProcess:
         return out, err
 
 
+_BEFORE_IMPORTS = {"PYTHONPROFILEIMPORTTIME", "OTEL_TRACES_EXPORTER"}
+
+
 def start(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], errors: bool = False
 ) -> ForkedProcess | ChildProcess:
-    """Start a Python program: forked on Linux, unless `env` has PYTHONPROFILEIMPORTTIME; else by a new interpreter."""
-    if platform.system() == "Linux" and "PYTHONPROFILEIMPORTTIME" not in env:
+    """Start a Python program: forked on Linux, unless it changes what happens before the imports."""
+    if platform.system() == "Linux" and not _BEFORE_IMPORTS & env.keys():
         return ForkedProcess(command, cwd=cwd, env=env, errors=errors)
     stderr = subprocess.PIPE if errors else subprocess.STDOUT
     return ChildProcess([sys.executable, *command], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=stderr)

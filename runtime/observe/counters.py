@@ -34,7 +34,7 @@ class Share:
 
 @dataclass
 class ReasonCount:
-    """ReasonCount records of one reason: their number, and the latest one."""
+    """The malformed records of one reason: their number, and the latest one."""
 
     count: int
     topic: str

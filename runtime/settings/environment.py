@@ -17,7 +17,7 @@ from runtime.settings.values import LogFormat, LogLevel
 NAMES_OF_OTHERS = frozenset(
     {
         *("RATE", "COUNT", "SEED", "MALFORMED", "TOPIC_PARTITIONS", "KAFKA_TOPIC", "BOOTSTRAP_SERVERS"),
-        *("KAFKA_PORT", "UI_PORT", "PIPELINE_PORT", "GENERATOR_IMAGE"),
+        *("KAFKA_PORT", "UI_PORT", "PIPELINE_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "GENERATOR_IMAGE"),
     }
 )
 """The settings of the login generator and of the compose files."""

@@ -72,6 +72,7 @@ def test_all_locks(answering: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert capsys.readouterr().out.splitlines() == [
         "audit.lock: audited: 1 packages, no known vulnerability",
         "bench.lock: holed 2.0: PYSEC-1, CVE-2",
+        "browser.lock: audited: 1 packages, no known vulnerability",
         "dev.lock: audited: 1 packages, no known vulnerability",
     ]
     every = {lock.name for lock in LOCK.parent.iterdir()} - {lock.name for lock in LOCKS}

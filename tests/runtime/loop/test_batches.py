@@ -53,7 +53,7 @@ class FakeMessage:
         return None
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, self._place[1] or 0
+        return 1, 5
 
     def headers(self) -> None:
         return None
@@ -347,12 +347,12 @@ def test_consumer_error() -> None:
     ("messages", "shares"),
     [
         ([], {}),
-        (records(3, 10), {("in", 0): Share(3, 10, 12, 13)}),
-        (MESSAGES, {("in", 0): Share(2, 5, 6, 7), ("in", 1): Share(1, 7, 7, 8)}),
+        (records(3, 10), {("in", 0): Share(3, 5, 5, 13)}),
+        (MESSAGES, {("in", 0): Share(2, 5, 5, 7), ("in", 1): Share(1, 5, 5, 8)}),
     ],
 )
 def test_shares(messages: list[FakeMessage], shares: dict[Any, Share]) -> None:
-    """A batch gives each partition's records, first and last timestamp, and the size of its values."""
+    """A batch gives the records of each partition, where to continue, and the size of the values."""
     batches = new_batches(FakeConsumer([], COMMITTED))
     handle(batches, messages)
     assert batches.shares == shares

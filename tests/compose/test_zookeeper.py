@@ -53,6 +53,13 @@ def test_contract(stack: Stack) -> None:
     assert stack.check_contract() > 0
 
 
+def test_check(stack: Stack) -> None:
+    """`check` says that this Kafka is older than 4.0; nothing else is wrong with it."""
+    lines = stack.compose("exec", "-T", "pipeline", "python", "pipeline.py", "check").splitlines()
+    assert any(line.startswith("warning") and "older than Kafka 4.0" in line for line in lines), lines
+    assert not [line for line in lines if line.startswith("wrong")]
+
+
 def test_another_generator(stack: Stack) -> None:
     """An image that reads BOOTSTRAP_SERVERS and KAFKA_TOPIC can replace the generator by an override."""
     stack.files.append("deploy/compose/original.yml")

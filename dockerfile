@@ -16,7 +16,7 @@ COPY --from=packages /opt/packages /opt/packages
 COPY pipeline.py /app/
 COPY transforms /app/transforms
 COPY runtime /app/runtime
-COPY tools/__init__.py /app/tools/
+COPY tools/__init__.py tools/printable.py tools/try_transforms.py /app/tools/
 COPY tools/check /app/tools/check
 COPY tools/generator /app/tools/generator
 COPY tools/verify /app/tools/verify

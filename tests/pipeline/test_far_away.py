@@ -63,7 +63,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kafka, dict
             create = {"AUTO_CREATE_TOPICS": "true"} if situation == LOST else {}
             if situation != OLDER:
                 started[situation] = pipelines.start("in", output, **own, **create)
-            if situation == OLDER or situation in WARNED:
+            if situation != LOST:
                 started[f"check {situation}"] = pipelines.start("in", output, "check", **own)
         yield kafka, started
 
@@ -80,6 +80,13 @@ def test_works(runs: tuple[Kafka, dict[str, Pipeline]], situation: str) -> None:
     assert len(warnings) == (situation in WARNED), pipeline.log
     if warnings:
         check_row("At the start", situation, None, warnings[0], {r"out-\d": "out"})
+
+
+def test_slow_check(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:
+    """`check` has time for slow answers, too."""
+    check = runs[1][f"check {SLOW}"]
+    assert check.wait(PATIENCE) == 0, check.log
+    assert not [line for line in check.lines if line.startswith("wrong")], check.log
 
 
 @pytest.mark.parametrize("situation", WARNED)

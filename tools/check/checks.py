@@ -35,7 +35,7 @@ CLOCKS_MAY_DIFFER = 60.0
 _LEAST = 12.0
 """Seconds for a check: slow answers need most of them."""
 
-_LATE = f"not checked: answers are slow, and other checks took {limits.CHECK_TIMEOUT - _LEAST:.0f} s; `run` waits longer"
+_LATE = f"not checked: answers are slow: other checks took {limits.CHECK_TIMEOUT - _LEAST:.0f} s; `run` waits longer"
 _NO_GROUP = {KafkaError.GROUP_ID_NOT_FOUND}
 _SHOWN = ("max.message.bytes", "cleanup.policy", "retention.ms", "message.timestamp.type")
 Check = Callable[[], Iterator[Finding]]

@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -220,7 +220,8 @@ class Application(QuixApplication):
         """Stop, forcibly if necessary: the current commit cannot succeed any more, and may never return."""
         self._failure = self._partitions_lost_error()
         stop_request.start_failure_deadline()
-        self._failure = self._causes.explain(self._failure)
+        with suppress(KafkaException):  # no broker answers
+            self._failure = self._causes.find() or self._failure
 
     def _partitions_lost_error(self) -> Exception:
         """Return why the partitions were lost: the group removed this worker, or no broker answers."""

@@ -4,10 +4,13 @@ import math
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 from runtime import limits
 
@@ -100,6 +103,14 @@ def end_by_force(exit_code: int, log_error: Callable[[], object]) -> None:
     thread = threading.Thread(target=log_error, daemon=True)
     thread.start()
     thread.join(limits.LAST_LINE_TIMEOUT)
+    os._exit(exit_code)
+
+
+def leave(exit_code: int) -> NoReturn:
+    """End the process without the clean-up of C libraries: OpenSSL's may crash while librdkafka's threads use it."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
     os._exit(exit_code)
 
 

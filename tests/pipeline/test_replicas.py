@@ -11,6 +11,7 @@ from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import RUNNING, Pipeline, Pipelines
 from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
+from tools.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -60,6 +61,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, P
         victim.kill()
         kafka = Kafka(cluster.address)
         kafka.produce("in", [Record(None, b'{"device_type": "ios"}')])
+        wait_until(lambda: len(admin.list_topics(timeout=TIMEOUT).brokers) == 2, "the end of the broker's session")
         for situation, (output, guarantee) in SITUATIONS.items():
             settings = {"PROCESSING_GUARANTEE": guarantee, "Quix__Consumer_Group": f"{output}-{guarantee}"}
             started[f"check {situation}"] = pipelines.start("in", output, "check", **settings, LIMITS="")

@@ -10,7 +10,7 @@ To add a transform, write it in a new file in transforms/ and add it to TRANSFOR
 import sys
 
 from runtime.observe.streams import discard_unwritable, replace_closed
-from runtime.stop.signals import stop_request
+from runtime.stop.signals import leave, stop_request
 
 if __name__ == "__main__":
     replace_closed()
@@ -112,4 +112,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -36,7 +36,6 @@ _LEAST = 12.0
 """Seconds for a check: slow answers need most of them."""
 
 _LATE = f"not checked: answers are slow: other checks took {limits.CHECK_TIMEOUT - _LEAST:.0f} s; `run` waits longer"
-_NO_GROUP = {KafkaError.GROUP_ID_NOT_FOUND}
 _SHOWN = ("max.message.bytes", "cleanup.policy", "retention.ms", "message.timestamp.type")
 Check = Callable[[], Iterator[Finding]]
 
@@ -50,6 +49,7 @@ class Checks:
         self._app: Application
         self._broker: BrokerAdmin
         self._causes: Causes
+        self._cause: Callable[[Exception], Exception] = lambda error: error
         self._topics: dict[str, TopicFacts] = {}
 
     def findings(self) -> Iterator[Finding]:
@@ -79,7 +79,7 @@ class Checks:
                 _refuse_stop()
                 found += check()
             except Exception as error:  # noqa: BLE001  (each error becomes a finding)
-                known = explain(error, self._settings.broker, cloud=self._settings.address is None)
+                known = explain(self._cause(error), self._settings.broker, cloud=self._settings.address is None)
                 found.append(Finding("wrong", subject, str(known), known.exit_code))
         yield from (Finding("warning", subject, warning) for warning in warnings)
         yield from found
@@ -100,6 +100,7 @@ class Checks:
         self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
         self._broker.wait()
         self._causes = Causes(self._broker)
+        self._cause = self._causes.explain
         yield Finding(
             "ok", "connection", f"{connection.bootstrap_servers}, {connection.security_protocol or 'plaintext'}"
         )
@@ -227,7 +228,7 @@ class Checks:
         try:
             return answer.result()
         except KafkaException as error:
-            if error.args[0].code() in _NO_GROUP:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return None
             raise
 

@@ -220,6 +220,7 @@ class Application(QuixApplication):
         """Stop, forcibly if necessary: the current commit cannot succeed any more, and may never return."""
         self._failure = self._partitions_lost_error()
         stop_request.start_failure_deadline()
+        self._failure = self._causes.explain(self._failure)
         with suppress(KafkaException):  # no broker answers
             self._failure = self._causes.find() or self._failure
 

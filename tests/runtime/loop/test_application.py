@@ -32,7 +32,10 @@ def made(*, answered: bool = True) -> Application:
     app = Application(Settings())
     app._refresh_metadata = bool if answered else no_broker  # type: ignore[assignment,method-assign]
     stand_ins: Any = SimpleNamespace(
-        start=lambda _seconds: None, explain=lambda error: error, explained=lambda _missing: nullcontext()
+        start=lambda _seconds: None,
+        explain=lambda error: error,
+        explained=lambda _missing: nullcontext(),
+        find=lambda: None,
     )
     app._renewal = app._positions.topic_ids = app._causes = app._replacement = stand_ins
     return app

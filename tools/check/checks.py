@@ -79,7 +79,8 @@ class Checks:
                 _refuse_stop()
                 found += check()
             except Exception as error:  # noqa: BLE001  (each error becomes a finding)
-                known = explain(self._cause(error), self._settings.broker, cloud=self._settings.address is None)
+                cause = self._cause(error) if isinstance(error, KafkaException) else error
+                known = explain(cause, self._settings.broker, cloud=self._settings.address is None)
                 found.append(Finding("wrong", subject, str(known), known.exit_code))
         yield from (Finding("warning", subject, warning) for warning in warnings)
         yield from found

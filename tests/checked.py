@@ -11,7 +11,7 @@ _DIFFERS = {
     r"(refused [^:]*): .*": r"\1",
     r"\d of its": "some of its",
 }
-"""What may differ: times, librdkafka's text after what the broker refused, how many replicas are in sync, a forced end."""
+"""What may differ: times, librdkafka's text after a refusal, how many replicas are in sync, a forced end."""
 
 
 def assert_says_the_same(check: Pipeline, run: Pipeline) -> None:

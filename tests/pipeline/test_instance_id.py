@@ -75,7 +75,7 @@ def test_name_taken_without_records(kafka: Kafka, pipelines: Pipelines) -> None:
 
 @pytest.mark.long
 def test_two_supervisors(kafka: Kafka, pipelines: Pipelines) -> None:
-    """Two workers with one id, restarted whatever their exit code is: few exits, each line names the other worker."""
+    """Two workers with one id, restarted after each exit: there are few exits, and each line names the other worker."""
     source, target = kafka.create_topic("pair-in"), kafka.create_topic("pair-out")
     settings = {"INSTANCE_ID": "one", "LIMITS": ""}
     sides = [[pipelines.start(source, target, **settings)] for _ in range(2)]

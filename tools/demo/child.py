@@ -30,14 +30,13 @@ class Child(ChildProcess):
 
     def stop(self, timeout: float = _STOP_TIMEOUT) -> int:
         """Ask it to stop, and kill it if that takes too long; return its exit code."""
-        self.ask_to_stop()
         return super().stop(timeout)
 
-    def ask_to_stop(self) -> None:
-        """Send SIGTERM, if it runs."""
-        if self.poll() is None:
+    def terminate(self) -> None:
+        """Send SIGTERM, if it runs; only once, because a second one would kill a process that is ending."""
+        if not self._stopped and self.poll() is None:
             self._stopped = True
-            self.terminate()
+            super().terminate()
 
     def problem(self) -> str | None:
         """How it ended, with the last lines of its log; None if it runs, or stopped as asked."""

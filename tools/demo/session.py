@@ -107,7 +107,7 @@ class Session:
 
     def _finish(self) -> None:
         """Send no more, let the workers catch up, stop them, and compare both topics to their ends."""
-        self._generator.ask_to_stop()
+        self._generator.terminate()
         if self._burst:
             self._burst.stop()
         self._show_until(lambda: self._generator.poll() is not None)

@@ -47,7 +47,7 @@ class Workers:
     def stop(self) -> None:
         """Stop all."""
         for child in self._running.values():
-            child.ask_to_stop()
+            child.terminate()
         for child in self._running.values():
             child.stop()
 

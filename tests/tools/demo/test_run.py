@@ -273,10 +273,15 @@ def test_child_that_ends(tmp_path: Path, code: str, problem: str) -> None:
     assert child.problem() == problem
 
 
+# Like Python itself while it ends, it handles only the first signal, and a second one would kill it.
 # Short sleeps: a signal that comes just before a sleep begins is handled only after it.
 HANDLES_SIGTERM = """
 import signal, sys, time
-signal.signal(15, lambda *_: sys.exit({code}))
+def stop(*_):
+    signal.signal(15, signal.SIG_DFL)
+    time.sleep(0.2)
+    sys.exit({code})
+signal.signal(15, stop)
 print(flush=True)
 while True:
     time.sleep(0.1)

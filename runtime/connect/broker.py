@@ -22,6 +22,7 @@ from runtime.connect.addresses import (
     unreachable,
 )
 from runtime.connect.diagnose import diagnose
+from runtime.connect.repeating_admin import NO_ANSWER, RepeatingAdmin
 from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable
 from runtime.explain import explain_kafka
@@ -29,7 +30,6 @@ from runtime.stop.signals import stop_request
 
 _LIBRDKAFKA_NAME = re.compile(r"\b(?:sasl|ssl)\.[a-z.]+[a-z]")
 _ADVERTISED = re.compile(r"(?:\w+://)?(\S+):(\d+)/\d+: ")  # how librdkafka names a broker whose id it knows
-_NO_ANSWER = {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT}  # noqa: SLF001  (error codes)
 _TURN = 0.1  # seconds between two looks at a pending answer
 _DIAGNOSE_EVERY = 1.0  # seconds
 _SILENT = "accepts connections, but no broker answers there"
@@ -60,6 +60,7 @@ class BrokerAdmin:
             raise Misconfigured(
                 f"the BROKER_* settings contradict each other: {_with_setting_names(error.args[0])}"
             ) from error
+        self.repeating = RepeatingAdmin(self.admin)
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until the broker answers, and until one of the addresses that it sends clients to can be reached.
@@ -117,7 +118,7 @@ class BrokerAdmin:
         Raises:
             KafkaException: it does not exist, or these credentials may not describe it; no broker answers.
         """
-        (answer,) = self.admin.describe_topics(TopicCollection([name]), request_timeout=timeout).values()
+        (answer,) = self.repeating.describe_topics(TopicCollection([name]), request_timeout=timeout).values()
         return answer.result()
 
     def config(self, kind: ResourceType, name: str, timeout: float = limits.START_TIMEOUT) -> dict[str, str]:
@@ -126,7 +127,7 @@ class BrokerAdmin:
         Raises:
             KafkaException: it does not exist, or these credentials may not read it; no broker answers.
         """
-        (answer,) = self.admin.describe_configs([ConfigResource(kind, name)], request_timeout=timeout).values()
+        (answer,) = self.repeating.describe_configs([ConfigResource(kind, name)], request_timeout=timeout).values()
         return {entry.name: entry.value for entry in answer.result().values() if entry.value}
 
     def check_topics_visible(self, *names: str) -> None:
@@ -136,13 +137,13 @@ class BrokerAdmin:
             Refused: the permission is missing, whether the topic exists or not.
             KafkaException: the broker does not answer any more.
         """
-        answers = self.admin.describe_topics(TopicCollection(list(names)), request_timeout=limits.START_TIMEOUT)
+        answers = self.repeating.describe_topics(TopicCollection(list(names)), request_timeout=limits.START_TIMEOUT)
         for name, answer in answers.items():
             error = answer.exception()
             code = error.args[0].code() if isinstance(error, KafkaException) else None
             if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 raise Refused(f"the broker at {self.address} refused the permission Describe on the topic {name!r}")
-            if error is not None and code in _NO_ANSWER:
+            if error is not None and code in NO_ANSWER:
                 raise error
 
     def topics(self) -> set[str]:

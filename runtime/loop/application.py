@@ -29,7 +29,7 @@ from runtime.loop.commit import CommitWatchdog, retry_while_coordinator_moves
 from runtime.loop.output_record import Output
 from runtime.loop.positions import Positions
 from runtime.loop.producer_renewal import ProducerRenewal
-from runtime.loop.quix import QuixApplication, QuixProducer
+from runtime.loop.quix import QuixApplication, QuixProducer, use_admin
 from runtime.loop.sink import Sink
 from runtime.observe.pages import pages
 from runtime.observe.status import Status
@@ -83,7 +83,7 @@ class Application(QuixApplication):
         Raises:
             PipelineError: no broker answers; a topic is missing or unsuitable.
         """
-        opened, positions = open_topics(self, self._settings), self._positions
+        opened, positions = open_topics(self, self._settings, use_admin), self._positions
         target = opened.target_facts
         self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
         self._sink = Sink(target.name, self._output, self._batches)

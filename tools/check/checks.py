@@ -25,6 +25,7 @@ from runtime.connect.topics import check_topics_fit, topic_facts
 from runtime.errors import Failed
 from runtime.explain import explain
 from runtime.loop.positions import Positions
+from runtime.loop.quix import use_admin
 from runtime.settings import Settings
 from runtime.stop.signals import stop_request
 from tools.check.finding import Finding, collected_warnings
@@ -100,6 +101,7 @@ class Checks:
         connection = self._app.config.broker_address
         self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
         self._broker.wait()
+        use_admin(self._app, self._broker.repeating)
         self._causes = Causes(self._broker)
         self._cause = self._causes.explain
         yield Finding(
@@ -216,7 +218,7 @@ class Checks:
         return {place.partition: answer.result() for place, answer in answers.items()}
 
     def _describe(self, name: str) -> TopicDescription:
-        (answer,) = self._broker.admin.describe_topics(
+        (answer,) = self._broker.repeating.describe_topics(
             TopicCollection([name]), include_authorized_operations=True, request_timeout=self._left()
         ).values()
         return answer.result()

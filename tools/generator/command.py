@@ -32,6 +32,7 @@ from runtime.connect.broker import BrokerAdmin
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.errors import Failed, PipelineError, Refused, Unavailable
 from runtime.explain import explain, start_one
+from runtime.loop.quix import use_admin
 from runtime.observe.health import Health
 from runtime.observe.output import say
 from runtime.settings import ADDRESS, BrokerSettings
@@ -212,7 +213,9 @@ def run(settings: GeneratorSettings) -> None:
         use_changelog_topics=False,
         producer_extra_config={"delivery.timeout.ms": int(DELIVERY_TIMEOUT * 1000), "delivery.report.only.error": True},
     )
-    BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app).wait()
+    broker = BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app)
+    broker.wait()
+    use_admin(app, broker.repeating)
     replicas = None if app.is_quix_app else -1  # the platform's or the broker's own default
     try:
         topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))

@@ -15,6 +15,7 @@ from runtime.connect.destroy import destroy
 from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
 from runtime.explain import bad_batch, explain_kafka
+from runtime.loop.quix import use_admin
 from runtime.settings import Settings
 
 BATCH = 10_000
@@ -73,6 +74,7 @@ class TopicPair:
             broker.wait()
         except Stopped as stop:
             raise Failed(f"{stop}: there is no verdict") from stop
+        use_admin(app, broker.repeating)
         if not app.is_quix_app:
             broker.check_topics_visible(settings.input, settings.output)
         try:

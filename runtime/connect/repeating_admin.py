@@ -1,0 +1,72 @@
+"""An admin client that sends a request again if it is not answered soon.
+
+librdkafka sends most admin requests to the controller, and waits for it. Kafka's metadata name a random broker as the
+controller: for some seconds also one that has died. librdkafka then connects to it in a loop, which takes a whole core,
+and looks at no other metadata until the request times out.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, TopicDescription
+
+NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT})  # noqa: SLF001
+"""The codes of errors that mean that a broker did not answer."""
+
+_FIRST_TIMEOUT = 1.0  # seconds; each further one is twice as long, because answers may be slow
+_PAUSE = 0.1  # seconds
+_Key = TypeVar("_Key")
+_Answer = TypeVar("_Answer")
+
+
+class RepeatingAdmin:
+    """The requests of an `AdminClient` that go to the controller, each repeated until `request_timeout` has passed.
+
+    Quix Streams uses it too, to find and create topics. Each request returns when its answers are there.
+    """
+
+    def __init__(self, admin: AdminClient) -> None:
+        self._admin = admin
+
+    def list_topics(self, timeout: float) -> ClusterMetadata:
+        """Get the metadata of all topics; any broker answers that."""
+        return self._admin.list_topics(timeout=timeout)
+
+    def describe_topics(
+        self, topics: TopicCollection, request_timeout: float, **options: bool
+    ) -> Mapping[str, "Future[TopicDescription]"]:
+        """Get the partitions of topics."""
+        return self._repeated(self._admin.describe_topics, topics, request_timeout, **options)
+
+    def describe_configs(
+        self, resources: Sequence[ConfigResource], request_timeout: float
+    ) -> Mapping[ConfigResource, "Future[Any]"]:
+        """Get the settings of topics or brokers."""
+        return self._repeated(self._admin.describe_configs, resources, request_timeout)
+
+    def create_topics(self, topics: Sequence[NewTopic], request_timeout: float) -> Mapping[str, "Future[None]"]:
+        """Create topics; if only the answer was lost, the error is TOPIC_ALREADY_EXISTS, which Quix ignores."""
+        return self._repeated(self._admin.create_topics, topics, request_timeout)
+
+    def _repeated(
+        self, request: Callable[..., dict[_Key, "Future[_Answer]"]], what: object, seconds: float, **options: bool
+    ) -> dict[_Key, "Future[_Answer]"]:
+        deadline, timeout = time.monotonic() + seconds, _FIRST_TIMEOUT
+        while True:
+            answers = request(what, request_timeout=min(timeout, max(_PAUSE, deadline - time.monotonic())), **options)
+            wait(answers.values())
+            if time.monotonic() > deadline or not any(map(_is_missing, answers.values())):
+                return answers
+            time.sleep(_PAUSE)
+            timeout *= 2
+            with suppress(KafkaException):  # the metadata may name another controller now
+                self.list_topics(timeout)
+
+
+def _is_missing(answer: "Future[Any]") -> bool:
+    error = answer.exception()
+    return isinstance(error, KafkaException) and error.args[0].code() in NO_ANSWER

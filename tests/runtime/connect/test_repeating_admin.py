@@ -1,0 +1,78 @@
+"""Requests that are repeated; tests/pipeline/test_start_beside_dead_broker.py has what they are for."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from runtime.connect.repeating_admin import RepeatingAdmin
+from tests.kafka import TIMEOUT, Kafka
+
+TOO_SHORT = 0.001  # seconds
+
+
+class Counting(AdminClient):  # type: ignore[misc]  # confluent-kafka has no types for it
+    """An admin client that counts its requests, and gives the first ones too little time."""
+
+    def __init__(self, address: str, unanswered: int) -> None:
+        super().__init__({"bootstrap.servers": address, "log_level": 0})
+        self.sent = 0
+        self.unanswered = unanswered
+
+    def describe_topics(self, *args: Any, request_timeout: float, **options: Any) -> dict[str, Future[Any]]:
+        """Count it."""
+        answers: dict[str, Future[Any]] = super().describe_topics(
+            *args, request_timeout=self.count(request_timeout), **options
+        )
+        return answers
+
+    def create_topics(self, *args: Any, request_timeout: float, **options: Any) -> dict[str, Future[None]]:
+        """Count it."""
+        answers: dict[str, Future[None]] = super().create_topics(
+            *args, request_timeout=self.count(request_timeout), **options
+        )
+        return answers
+
+    def count(self, request_timeout: float) -> float:
+        """The time for a request."""
+        self.sent += 1
+        return TOO_SHORT if self.sent <= self.unanswered else request_timeout
+
+
+@pytest.mark.parametrize("unanswered", [0, 2])
+def test_answer(kafka: Kafka, topics: Callable[..., str], unanswered: int) -> None:
+    """A request is sent again until it is answered."""
+    topic, admin = topics("described"), Counting(kafka.address, unanswered)
+    (answer,) = RepeatingAdmin(admin).describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT).values()
+    assert answer.result().name == topic
+    assert admin.sent == unanswered + 1
+
+
+def test_refusal(kafka: Kafka) -> None:
+    """A refusal is an answer: the request is not repeated."""
+    admin = Counting(kafka.address, 0)
+    (answer,) = RepeatingAdmin(admin).describe_topics(TopicCollection(["absent"]), request_timeout=TIMEOUT).values()
+    with pytest.raises(KafkaException) as raised:
+        answer.result()
+    assert raised.value.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+    assert admin.sent == 1
+
+
+def test_creation(kafka: Kafka, topics: Callable[..., str]) -> None:
+    """A topic is there if the answer to its creation came too late, and the second request does no harm."""
+    topic, admin = f"{topics('described')}-new", Counting(kafka.address, 1)
+    (answer,) = RepeatingAdmin(admin).create_topics([NewTopic(topic, 1)], request_timeout=TIMEOUT).values()
+    assert answer.exception() is None or "already exists" in str(answer.exception())
+    assert topic in admin.list_topics(timeout=TIMEOUT).topics
+
+
+def test_no_broker(free_port: int) -> None:
+    """Without a broker, it ends with librdkafka's error after the time that was given."""
+    admin = Counting(f"127.0.0.1:{free_port}", 1)
+    (answer,) = RepeatingAdmin(admin).describe_topics(TopicCollection(["any"]), request_timeout=TOO_SHORT).values()
+    with pytest.raises(KafkaException) as raised:
+        answer.result()
+    assert raised.value.args[0].code() == KafkaError._TIMED_OUT

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, BrokerMetadata, ConfigResource, ResourceType, TopicDescription
+from confluent_kafka.admin import AdminClient, BrokerMetadata, ResourceType
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
@@ -112,24 +112,6 @@ class BrokerAdmin:
         self._wait(answer, math.inf)
         return answer.result()
 
-    def describe(self, name: str, timeout: float = limits.START_TIMEOUT) -> TopicDescription:
-        """Get a topic's partitions and their replicas.
-
-        Raises:
-            KafkaException: it does not exist, or these credentials may not describe it; no broker answers.
-        """
-        (answer,) = self.repeating.describe_topics(TopicCollection([name]), request_timeout=timeout).values()
-        return answer.result()
-
-    def config(self, kind: ResourceType, name: str, timeout: float = limits.START_TIMEOUT) -> dict[str, str]:
-        """Get the settings of a topic or of a broker, as far as the broker tells them.
-
-        Raises:
-            KafkaException: it does not exist, or these credentials may not read it; no broker answers.
-        """
-        (answer,) = self.repeating.describe_configs([ConfigResource(kind, name)], request_timeout=timeout).values()
-        return {entry.name: entry.value for entry in answer.result().values() if entry.value}
-
     def check_topics_visible(self, *names: str) -> None:
         """Check the permission Describe on the topics; without it, a list of topics omits them.
 
@@ -154,13 +136,15 @@ class BrokerAdmin:
         """Get the facts of these topics, which exist."""
         listed = self.admin.list_topics(timeout=limits.START_TIMEOUT).topics
         return [
-            TopicFacts(name, len(listed[name].partitions), self.config(ResourceType.TOPIC, name), self.topic_id(name))
+            TopicFacts(
+                name, len(listed[name].partitions), self.repeating.config(ResourceType.TOPIC, name), self.topic_id(name)
+            )
             for name in names
         ]
 
     def topic_id(self, name: str) -> str:
         """Get the id of a topic, which exists."""
-        return str(self.describe(name).topic_id)
+        return str(self.repeating.describe(name).topic_id)
 
     def _diagnose_advertised(self) -> PipelineError | None:
         """Why TLS fails at an advertised address, although it works at the address in Quix__Broker__Address."""

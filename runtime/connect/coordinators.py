@@ -90,7 +90,7 @@ def no_coordinator(broker: BrokerAdmin, coordinator: Coordinator) -> PipelineErr
 def _exists(broker: BrokerAdmin, topic: str) -> bool:
     """Whether the topic exists, and these credentials may describe it."""
     with suppress(KafkaException):
-        broker.describe(topic, limits.CAUSE_TIMEOUT)
+        broker.repeating.describe(topic, limits.CAUSE_TIMEOUT)
         return True
     return False
 
@@ -98,6 +98,6 @@ def _exists(broker: BrokerAdmin, topic: str) -> bool:
 def _factor(broker: BrokerAdmin, coordinator: Coordinator, node: int) -> int:
     """How many replicas the brokers would create the topic with; 0 if these credentials may not read that."""
     with suppress(KafkaException):
-        config = broker.config(ResourceType.BROKER, f"{node}", limits.CAUSE_TIMEOUT)
+        config = broker.repeating.config(ResourceType.BROKER, f"{node}", limits.CAUSE_TIMEOUT)
         return number(config, coordinator.factor, 0)
     return 0

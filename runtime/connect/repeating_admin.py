@@ -12,7 +12,10 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, TopicDescription
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, ResourceType, TopicDescription
+from quixstreams.models.topics import TopicAdmin, TopicManager
+
+from runtime import limits
 
 NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT})  # noqa: SLF001
 """The codes of errors that mean that a broker did not answer."""
@@ -26,7 +29,7 @@ _Answer = TypeVar("_Answer")
 class RepeatingAdmin:
     """The requests of an `AdminClient` that go to the controller, each repeated until `request_timeout` has passed.
 
-    Quix Streams uses it too, to find and create topics. Each request returns when its answers are there.
+    Each request returns when its answers are there.
     """
 
     def __init__(self, admin: AdminClient) -> None:
@@ -35,6 +38,24 @@ class RepeatingAdmin:
     def list_topics(self, timeout: float) -> ClusterMetadata:
         """Get the metadata of all topics; any broker answers that."""
         return self._admin.list_topics(timeout=timeout)
+
+    def describe(self, name: str, timeout: float = limits.START_TIMEOUT, **options: bool) -> TopicDescription:
+        """Get a topic's partitions and their replicas.
+
+        Raises:
+            KafkaException: it does not exist, or these credentials may not describe it; no broker answers.
+        """
+        (answer,) = self.describe_topics(TopicCollection([name]), timeout, **options).values()
+        return answer.result()
+
+    def config(self, kind: ResourceType, name: str, timeout: float = limits.START_TIMEOUT) -> dict[str, str]:
+        """Get the settings of a topic or of a broker, as far as the broker tells them.
+
+        Raises:
+            KafkaException: it does not exist, or these credentials may not read it; no broker answers.
+        """
+        (answer,) = self.describe_configs([ConfigResource(kind, name)], timeout).values()
+        return {entry.name: entry.value for entry in answer.result().values() if entry.value}
 
     def describe_topics(
         self, topics: TopicCollection, request_timeout: float, **options: bool
@@ -65,6 +86,27 @@ class RepeatingAdmin:
             timeout *= 2
             with suppress(KafkaException):  # the metadata may name another controller now
                 self.list_topics(timeout)
+
+
+class RepeatingTopicManager(TopicManager):
+    """What finds and creates the topics of a Quix Streams `Application`, by repeated requests; not for Quix Cloud."""
+
+    def __init__(self, *, auto_create_topics: bool = False) -> None:
+        self._topic_admin = _TopicAdmin("")
+        super().__init__(self._topic_admin, consumer_group="", auto_create_topics=auto_create_topics)
+
+    def use(self, admin: RepeatingAdmin) -> None:
+        """Send requests by this client, whose broker answers."""
+        self._topic_admin.client = admin
+
+
+class _TopicAdmin(TopicAdmin):
+    client: RepeatingAdmin
+
+    @property
+    def admin_client(self) -> Any:  # noqa: ANN401  (Quix's)
+        """The client that was given."""
+        return self.client
 
 
 def _is_missing(answer: "Future[Any]") -> bool:

@@ -20,8 +20,8 @@ def replicas_error(broker: BrokerAdmin, topic: str, setting: str = IN_SYNC) -> P
         setting: the setting that the error names: how many replicas must be in sync.
     """
     try:
-        partitions = broker.describe(topic, limits.CAUSE_TIMEOUT).partitions
-        required = number(broker.config(ResourceType.TOPIC, topic, limits.CAUSE_TIMEOUT), IN_SYNC, 1)
+        partitions = broker.repeating.describe(topic, limits.CAUSE_TIMEOUT).partitions
+        required = number(broker.repeating.config(ResourceType.TOPIC, topic, limits.CAUSE_TIMEOUT), IN_SYNC, 1)
     except KafkaException:
         return None
     for partition in partitions:

@@ -1,6 +1,5 @@
 """Finds or creates the input and output topics at start, and checks that they suit each other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from quixstreams.models import Topic, TopicConfig
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.causes import Causes
 from runtime.connect.coordinators import GROUPS, wait_for_group_coordinator
-from runtime.connect.repeating_admin import RepeatingAdmin
+from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.timestamp_limits import AFTER, BEFORE, UNLIMITED
 from runtime.connect.topic_facts import DEFAULT_MAX_MESSAGE_BYTES, TopicFacts, number
 from runtime.errors import Misconfigured
@@ -41,15 +40,13 @@ class OpenTopics:
         return {facts.name: facts.topic_id for facts in (self.source_facts, self.target_facts)}
 
 
-def open_topics(
-    app: Application, settings: Settings, use_admin: Callable[[Application, RepeatingAdmin], None]
-) -> OpenTopics:
+def open_topics(app: Application, settings: Settings, topic_manager: RepeatingTopicManager) -> OpenTopics:
     """Find or create both topics, check them, and wait for the coordinator of the consumer group.
 
     Args:
         app: finds and creates the topics.
         settings: the topics' names.
-        use_admin: makes `app` use an admin client.
+        topic_manager: is told which admin client to use; `app` has it, except on Quix Cloud.
 
     Raises:
         PipelineError: no broker answers; a topic is missing and AUTO_CREATE_TOPICS is false; the output topic is
@@ -57,7 +54,7 @@ def open_topics(
     """
     broker = BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app)
     broker.wait()
-    use_admin(app, broker.repeating)
+    topic_manager.use(broker.repeating)
     causes = Causes(broker)
     with causes.explained():
         opened = _open_topics(app, settings, broker)

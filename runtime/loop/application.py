@@ -17,6 +17,7 @@ from runtime.connect.causes import Causes
 from runtime.connect.client_config import CLIENT_ID, consumer_config, producer_config, topic_config
 from runtime.connect.coordinators import TRANSACTIONS
 from runtime.connect.quix_cloud import quix_cloud
+from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.replacement import Replacement
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.connect.topic_ids import TopicIds
@@ -29,7 +30,7 @@ from runtime.loop.commit import CommitWatchdog, retry_while_coordinator_moves
 from runtime.loop.output_record import Output
 from runtime.loop.positions import Positions
 from runtime.loop.producer_renewal import ProducerRenewal
-from runtime.loop.quix import QuixApplication, QuixProducer, use_admin
+from runtime.loop.quix import QuixApplication, QuixProducer
 from runtime.loop.sink import Sink
 from runtime.observe.pages import pages
 from runtime.observe.status import Status
@@ -46,8 +47,10 @@ class Application(QuixApplication):
         names = {"input": settings.input, "output": settings.output, "group": settings.consumer_group}
         self.status = Status({**names, "client": CLIENT_ID}, settings.effective())
         self.totals = self.status.totals
+        connection = settings.connection()
+        self._topics = RepeatingTopicManager(auto_create_topics=settings.auto_create_topics)
         super().__init__(
-            broker_address=settings.connection(),
+            broker_address=connection,
             quix_config_builder=quix_cloud(settings),
             quix_portal_api=settings.portal_api,
             consumer_group=settings.consumer_group,
@@ -61,6 +64,7 @@ class Application(QuixApplication):
             on_producer_error=_never_suppress,
             loglevel=None,  # runtime/observe/logs.py configures logging
             auto_create_topics=settings.auto_create_topics,
+            topic_manager=self._topics if connection else None,
             use_changelog_topics=False,
             processing_guarantee=settings.processing_guarantee,
         )
@@ -83,7 +87,7 @@ class Application(QuixApplication):
         Raises:
             PipelineError: no broker answers; a topic is missing or unsuitable.
         """
-        opened, positions = open_topics(self, self._settings, use_admin), self._positions
+        opened, positions = open_topics(self, self._settings, self._topics), self._positions
         target = opened.target_facts
         self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
         self._sink = Sink(target.name, self._output, self._batches)

@@ -12,9 +12,6 @@
     InternalProducer._producer          read: the object with `_producer_config` and `_inner_producer`
     InternalProducer._on_delivery       used as delivery callback: stores the first error, which `flush` raises
     InternalProducer._raise_for_error   called: raises that error immediately
-    Application._topic_manager          read: the object with `_admin`
-    TopicManager._admin                 read: the object with `_inner_admin`
-    TopicAdmin._inner_admin             set: to find and create topics with our own admin client
     Producer._producer_config           read: contains Quix's callbacks for errors and statistics
     Producer._inner_producer            set: to start a producer without blocking signals, and to replace it
 
@@ -30,13 +27,7 @@ from confluent_kafka import Producer, TopicPartition
 from quixstreams.internal_producer import InternalProducer
 from quixstreams.processing import ProcessingContext
 
-from runtime.connect.repeating_admin import RepeatingAdmin
 from runtime.loop.batches import Execute
-
-
-def use_admin(app: quixstreams.Application, admin: RepeatingAdmin) -> None:
-    """Make an application find and create topics with this admin client."""
-    app._topic_manager._admin._inner_admin = admin
 
 
 class QuixApplication(quixstreams.Application):

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, Literal, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition
-from confluent_kafka.admin import AclOperation, ConsumerGroupDescription, OffsetSpec, TopicDescription
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AclOperation, ConsumerGroupDescription, OffsetSpec
 from quixstreams import Application
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
@@ -18,6 +18,7 @@ from runtime.connect.coordinators import GROUPS, TRANSACTIONS, wait_for_group_co
 from runtime.connect.destroy import destroy
 from runtime.connect.diagnose import KafkaVersion, kafka_version
 from runtime.connect.quix_cloud import quix_cloud
+from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topic_ids import TopicIds
@@ -25,7 +26,6 @@ from runtime.connect.topics import check_topics_fit, topic_facts
 from runtime.errors import Failed
 from runtime.explain import explain
 from runtime.loop.positions import Positions
-from runtime.loop.quix import use_admin
 from runtime.settings import Settings
 from runtime.stop.signals import stop_request
 from tools.check.finding import Finding, collected_warnings
@@ -89,19 +89,21 @@ class Checks:
     def _connection(self) -> Iterator[Finding]:
         """Name resolution, TLS and login."""
         settings = self._settings
+        known, topics = settings.connection(), RepeatingTopicManager()
         self._app = Application(
-            settings.connection(),
+            known,
             quix_config_builder=quix_cloud(settings),
             quix_portal_api=settings.portal_api,
             consumer_group=settings.consumer_group,
             loglevel=None,
             auto_create_topics=False,
+            topic_manager=topics if known else None,
             use_changelog_topics=False,
         )
         connection = self._app.config.broker_address
         self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
         self._broker.wait()
-        use_admin(self._app, self._broker.repeating)
+        topics.use(self._broker.repeating)
         self._causes = Causes(self._broker)
         self._cause = self._causes.explain
         yield Finding(
@@ -135,7 +137,7 @@ class Checks:
             return
         facts = topic_facts(self._broker, topic, cloud=self._app.is_quix_app)
         self._topics[name] = facts
-        description = self._describe(facts.name)
+        description = self._broker.repeating.describe(facts.name, self._left(), include_authorized_operations=True)
         _require(description.authorized_operations, operation, KafkaError.TOPIC_AUTHORIZATION_FAILED)
         if lacking := replicas_error(self._broker, facts.name):
             raise lacking
@@ -216,12 +218,6 @@ class Checks:
         asked = {TopicPartition(facts.name, number): spec for number in range(facts.partitions)}
         answers = self._broker.admin.list_offsets(asked, request_timeout=self._left())
         return {place.partition: answer.result() for place, answer in answers.items()}
-
-    def _describe(self, name: str) -> TopicDescription:
-        (answer,) = self._broker.repeating.describe_topics(
-            TopicCollection([name]), include_authorized_operations=True, request_timeout=self._left()
-        ).values()
-        return answer.result()
 
     def _describe_group(self, group: str) -> ConsumerGroupDescription | None:
         """The group; None if it does not exist yet."""

@@ -30,9 +30,9 @@ from quixstreams.models.topics.exceptions import CreateTopicFailure, CreateTopic
 from runtime.command import run_command
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.quix_cloud import quix_cloud
+from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.errors import Failed, PipelineError, Refused, Unavailable
 from runtime.explain import explain, start_one
-from runtime.loop.quix import use_admin
 from runtime.observe.health import Health
 from runtime.observe.output import say
 from runtime.settings import ADDRESS, BrokerSettings
@@ -205,17 +205,19 @@ def run(settings: GeneratorSettings) -> None:
     Raises:
         PipelineError: the broker does not answer, or refuses.
     """
+    known, topics = settings.connection(), RepeatingTopicManager(auto_create_topics=True)
     app = Application(
-        settings.connection(),
+        known,
         quix_config_builder=quix_cloud(settings),
         quix_portal_api=settings.portal_api,
         loglevel=None,
         use_changelog_topics=False,
+        topic_manager=topics if known else None,
         producer_extra_config={"delivery.timeout.ms": int(DELIVERY_TIMEOUT * 1000), "delivery.report.only.error": True},
     )
     broker = BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app)
     broker.wait()
-    use_admin(app, broker.repeating)
+    topics.use(broker.repeating)
     replicas = None if app.is_quix_app else -1  # the platform's or the broker's own default
     try:
         topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))

@@ -12,10 +12,10 @@ from quixstreams.models.topics.exceptions import TopicNotFoundError
 
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.destroy import destroy
+from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
 from runtime.explain import bad_batch, explain_kafka
-from runtime.loop.quix import use_admin
 from runtime.settings import Settings
 
 BATCH = 10_000
@@ -60,12 +60,14 @@ class TopicPair:
     """
 
     def __init__(self, settings: Settings, patience: float) -> None:
+        known, topics = settings.connection(), RepeatingTopicManager()
         app = Application(
-            settings.connection(),
+            known,
             quix_sdk_token=settings.sdk_token.get_secret_value() if settings.sdk_token else None,
             consumer_group=settings.consumer_group,
             loglevel=None,
             auto_create_topics=False,
+            topic_manager=topics if known else None,
             use_changelog_topics=False,
         )
         connection = app.config.broker_address
@@ -74,7 +76,7 @@ class TopicPair:
             broker.wait()
         except Stopped as stop:
             raise Failed(f"{stop}: there is no verdict") from stop
-        use_admin(app, broker.repeating)
+        topics.use(broker.repeating)
         if not app.is_quix_app:
             broker.check_topics_visible(settings.input, settings.output)
         try:

@@ -28,7 +28,7 @@ from runtime.loop.sink import Sink
 from runtime.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-MOST = 17
+MOST = 14
 """Private names of quixstreams that the pipeline may use."""
 
 Quix = quixstreams.Application

@@ -103,6 +103,7 @@ def test_dotenv(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("RATE", "fast"),
         ("RATE", "nan"),
         ("RATE", "inf"),
+        ("RATE", ""),
         ("COUNT", "-1"),
         ("COUNT", "1.5"),
         ("SEED", "-1"),

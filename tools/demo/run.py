@@ -23,7 +23,7 @@ from confluent_kafka import KafkaException
 from loguru import logger
 
 from runtime.errors import Misconfigured, PipelineError
-from runtime.observe.output import say
+from runtime.observe.output import UnwritableError, say
 from runtime.settings import ENV_FILE
 from runtime.stop.signals import stop_request
 from tools.broker.files import BrokerError
@@ -43,7 +43,7 @@ def run(settings: DemoSettings) -> int:
         except KeyboardInterrupt:
             if session.board.state != "done":
                 session.problem = session.problem or "interrupted before all records were compared"
-        except BrokerError:
+        except (BrokerError, UnwritableError):
             raise
         except (PipelineError, KafkaException) as error:
             session.problem = session.problem or session.exited() or str(error)

@@ -204,7 +204,7 @@ class Session:
             self._workers.add()
         elif key == "b" and (burst is None or burst.poll() is not None):
             self._generate("burst", **_BURST)
-            self.board.event = "sending 100,000 records"
+            self.board.event = "a burst of 100,000 records"
         elif key == "q":
             signal.raise_signal(signal.SIGINT)
 

@@ -35,6 +35,8 @@ _WAITS_FOR_COORDINATOR = "Failed to acquire transactional PID"
 """librdkafka's warning, twice a second, while a new producer waits for its coordinator to load or its predecessor's
 transaction to end. confluent-kafka passes the warnings on after the wait."""
 _USUAL_WAITS = 20
+_UP_AGAIN = "is UP again"
+"""Quix's line for each new connection; idle connections are closed every few seconds (client_config.py)."""
 
 
 class _ToLoguru(logging.Handler):
@@ -48,12 +50,15 @@ class _ToLoguru(logging.Handler):
         super().__init__()
         self._shown: dict[tuple[str, int, str], float] = {}
         self._waiting, self._waits = "", 0  # the producer that waits for its coordinator, and its warnings
+        self._warned: set[str] = set()  # the loggers that have warned since their last line with _UP_AGAIN
 
     def emit(self, record: logging.LogRecord) -> None:
-        is_usual = _WAITS_FOR_COORDINATOR in record.getMessage() and not self._waits_for_long(record)
+        is_usual = self._is_usual(record)
         is_warning = record.levelno >= logging.WARNING and not record.exc_info and not is_usual
-        if is_warning and self._is_repeated(record):
-            return
+        if is_warning:
+            self._warned.add(record.name)
+            if self._is_repeated(record):
+                return
         name = logging.getLevelName(logging.DEBUG if is_usual else min(record.levelno, logging.WARNING))
         try:
             level: str | int = logger.level(name).name
@@ -61,6 +66,14 @@ class _ToLoguru(logging.Handler):
             level = record.levelno
         named_logger = logger.patch(lambda to: to.update({"name": record.name})).opt(exception=record.exc_info)
         named_logger.log(level, "{}", record.getMessage())
+
+    def _is_usual(self, record: logging.LogRecord) -> bool:
+        """Whether it is not worth a line."""
+        if _UP_AGAIN in record.getMessage():
+            is_usual = record.name not in self._warned
+            self._warned.discard(record.name)
+            return is_usual
+        return _WAITS_FOR_COORDINATOR in record.getMessage() and not self._waits_for_long(record)
 
     def _is_repeated(self, record: logging.LogRecord) -> bool:
         now = time.monotonic()

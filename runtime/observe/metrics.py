@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from runtime import __version__
 from runtime.observe.distribution import Distribution
 from runtime.observe.status import Status
+from transforms import Reason
 
 PREFIX = "login_pipeline_"
 
@@ -33,6 +34,12 @@ def _by_partition(name: str) -> Callable[[Status], _Samples]:
     ]
 
 
+def _by_reason(status: Status) -> _Samples:
+    """All reasons, also without a record: `increase` of Prometheus needs the 0 before the first one."""
+    found = {reason: one.count for reason, one in status.totals.malformed_by_reason()}
+    return [((f"{reason}",), found.get(reason, 0)) for reason in Reason]
+
+
 _PARTITION = ("topic", "partition")
 METRICS = {
     "records_in_total": Described(
@@ -52,7 +59,7 @@ METRICS = {
     "malformed_records_total": Described(
         "counter",
         "Malformed records in the committed output, by reason (docs/records.md).",
-        lambda status: [((str(reason),), one.count) for reason, one in status.totals.malformed_by_reason()],
+        _by_reason,
         ("reason",),
     ),
     "lag_records": Described(

@@ -26,8 +26,11 @@ def ask(port: int, host: str = "") -> tuple[bool, str]:
 
 def main() -> int:
     """Print the answer, and give the exit code."""
-    port, host = int(os.environ.get("HTTP_PORT") or 0), os.environ.get("HTTP_HOST", "")
-    is_ready, answer = ask(port, host) if port else (True, "not checked: HTTP_PORT is 0")
+    port, host = os.environ.get("HTTP_PORT") or "0", os.environ.get("HTTP_HOST", "")
+    if not port.isdecimal():
+        is_ready, answer = False, "HTTP_PORT is not a number"
+    else:
+        is_ready, answer = ask(int(port), host) if int(port) else (True, "not checked: HTTP_PORT is 0")
     sys.stdout.write(f"{answer}\n")
     return 0 if is_ready else 1
 

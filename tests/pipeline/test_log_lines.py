@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.kafka import Kafka, Record
+from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import RUNNING, Pipeline, Pipelines
+from tools.waiting import wait_until
 
 CANARY = "canary"
 HOSTILE = b"canary\n2026-01-01 00:00:00.000 ERROR   forged | canary \x1b[2J\r"
@@ -29,6 +30,7 @@ SECRETS = {
     "BROKER_SSL_KEY_PASSWORD": "s3cret-key",
 }
 FORMATS = ["text", "json"]
+LIMITS_SCRIPT = Path(__file__).with_name("run_limits.py")
 
 
 class Run(NamedTuple):
@@ -148,3 +150,17 @@ def test_secrets(tmp_path: Path) -> None:
     for name, secret in SECRETS.items():
         assert f"{name}=***" in start
         assert secret not in pipeline.log
+
+
+@pytest.mark.long
+def test_idle(kafka: Kafka, tmp_path: Path) -> None:
+    """A worker without records logs its report, and nothing else, although it closes and opens idle connections."""
+    source, target = kafka.create_topic("idle-log-in"), kafka.create_topic("idle-log-out")
+    kafka.produce(source, [Record(b"k", VALUES["well_formed"])])
+    with Pipelines(kafka.address, tmp_path, LIMITS_SCRIPT) as pipelines:
+        pipeline = pipelines.start(source, target, LIMITS="REPORT_INTERVAL=20")
+        pipeline.wait_for("running: 1 in")
+        wait_until(lambda: pipeline.log.count("running: 1 in") == 2, "the second report", 4 * TIMEOUT)
+        assert pipeline.stop() == 0
+    reports = [number for number, line in enumerate(pipeline.lines) if "running: 1 in" in line]
+    assert reports[1] == reports[0] + 1, pipeline.log

@@ -7,6 +7,8 @@ import pytest
 
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
+from tests.pipeline.test_health import free_port
+from tests.pipeline.test_metrics import wait_for
 from tests.process import RUNNING, Pipelines
 from transforms import original
 
@@ -62,13 +64,14 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_refused_unexpectedly(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
-    """Records that the broker refuses unexpectedly are sent again with the tag, without an exit."""
+    """Records that the broker refuses unexpectedly are sent again with the tag, without an exit; each counts once."""
     source = kafka.create_topic(f"lowered-{guarantee}-in")
     target = kafka.create_topic(f"lowered-{guarantee}-out", config=LIMITS)
     usual = [Record(b"k", LOGIN % number, timestamp=NOW) for number in range(20)]
     late = [replace(record, timestamp=NOW + (40 + number) * MINUTE) for number, record in enumerate(usual[:5])]
     kafka.produce(source, usual)
-    pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+    port = free_port()
+    pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee, HTTP_PORT=port)
     pipeline.wait_for(RUNNING)
     kafka.read(target, len(usual))
     kafka.alter_topic(target, "message.timestamp.after.max.ms", f"{20 * MINUTE}")
@@ -76,6 +79,9 @@ def test_refused_unexpectedly(kafka: Kafka, pipelines: Pipelines, guarantee: str
     sent = [*usual, *late, *usual, late[0], *usual]
     kafka.produce(source, sent)
     read = kafka.read(target, len(usual) + len(sent))[len(usual) :]
+    counted = dict.fromkeys(("records_in_total", "records_out_total"), len(usual) + len(sent))
+    metrics = wait_for(port, {**counted, "malformed_records_total refused_timestamp": 6})
+    assert metrics["checkpoint_failures_total"] >= 1
     assert pipeline.stop() == 0
     pipeline.wait_for("WARNING", "retrying the last", "refused timestamps")
     if guarantee == "exactly-once":

@@ -86,6 +86,22 @@ def test_wait_for_coordinator(capsys: pytest.CaptureFixture[str]) -> None:
     assert levels == [*["DEBUG"] * 20, "WARNING", "DEBUG"]
 
 
+def test_connected_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """A new connection has a line only after a warning of the same logger: idle connections are closed and opened."""
+    logs.configure("INFO", "text")
+    client, other = logging.getLogger("quixstreams.kafka.producer"), logging.getLogger("quixstreams.kafka.consumer")
+    for warning in (None, "Connect failed", None):
+        if warning:
+            client.warning(warning)
+        for connected in (client, other):
+            connected.info("broker 127.0.0.1:9092/1 (node 1) is UP again (was INIT)")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" | ")[0][24:] for line in lines] == [
+        "WARNING quixstreams.kafka.producer",
+        "INFO    quixstreams.kafka.producer",
+    ]
+
+
 def test_nothing_is_forged(capsys: pytest.CaptureFixture[str]) -> None:
     """A message can neither begin a line of its own nor move a terminal's cursor."""
     logs.configure("INFO", "text")

@@ -1,0 +1,21 @@
+"""A terminal for standard output."""
+
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+
+def on_terminal(show: Callable[[], object], monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
+    """What a function writes to a terminal; with colours, unless the environment says otherwise."""
+    ours, terminal = os.openpty()
+    with os.fdopen(terminal, "w", encoding="utf-8") as stdout, monkeypatch.context() as patch:
+        patch.delenv("NO_COLOR", raising=False)
+        for name, value in {"TERM": "xterm", **environment}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdout", stdout)
+        show()
+        text = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    return text.replace("\r\n", "\n")

@@ -91,7 +91,8 @@ def _records(given: argparse.Namespace, tail: TopicTail, name: str) -> Iterator[
 def _filter(given: argparse.Namespace) -> Callable[[TopicRecord], bool]:
     """Whether the options ask for a record. In the input, malformed is what the transforms tag."""
     transform = chain(*TRANSFORMS)
-    key = None if given.key is None else printable(os.fsencode(given.key))
+    key = None if given.key is None else os.fsencode(given.key)
+    is_escaped = "\\" in (given.key or "")
     wanted: str | None = given.reason
 
     def reason(record: TopicRecord) -> str | None:
@@ -101,7 +102,7 @@ def _filter(given: argparse.Namespace) -> Callable[[TopicRecord], bool]:
         return result.reason if isinstance(result, Malformed) else None
 
     def is_wanted(record: TopicRecord) -> bool:
-        if key is not None and (record.key is None or printable(record.key) != key):
+        if key not in (None, record.key) and not (is_escaped and printable(record.key or b"") == given.key):
             return False
         if wanted is not None:
             return reason(record) == wanted

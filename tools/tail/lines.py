@@ -78,9 +78,13 @@ def as_json(record: TopicRecord, before: InputValue | None, *, has_before: bool)
 
 
 def _common(one: str, other: str) -> int:
-    """How many first characters are the same."""
+    """How many first characters are the same, without a part of a word."""
     differ = (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
-    return next(differ, min(len(one), len(other)))
+    count = next(differ, min(len(one), len(other)))
+    if one[count : count + 1].isalnum() or other[count : count + 1].isalnum():
+        while count and one[count - 1].isalnum():
+            count -= 1
+    return count
 
 
 def _shown(content: bytes | None) -> str:

@@ -54,10 +54,10 @@ def test_diff() -> None:
 
 
 CHANGES = {
-    "a member": (b'{"d":"ios"}', b'{"d":"IOS"}', '{"d":"\x1b[1;32mIOS\x1b[0m"}'),
+    "a word": (b'{"d":"iOS"}', b'{"d":"IOS"}', '{"d":"\x1b[1;32mIOS\x1b[0m"}'),
     "nothing": (b"{}", b"{}", "{}"),
     "a tag": (b'{"a":1}', b'{"a":1,"malformed":{}}', '{"a":1\x1b[1;32m,"malformed":{}\x1b[0m}'),
-    "repeated letters": (b"[aa]", b"[aaaa]", "[aa\x1b[1;32maa\x1b[0m]"),
+    "what is repeated": (b"[[]]", b"[[[[]]]]", "[[\x1b[1;32m[[]]\x1b[0m]]"),
     "all": (b"\xff", b"{}", "\x1b[1;32m{}\x1b[0m"),
 }
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -16,6 +17,9 @@ def on_terminal(show: Callable[[], object], monkeypatch: pytest.MonkeyPatch, **e
             patch.setenv(name, value)
         patch.setattr(sys, "stdout", stdout)
         show()
-        text = os.read(ours, 1 << 16).decode()
+    text = b""
+    with suppress(OSError):  # its end: on Linux an error
+        while part := os.read(ours, 1 << 16):
+            text += part
     os.close(ours)
-    return text.replace("\r\n", "\n")
+    return text.decode().replace("\r\n", "\n")

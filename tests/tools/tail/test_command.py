@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -300,9 +301,10 @@ def test_terminal(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypa
 class Process:
     """`tail` as a process of its own; leaving the `with` block ends it."""
 
-    def __init__(self, kafka: Kafka, target: str, *arguments: str) -> None:
-        own = {**without_settings(), "Quix__Broker__Address": kafka.address, "output": target, "LOG_LEVEL": "WARNING"}
-        self._process = start(["pipeline.py", "tail", *arguments], env=own, cwd=ROOT, errors=True)
+    def __init__(self, address: str, target: str, *arguments: str) -> None:
+        own = {"Quix__Broker__Address": address, "output": target, "LOG_LEVEL": "WARNING"}
+        environment = {**without_settings(), **own}
+        self._process = start(["pipeline.py", "tail", *arguments], env=environment, cwd=ROOT, errors=True)
         assert self._process.stdout
         assert self._process.stderr
         self.out, self.err = self._process.stdout, self._process.stderr
@@ -332,7 +334,7 @@ def test_follow(kafka: Kafka, topics: Callable[..., str], number: signal.Signals
     """With --follow, new records are shown when they come, also in a new partition, until a signal: exit code 0."""
     target = topics("out")
     kafka.produce(target, [replace(record, partition=0) for record in SENT[:3]])
-    with Process(kafka, target, "-n", "2", "--follow") as process:
+    with Process(kafka.address, target, "-n", "2", "--follow") as process:
         lines = process.lines(2)
         kafka.produce(target, [replace(record, partition=0) for record in SENT[3:5]])
         lines += process.lines(2)
@@ -346,7 +348,7 @@ def test_follow(kafka: Kafka, topics: Callable[..., str], number: signal.Signals
 def test_follow_since(kafka: Kafka, topics: Callable[..., str]) -> None:
     """With --follow and --from, an empty topic is waited for, and each record is shown once."""
     target = topics("out")
-    with Process(kafka, target, "--from", "2000-01-01", "--follow") as process:
+    with Process(kafka.address, target, "--from", "2000-01-01", "--follow") as process:
         assert b"no record of" in process.err.readline()
         for number in range(9):
             kafka.produce(target, [replace(SENT[number], partition=0)])
@@ -354,11 +356,20 @@ def test_follow_since(kafka: Kafka, topics: Callable[..., str]) -> None:
         assert process.end(signal.SIGINT) == (0, [], [])
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_without_broker(number: signal.Signals) -> None:
+    """A signal ends it with exit code 0 while it waits for a broker that is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(TIMEOUT)
+        with Process(f"127.0.0.1:{silent.getsockname()[1]}", "out") as process, silent.accept()[0]:
+            assert process.end(number) == (0, [], [])
+
+
 def test_reader_ends(kafka: Kafka, topics: Callable[..., str]) -> None:
     """If the reader of its lines ends, so does it, without a line."""
     target = topics("out")
     kafka.produce(target, SENT[:1])
-    with Process(kafka, target, "--follow") as process:
+    with Process(kafka.address, target, "--follow") as process:
         process.lines(1)
         process.out.close()
         kafka.produce(target, SENT[:1])
@@ -370,7 +381,7 @@ def test_topic_is_deleted(kafka: Kafka, topics: Callable[..., str]) -> None:
     """If the topic is deleted, --follow ends, and the line says so."""
     target = topics("out")
     kafka.produce(target, SENT[:1])
-    with Process(kafka, target, "--follow") as process:
+    with Process(kafka.address, target, "--follow") as process:
         process.lines(1)
         kafka.delete_topic(target)
         code, out, (line,) = process.end()

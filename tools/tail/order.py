@@ -47,19 +47,19 @@ class TopicTail:
         span = min(2 * count + _FIRST_SPAN, most)
         while count:
             starts = {number: max(begins[number], end - span) for number, end in ends.items()}
-            found: deque[tuple[int, TopicRecord]] = deque(maxlen=count)
+            found: deque[TopicRecord] = deque(maxlen=count)
             first: dict[int, int] = {}
-            for moment, record in self._in_order(starts, ends):
-                first.setdefault(record.partition, moment)
+            for record in self._in_order(starts, ends):
+                first.setdefault(record.partition, record.timestamp)
                 if self._is_wanted(record):
-                    found.append((moment, record))
+                    found.append(record)
             cut = [first.get(number, math.inf) for number, start in starts.items() if start > begins[number]]
-            if not cut or (len(found) == count and found[0][0] >= max(cut)):
-                return [record for _, record in found]
+            if not cut or (len(found) == count and found[0].timestamp >= max(cut)):
+                return found
             if span == most:
                 self.has_given_up = True
                 logger.warning(_SO_FAR, len(found), count, span, "to read from an earlier time, use --from")
-                return [record for _, record in found]
+                return found
             logger.log("DEBUG" if span < _LONG else "INFO", _SO_FAR, len(found), count, span, "reading further back")
             span = min(span * _WIDER, most)
         return []
@@ -93,18 +93,15 @@ class TopicTail:
         return self._topics.begins(self._facts, numbers), self._topics.ends(self._facts, numbers)
 
     def _wanted(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[TopicRecord]:
-        return (record for _, record in self._in_order(starts, ends) if self._is_wanted(record))
+        return filter(self._is_wanted, self._in_order(starts, ends))
 
-    def _in_order(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[tuple[int, TopicRecord]]:
-        """The records of these ranges, each with the time that it is ordered by."""
+    def _in_order(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[TopicRecord]:
+        """The records of these ranges."""
         size = _MEMORY // len(ends)
         partitions = (self._partition(number, starts[number], end, size) for number, end in ends.items())
-        return heapq.merge(*partitions, key=lambda timed: timed[0])
+        return heapq.merge(*partitions, key=lambda record: record.timestamp)
 
-    def _partition(self, number: int, at: int, end: int, size: int) -> Iterator[tuple[int, TopicRecord]]:
-        moment = 0
+    def _partition(self, number: int, at: int, end: int, size: int) -> Iterator[TopicRecord]:
         while at < end:
             records, at = self._reader.some(number, at, end, size)
-            for record in records:
-                moment = max(moment, record.timestamp)
-                yield moment, record
+            yield from records

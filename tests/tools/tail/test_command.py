@@ -160,16 +160,15 @@ def test_order(kafka: Kafka, topics: Callable[..., str], tail: Tail) -> None:
     assert numbers(tail(target, "-n", "5").out) == [0, 1, 4, 2, 5]
 
 
-def test_one_partition_is_idle(
-    kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The last records are those of the whole topic, also if all are in one partition, or before other keys."""
+def test_far_back(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last records are those of the whole topic, also if they are further back than others in their partition."""
     monkeypatch.setattr(order, "_FIRST_SPAN", 1)
     target = topics("out", 2)
-    kafka.produce(target, [replace(record, partition=0, timestamp=MOMENT - 999) for record in SENT[:9]])
-    kafka.produce(target, [replace(SENT[n], partition=1) for n in range(9, 30)])
-    assert numbers(tail(target, "-n", "21").out) == list(range(9, 30))
-    assert numbers(tail(target, "--key", "k1").out) == of(*VALUES, key=b"k1")
+    kafka.produce(target, [replace(SENT[n], partition=1, key=b"wanted") for n in range(9)])
+    kafka.produce(target, [replace(SENT[n], partition=0, key=b"wanted" if n == 9 else None) for n in range(9, 30)])
+    assert numbers(tail(target, "-n", "2", "--key", "wanted").out) == [8, 9]
+    assert numbers(tail(target, "-n", "10", "--key", "wanted").out) == list(range(10))
+    assert numbers(tail(target, "-n", "22").out) == list(range(8, 30))
 
 
 def test_gives_up(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:

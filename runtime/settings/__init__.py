@@ -1,6 +1,7 @@
 """The settings: one frozen, typed class, read from environment variables, then from `.env`."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -90,21 +91,21 @@ class BrokerSettings(BaseModel):
     )
 
     @classmethod
-    def load(cls, env_file: Path | None = None) -> Self:
+    def load(cls, env_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the settings from the environment; `env_file` supplies those that are not set there.
 
         Raises:
             Misconfigured: some settings are wrong; the text is one line that names each and says what it must be.
         """
         in_file = read_env_file(env_file) if env_file else {}
-        check_renamed(os.environ, in_file, env_file)
+        check_renamed(environment, in_file, env_file)
         known = {str(field.validation_alias) for fields in (cls, Settings) for field in fields.model_fields.values()}
-        for name, nearest in unknown_names(os.environ, in_file, known).items():
+        for name, nearest in unknown_names(environment, in_file, known).items():
             place = env_file if name in in_file else "the environment"
             hint = f"did you mean {nearest}?" if nearest else "docs/settings.md lists all"
             logger.warning("{} in {} has no effect: no setting has this name; {}", name, place, hint)
-        values: dict[str, str | None] = {**in_file, **os.environ}
-        if values.get(TOKEN) and not os.environ.get(ADDRESS):
+        values: dict[str, str | None] = {**in_file, **environment}
+        if values.get(TOKEN) and not environment.get(ADDRESS):
             values[ADDRESS] = None
         elif not values.get(ADDRESS):
             values.pop(ADDRESS, None)

@@ -1,6 +1,8 @@
 """Draws what the pipeline has changed in a value: the part that differs, with a little before and after it."""
 
+import re
 from dataclasses import dataclass
+from itertools import takewhile
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -11,7 +13,6 @@ ADDED = "bold color(28)"  # a green that can be read on white and on black
 
 _MOST = 4096  # bytes: what is longer is cut
 _BEFORE, _AFTER = 28, 2  # columns of the text around a difference, at most
-_ARROW, _PLUS = " → ", " + "
 
 
 @dataclass(frozen=True)
@@ -34,33 +35,23 @@ def change(before: bytes | None, after: bytes | None, columns: int) -> Text:
     start = _common(old, new)
     end = _common(old[start:][::-1], new[start:][::-1])
     removed, rest = _cut(old[start : len(old) - end], columns // 3), old[len(old) - end :][:_AFTER]
-    sign = _ARROW if removed else _PLUS
+    sign = " → " if removed else " + "
     room = columns - cell_len(removed) - cell_len(sign) - cell_len(rest)
     added = _cut(new[start : len(new) - end], max(1, room - min(columns // 6, start)))
-    same = _last(old[:start], min(_BEFORE, room - cell_len(added)))
+    same = _cut(old[:start][::-1], min(_BEFORE, room - cell_len(added)))[::-1]
     return Text.assemble((same, "dim"), (removed, "bold"), (sign, "dim"), (added, ADDED), (rest, "dim"))
 
 
 def _common(old: str, new: str) -> int:
     """How many first characters are the same, without a part of a word."""
-    differ = (at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other)
-    count = next(differ, min(len(old), len(new)))
-    in_word = old[count : count + 1].isalnum() or new[count : count + 1].isalnum()
-    while in_word and count and old[count - 1].isalnum():
-        count -= 1
-    return count
+    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False))
+    same = "".join(one for one, _ in pairs)
+    is_in_word = any(text[len(same) :][:1].isalnum() for text in (old, new))
+    return len(re.sub(r"\w+$", "", same) if is_in_word else same)
 
 
 def _cut(text: str, columns: int) -> str:
     """The begin of a text, within these columns."""
-    return text if cell_len(text) <= columns else f"{set_cell_size(text[:columns], max(0, columns - 1)).rstrip()}…"
-
-
-def _last(text: str, columns: int) -> str:
-    """The end of a text, within these columns."""
     if cell_len(text) <= columns:
         return text
-    end = text[max(0, len(text) - max(0, columns - 1)) :]
-    while end and cell_len(end) > columns - 1:
-        end = end[1:]
-    return f"…{end}" if columns > 0 else ""
+    return f"{set_cell_size(text[:columns], columns - 1)}…" if columns > 0 else ""

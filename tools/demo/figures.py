@@ -1,45 +1,35 @@
 """Counts what tools.verify reads for the demo, and keeps the latest records for the screen."""
 
+import math
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 from confluent_kafka import Message
 
 from runtime.connect.topic_facts import TopicFacts
 from runtime.loop.output_record import TAG
 from tools.demo.change import Pair
+from tools.demo.view import Board
 from tools.verify.gap import Record
 from tools.verify.records import Expectation
 
-LATENCY_OVER = 10
-"""Seconds over which the latency is taken."""
-
-_SECONDS_KEPT = 200  # more than fit on a screen
-_PAIRS_KEPT = 100  # the same
+LATENCY_OVER = 10  # seconds
 
 
 class Figures(Expectation):
     """What the demo shows; every record that tools.verify compares passes here.
 
     The latency of a record is the time from its timestamp until it was read, read_committed, from the output topic.
-
-    Args:
-        source: the input topic.
-        target: the output topic.
-        clock: seconds since the epoch.
+    `clock` returns seconds since the epoch.
     """
 
-    def __init__(self, source: str, target: TopicFacts, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, source: str, target: TopicFacts, board: Board, clock: Callable[[], float] = time.time) -> None:
         super().__init__(source, target)
-        self.records_out = 0
-        self.malformed: Counter[str] = Counter()
-        self.pairs: deque[Pair] = deque(maxlen=_PAIRS_KEPT)
-        self.latency: float | None = None
-        self._clock = clock
+        self._board, self._clock = board, clock
         self._latencies: deque[Counter[int]] = deque([Counter()], LATENCY_OVER)  # milliseconds, for each second
-        self._marks: deque[tuple[float, int, int]] = deque(maxlen=_SECONDS_KEPT)  # time, records in, records out
+        self._last_second = (-math.inf, 0, 0)  # when it ended, and the records in and out until then
         self._inputs: defaultdict[int, deque[tuple[Message, Record]]] = defaultdict(deque)
         self._outputs: defaultdict[int, deque[Record]] = defaultdict(deque)
 
@@ -54,40 +44,32 @@ class Figures(Expectation):
     def found(self, messages: Sequence[Message]) -> list[Record]:
         """Take output records as they are, and count them."""
         records = super().found(messages)
-        self.records_out += len(records)
+        self._board.records_out += len(records)
         now = self._clock() * 1000
         self._latencies[-1].update(max(0, int(now - (record.timestamp or now))) for record in records)
         for message, record in zip(messages, records, strict=True):
             if reason := _reason(record):
-                self.malformed[reason] += 1
+                self._board.malformed[reason] += 1
             self._outputs[message.partition()].append(record)
             self._pair(message.partition())
         return records
 
-    def rates(self, now: float, records_in: int) -> list[tuple[float, float]]:
-        """Return the records per second, in and out, of each second so far; once a second, take the latency.
-
-        Args:
-            now: seconds, monotonic.
-            records_in: how many records the input has.
-        """
-        if not self._marks or now >= self._marks[-1][0] + 1:
-            self._marks.append((now, records_in, self.records_out))
-            self.latency = _percentile(sum(self._latencies, Counter()), 0.99)
+    def update(self, now: float) -> None:
+        """Once a second, take the rates and the latency; `now` is in seconds, monotonic."""
+        board, (end, earlier_in, earlier_out) = self._board, self._last_second
+        if (passed := now - end) >= 1:
+            board.rates.append(((board.records_in - earlier_in) / passed, (board.records_out - earlier_out) / passed))
+            self._last_second = (now, board.records_in, board.records_out)
+            board.latency = _percentile(sum(self._latencies, Counter()), 0.99)
             self._latencies.append(Counter())
-        return [
-            ((one[1] - last[1]) / (one[0] - last[0]), (one[2] - last[2]) / (one[0] - last[0]))
-            for last, one in pairwise(self._marks)
-        ]
 
     def _pair(self, partition: int) -> None:
         """Keep an input with its output for the screen; it stops at a difference, which tools.verify counts."""
         inputs, outputs = self._inputs[partition], self._outputs[partition]
         while inputs and outputs and inputs[0][1] == outputs[0]:
             message, record = inputs.popleft()[0], outputs.popleft()
-            self.pairs.append(
-                Pair(partition, message.offset(), record.key, message.value(), record.value, _reason(record))
-            )
+            place = (partition, message.offset())
+            self._board.pairs.append(Pair(*place, record.key, message.value(), record.value, _reason(record)))
 
 
 def _percentile(milliseconds: Mapping[int, int], share: float) -> float | None:

@@ -87,7 +87,7 @@ class GeneratorSettings(BrokerSettings):
     count: Annotated[int, Field(ge=0, le=_LARGEST)] = setting(
         "COUNT", 0, f"a whole number of records up to {_LARGEST}, or 0 for no end"
     )
-    seed: Annotated[int | None, Unset, Field(ge=0, le=_LARGEST)] = setting(
+    seed: Annotated[Annotated[int, Field(ge=0, le=_LARGEST)] | None, Unset] = setting(
         "SEED", None, f"a whole number from 0 to {_LARGEST}"
     )
     malformed: Annotated[float, Field(ge=0, le=1)] = setting("MALFORMED", 0.0, "a share from 0 to 1")

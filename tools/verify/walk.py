@@ -155,7 +155,7 @@ class Walk:
                 break
             waiting_in, waiting_out = comparison.waiting
             if not inputs.done and (outputs.done or waiting_in <= waiting_out):
-                advance(self._expect(comparison, inputs.read()))
+                advance(self._expect(partition, inputs.read()))
                 comparison.covered = inputs.done
             else:
                 messages = outputs.read()
@@ -199,7 +199,7 @@ class Walk:
             messages = self._inputs.read()
         if not messages:
             return None
-        advance(self._expect(partition.comparison, messages))
+        advance(self._expect(partition, messages))
         if not partition.output_end:
             return 0
         earliest = min(message.timestamp()[1] for message in messages)
@@ -209,10 +209,12 @@ class Walk:
         found = self._topics.from_time(self._topics.target, number, earliest)
         return partition.output_end if found is None else found
 
-    def _expect(self, comparison: Comparison, messages: list[Message]) -> int:
-        """Pass inputs to the comparison; return their number."""
+    def _expect(self, partition: PartitionState, messages: list[Message]) -> int:
+        """Pass the inputs that were just read to the comparison; return their number."""
         values = () if self._expectation.takes_all_times else [one.value() for one in messages]
-        comparison.add_inputs([one.offset() for one in messages], self._expectation.expected(messages), values)
+        expected = self._expectation.expected(messages)
+        partition.comparison.add_inputs([one.offset() for one in messages], expected, values)
+        partition.input_at = self._inputs.at  # before anyone looks at the findings: each input counts once
         return len(messages)
 
     def _end(self, number: int, partition: PartitionState, advance: Callable[[int], None]) -> None:
@@ -223,6 +225,7 @@ class Walk:
             self._must_stop()
             count = len(self._inputs.read())
             partition.unread += count
+            partition.input_at = self._inputs.at
             advance(count)
             if self._inputs.deleted:
                 first = min(self._next(self._inputs, number), partition.input_end)

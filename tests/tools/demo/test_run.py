@@ -1,43 +1,18 @@
-"""The demo as its users start it, however it ends; and the figures that it shows."""
+"""The demo as its users start it, however it ends."""
 
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import pytest
-from confluent_kafka import Message
 
-from runtime.loop.output_record import TAG
-from runtime.settings import Settings
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT
 from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, TERMINAL_KEPT, DemoProcess
-from tests.tools.verify.test_walk import Held, InMemory, Partition
-from tools.demo.child import Child
-from tools.demo.figures import LATENCY_OVER, Figures
-from tools.demo.run import main
-from tools.demo.view import Snapshot, result
-from tools.verify.findings import total
-from tools.verify.gap import Record
-from tools.verify.walk import EVERYTHING, Walk
+from tests.tools.demo.test_settings import ELSEWHERE
 from tools.waiting import wait_until
-
-ELSEWHERE = {
-    "Quix__Broker__Address": "no.such.host:1",
-    "Quix__Sdk__Token": "of-another-broker",
-    "Quix__State__Management__Enabled": "true",
-    "BROKER_SECURITY_PROTOCOL": "ssl",
-    "input": "elsewhere",
-    "output": "elsewhere-too",
-    "KAFKA_TOPIC": "elsewhere",
-    "COUNT": "1",
-    "AUTO_OFFSET_RESET": "latest",
-}
-"""The settings for another broker."""
 
 
 @pytest.fixture
@@ -191,6 +166,7 @@ def test_keys(demo: Callable[..., DemoProcess]) -> None:
     assert worker not in run.descendants()
     run.type("w")
     run.wait_for(lambda line: re.search(r" 2 pid \d+ +partitions \d", line), "a second worker")
+    run.wait_for(lambda line: re.search(r" in +1\d\d,\d{3} ", line), "100,000 records")
     run.type("q")
     assert run.wait(8 * TIMEOUT) == 0, run.report
     figures = run.figures()
@@ -234,15 +210,6 @@ def test_failures(demo: Callable[..., DemoProcess]) -> None:
         assert run.left() == []
 
 
-@pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan"])
-def test_wrong_seconds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: str) -> None:
-    """A wrong DEMO_SECONDS is named in one line, before anything starts."""
-    monkeypatch.setenv("DEMO_SECONDS", seconds)
-    assert main() == 78
-    line = f"demo: DEMO_SECONDS must be a number of seconds above 0 (got '{seconds}')\n"
-    assert capsys.readouterr() == ("", line)
-
-
 def test_no_network(demo: Callable[..., DemoProcess], tmp_path: Path) -> None:
     """If Kafka is not in the cache and cannot be downloaded, one line says so."""
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9")
@@ -251,124 +218,3 @@ def test_no_network(demo: Callable[..., DemoProcess], tmp_path: Path) -> None:
     (line,) = (line for line in run.errors if line.startswith("demo: "))
     assert line.endswith("is there a network?")
     assert run.left() == []
-
-
-@pytest.mark.parametrize(
-    ("code", "problem"),
-    [
-        ("", "the process child ended with exit code 0; its log ends:\n"),
-        (
-            "print('one\\ntwo \\x1b'); exit(3)",
-            "the process child ended with exit code 3; its log ends:\n  one\n  two \\x1b",
-        ),
-        ("import os; os.kill(os.getpid(), 15)", "the process child was killed by SIGTERM; its log ends:\n"),
-    ],
-)
-def test_child_that_ends(tmp_path: Path, code: str, problem: str) -> None:
-    """A child that ends unasked is a problem, shown with the end of its log, escaped for a terminal."""
-    child = Child("child", ["-c", code], os.environ, tmp_path)
-    wait_until(lambda: child.poll() is not None, "its end")
-    assert child.problem() == problem
-    child.stop()
-    assert child.problem() == problem
-
-
-# Like Python itself while it ends, it handles only the first signal, and a second one would kill it.
-# Short sleeps: a signal that comes just before a sleep begins is handled only after it.
-HANDLES_SIGTERM = """
-import signal, sys, time
-def stop(*_):
-    signal.signal(15, signal.SIG_DFL)
-    time.sleep(0.2)
-    sys.exit({code})
-signal.signal(15, stop)
-print(flush=True)
-while True:
-    time.sleep(0.1)
-"""
-
-
-@pytest.mark.parametrize(
-    ("code", "is_problem"),
-    [
-        ("import time; time.sleep(60)", False),
-        (HANDLES_SIGTERM.format(code=0), False),
-        (HANDLES_SIGTERM.format(code=1), True),
-    ],
-)
-def test_child_that_is_stopped(tmp_path: Path, code: str, *, is_problem: bool) -> None:
-    """A child that is asked to stop, and does so with exit code 0 or before it listens, is no problem."""
-    child = Child("child", ["-c", code], os.environ, tmp_path)
-    wait_until(lambda: "print" not in code or (tmp_path / "child.log").stat().st_size, "its first line")
-    assert child.problem() is None
-    child.stop()
-    assert child.poll() is not None
-    assert bool(child.problem()) == is_problem
-
-
-INPUT = [Record(b"key", b'{"n": %d, "device_type": "iOS"}' % number, number + 1, None) for number in range(5)]
-INPUT.append(Record(None, None, 6, None))
-OUTPUT = [record._replace(value=record.value and record.value.replace(b"iOS", b"IOS")) for record in INPUT]
-OUTPUT[5] = OUTPUT[5]._replace(headers=((TAG, b"null_value"),))
-
-
-def held(records: Sequence[Record]) -> Partition:
-    """A partition that has these records."""
-    return Partition(0, [InMemory(*item) for item in enumerate(records)])
-
-
-@pytest.mark.parametrize(
-    ("output", "found"),
-    [
-        pytest.param(OUTPUT, "0 lost, 0 twice, 0 wrong", id="all there"),
-        pytest.param([*OUTPUT[:2], *OUTPUT[3:]], "1 lost, 0 twice, 0 wrong", id="one missing"),
-        pytest.param(OUTPUT[:4], "0 lost, 0 twice, 0 wrong, 2 not processed", id="two missing at the end"),
-        pytest.param([], "0 lost, 0 twice, 0 wrong, 6 not processed", id="nothing"),
-        pytest.param([*OUTPUT, OUTPUT[0], OUTPUT[1]], "0 lost, 2 twice, 0 wrong", id="two twice, at the end"),
-        pytest.param([*OUTPUT[:2], INPUT[2], *OUTPUT[3:]], "0 lost, 0 twice, 1 wrong", id="one unchanged"),
-    ],
-)
-def test_result(output: list[Record], found: str) -> None:
-    """The last line says all that tools.verify finds wrong or not processed."""
-    topics = Held([held(INPUT)], [held(output)])
-    figures = Figures("in", topics.target)
-    walk = Walk(topics, Settings(), EVERYTHING, lambda: False, figures)
-    walk.step(lambda _: None, final=True)
-    snapshot = Snapshot(records_in=len(INPUT), records_out=figures.records_out, kills=3, counts=total(walk.findings()))
-    counted = f"demo: 6 in, {len(output)} out, 0 malformed, 0 workers, 3 killed: {found}"
-    assert result(snapshot, is_counted=True) == counted
-    assert result(snapshot, is_counted=False).endswith(f"3 killed: {max(0, 6 - len(output))} not yet counted")
-
-
-@pytest.mark.parametrize("output_first", [False, True])
-def test_figures(*, output_first: bool) -> None:
-    """The figures: records out, rates of each second, reasons, and the latest records with their outputs."""
-    figures = Figures("in", Held([], []).target)
-    figures.rates(1.0, 0)
-    for offset, (before, after) in enumerate(zip(INPUT, OUTPUT, strict=True)):
-        inputs, outputs = ([cast("Message", InMemory(offset, record))] for record in (before, after))
-        takes = [partial(figures.expected, inputs), partial(figures.found, outputs)]
-        for take in reversed(takes) if output_first else takes:
-            take()
-        figures.rates(1.5 + offset, 2 * (offset + 1))
-    rates = [rate for both in figures.rates(7.5, 13) for rate in both]
-    assert rates == pytest.approx([4 / 1.5, 2 / 1.5, 2, 1, 2, 1, 2, 1, 2, 1, 1, 0])
-    assert figures.records_out == 6
-    assert figures.malformed == {"null_value": 1}
-    assert [(pair.offset, pair.after, pair.reason) for pair in figures.pairs] == [
-        (offset, record.value, "null_value" if record.headers else None) for offset, record in enumerate(OUTPUT)
-    ]
-
-
-def test_latency() -> None:
-    """The latency is the 99th percentile, over the last seconds, of the time from timestamp to reading the output."""
-    figures = Figures("in", Held([], []).target, clock=lambda: 10.0)
-    figures.rates(0.0, 0)
-    assert figures.latency is None
-    records = [Record(b"key", b"value", 10_000 - milliseconds, None) for milliseconds in range(1, 201)]
-    figures.found([cast("Message", InMemory(offset, record)) for offset, record in enumerate(records)])
-    for second in range(1, LATENCY_OVER + 1):
-        figures.rates(second, 200)
-        assert figures.latency == 0.198
-    figures.rates(LATENCY_OVER + 1, 200)
-    assert figures.latency is None

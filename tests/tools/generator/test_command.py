@@ -78,6 +78,15 @@ def test_address(environment: pytest.MonkeyPatch, variables: dict[str, str], add
     assert (connection and connection.bootstrap_servers) == address
 
 
+@pytest.mark.parametrize(("name", "field"), [("SEED", "seed"), ("Quix__Broker__Address", "address")])
+def test_empty(environment: pytest.MonkeyPatch, name: str, field: str) -> None:
+    """An empty SEED or address counts as unset."""
+    default = GeneratorSettings.load()
+    environment.setenv(name, "")
+    assert GeneratorSettings.load() == default
+    assert getattr(default, field) == GeneratorSettings.model_fields[field].default
+
+
 def test_dotenv(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A `.env` file is the pipeline's and is not read, neither in the repository nor in the working folder."""
     assert "\noutput=processed-user-login\n" in (ROOT / ".env").read_text()
@@ -94,6 +103,7 @@ def test_dotenv(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("RATE", "fast"),
         ("RATE", "nan"),
         ("RATE", "inf"),
+        ("RATE", ""),
         ("COUNT", "-1"),
         ("COUNT", "1.5"),
         ("SEED", "-1"),

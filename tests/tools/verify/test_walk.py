@@ -224,3 +224,17 @@ def test_both_gain_partitions() -> None:
         one.step(lambda _: None, final=False)
         assert total(one.findings())["checked"] == checked
     assert found(one) == ({"checked": 400}, True)
+
+
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("processed", [0, 3, COUNT // 2])
+def test_findings_during_a_step(monkeypatch: pytest.MonkeyPatch, processed: int, *, final: bool) -> None:
+    """At each moment of a step, every input counts once: as checked, or as pending."""
+    monkeypatch.setattr("tools.verify.walk.WINDOW", 20)  # of the rest, the last step only counts the inputs
+    right = topic((0, 0))
+    one = walk(right, [Partition(0, records[:processed]) for _, records in right])
+    seen = []
+    one.step(lambda _: seen.append(total(one.findings())), final=final)
+    assert len(seen) > 2
+    assert [counts["checked"] + counts["pending"] for counts in seen] == [COUNT] * len(seen)
+    assert seen[-1]["checked"] == 2 * processed

@@ -8,23 +8,23 @@ from contextlib import suppress
 
 import pytest
 
-from tools.demo import keys
-from tools.demo.keys import Keys
+from tools.demo import terminal
+from tools.demo.terminal import keyboard
 from tools.waiting import wait_until
 
-IS_FOREGROUND = keys._is_foreground
+IS_FOREGROUND = terminal._is_foreground
 
 
 @pytest.fixture
-def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def typing(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Makes standard input a terminal in the foreground; what is written here is typed on it."""
-    keyboard, terminal = os.openpty()
-    monkeypatch.setattr(keys, "_is_foreground", lambda _: True)
-    with os.fdopen(terminal) as stdin:
+    typing, other_end = os.openpty()
+    monkeypatch.setattr(terminal, "_is_foreground", lambda _: True)
+    with os.fdopen(other_end) as stdin:
         monkeypatch.setattr("sys.stdin", stdin)
-        yield keyboard
+        yield typing
     with suppress(OSError):
-        os.close(keyboard)
+        os.close(typing)
 
 
 @pytest.mark.parametrize(
@@ -39,50 +39,49 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         (b"\x1a", "\x1a"),
     ],
 )
-def test_pressed(keyboard: int, typed: bytes, letters: str) -> None:
+def test_pressed(typing: int, typed: bytes, letters: str) -> None:
     """Letters arrive at once, without Enter, in lower case; arrow keys are not taken for letters."""
-    with Keys(wanted=True) as pressed:
-        assert pressed.are_read
-        assert pressed.pressed() == ""
-        os.write(keyboard, typed + b"!")
-        found = wait_until(pressed.pressed, "a key") if letters else pressed.pressed()
+    with keyboard(wanted=True) as pressed:
+        assert pressed
+        assert pressed() == ""
+        os.write(typing, typed + b"!")
+        found = wait_until(pressed, "a key") if letters else pressed()
     assert found.removesuffix("!") == letters
 
 
-@pytest.mark.usefixtures("keyboard")
+@pytest.mark.usefixtures("typing")
 def test_settings() -> None:
     """Meanwhile there is no echo, and Ctrl-C stays a signal; afterwards, also after an error, all is as before."""
-    terminal = sys.stdin.fileno()
-    before = termios.tcgetattr(terminal)
+    stdin = sys.stdin.fileno()
+    before = termios.tcgetattr(stdin)
 
     def fail() -> None:
-        with Keys(wanted=True):
-            flags = termios.tcgetattr(terminal)[3]
+        with keyboard(wanted=True):
+            flags = termios.tcgetattr(stdin)[3]
             assert flags & (termios.ECHO | termios.ICANON | termios.ISIG) == termios.ISIG
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    assert termios.tcgetattr(terminal) == before
+    assert termios.tcgetattr(stdin) == before
 
 
-def test_closed_terminal(keyboard: int) -> None:
+def test_closed_terminal(typing: int) -> None:
     """A terminal that is closed meanwhile raises no error."""
-    with Keys(wanted=True) as pressed:
-        os.close(keyboard)
-        assert pressed.pressed() == ""
+    with keyboard(wanted=True) as pressed:
+        os.close(typing)
+        assert pressed
+        assert pressed() == ""
 
 
 @pytest.mark.parametrize("why", ["not wanted", "not its own terminal", "no terminal"])
-def test_no_keys(keyboard: int, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+def test_no_keys(typing: int, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     """Without a live screen, with another process's terminal, or without any, no key is read and nothing changes."""
     if why == "not its own terminal":
-        monkeypatch.setattr(keys, "_is_foreground", IS_FOREGROUND)
+        monkeypatch.setattr(terminal, "_is_foreground", IS_FOREGROUND)
     if why == "no terminal":
         monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
-    before = termios.tcgetattr(keyboard)
-    with Keys(wanted=why != "not wanted") as pressed:
-        os.write(keyboard, b"k\n")
-        assert not pressed.are_read
-        assert pressed.pressed() == ""
-        assert termios.tcgetattr(keyboard) == before
+    before = termios.tcgetattr(typing)
+    with keyboard(wanted=why != "not wanted") as pressed:
+        assert pressed is None
+        assert termios.tcgetattr(typing) == before

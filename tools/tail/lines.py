@@ -11,7 +11,7 @@ from tools.tail.records import TopicRecord
 ADDED, REMOVED, TAGGED, KEY, FAINT = "1;32", "1;31", "1;33", "1", "2"
 """The codes of colours and weights (SGR): they leave the cursor where it is."""
 
-NULL, NOT_FOUND = "(null)", "(not found in the input)"
+NULL, UNKNOWN = "(null)", "(unknown)"
 
 
 def time_of(timestamp: int) -> str:
@@ -44,7 +44,7 @@ class Lines:
         line = "  ".join([place, self._styled(_shown(record.key), KEY), *headers])
         new = _shown(record.value)
         if before is None:
-            return f"{line}\n  - {NOT_FOUND}\n  + {new}" if self._has_before else f"{line}  {new}"
+            return f"{line}\n  - {UNKNOWN}\n  + {new}" if self._has_before else f"{line}  {new}"
         old = _shown(before.value)
         if not self._has_before:
             return f"{line}  {self._marked(new, old, ADDED)}"

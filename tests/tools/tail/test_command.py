@@ -30,6 +30,7 @@ from tests.tools.verify.verify_process import ROOT
 from tools.environment import without_settings
 from tools.tail import order
 from tools.tail.command import COUNT
+from transforms import too_large
 
 MOMENT = 1_700_000_000_000
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -140,14 +141,16 @@ def test_diff(pair: str, tail: Tail) -> None:
 
 
 def test_no_original(kafka: Kafka, topics: Callable[..., str], tail: Tail) -> None:
-    """If the input does not have the record any more, --diff says so; a tag has the input's value itself."""
+    """If the input does not have a login any more, or the tag is a stub, --diff says so; other tags have the value."""
     source, target = topics("in"), topics("out", 2)
     kafka.produce(source, [replace(record, partition=0) for record in SENT[:2]])
     kafka.delete_records(source, 2)
     kafka.produce(target, [*(expected(replace(SENT[n], partition=0)) for n in (0, 1)), expected(SENT[1]), SENT[0]])
     kafka.produce(target, [replace(SENT[0], partition=1, timestamp=MOMENT + 60)])
+    stub = too_large(b"{}", "the record would take 2 MB", topic=source, partition=0, offset=1)
+    kafka.produce(target, [Record(value=stub.value, headers=[("malformed", b"too_large")])])
     lines = tail(target, "--diff", input=source).out
-    assert lines.count("  - (not found in the input)") == 3
+    assert lines.count("  - (unknown)") == 4
     assert lines.count(f"  - {NO_DEVICE.decode()}") == 2
 
 
@@ -256,7 +259,7 @@ def test_guarantees(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelin
         kafka.read(target, len(SENT))
         shown = tail(target, "-n", "30", "--diff", input=source)
         assert numbers(shown.out) == list(range(30))
-        assert shown.out.count("  - (not found in the input)") == 0
+        assert shown.out.count("  - (unknown)") == 0
         assert shown.out.count(f"  - {LOGIN.decode()}") == len(of(LOGIN))
 
 

@@ -50,7 +50,7 @@ def test_diff() -> None:
     assert text(LOGIN, b'{"device_type":"ios"}', diff=True) == (
         'k1  a:1\n  - {"device_type":"ios"}\n  + {"device_type":"IOS"}'
     )
-    assert text(LOGIN, diff=True) == 'k1  a:1\n  - (not found in the input)\n  + {"device_type":"IOS"}'
+    assert text(LOGIN, diff=True) == 'k1  a:1\n  - (unknown)\n  + {"device_type":"IOS"}'
 
 
 CHANGES = {

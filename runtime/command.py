@@ -48,7 +48,9 @@ def dispatch(description: str | None, commands: Mapping[str, Command], default: 
     return commands[default].main([])
 
 
-def run_command(kind: type[AnySettings], env_file: Path | None, run: Callable[[AnySettings], None]) -> int:
+def run_command(
+    kind: type[AnySettings], env_file: Path | None, run: Callable[[AnySettings], None], *, announce: bool = True
+) -> int:
     """Load the settings, run, and return an exit code of runtime/errors.py.
 
     An error is logged as one line. Unexpected errors include a stack trace; with LOG_LEVEL=DEBUG all do.
@@ -57,6 +59,7 @@ def run_command(kind: type[AnySettings], env_file: Path | None, run: Callable[[A
         kind: the class of the settings.
         env_file: supplies the settings that the environment does not set.
         run: does the command's work.
+        announce: whether the settings are logged as INFO; otherwise as DEBUG.
     """
     logs.configure(*log_options())
     stop_request.begin()
@@ -68,7 +71,7 @@ def run_command(kind: type[AnySettings], env_file: Path | None, run: Callable[[A
         broker = settings.broker
         shown = {"version": __version__, **settings.effective()}
         text = " ".join(f"{name}={value}" for name, value in shown.items())
-        logger.bind(settings=shown).info("starting: {}", text)
+        logger.bind(settings=shown).log("INFO" if announce else "DEBUG", "starting: {}", text)
         if INSTRUMENTATION_REMOVED:
             logger.info(INSTRUMENTATION_REMOVED_TEXT)
         run(settings)

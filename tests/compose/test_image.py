@@ -66,7 +66,7 @@ def test_labels(facts: dict[str, Any]) -> None:
 def test_files(image: str) -> None:
     """The image has only the files that the two programs need: no .env, no tests, no .git."""
     found = set(in_image(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").split())
-    folders = ("runtime", "transforms", "tools/check", "tools/generator", "tools/verify")
+    folders = ("runtime", "transforms", "tools/check", "tools/generator", "tools/tail", "tools/verify")
     tools = ("__init__.py", "printable.py", "try_transforms.py")
     wanted = {ROOT / "pipeline.py", ROOT / "runtime/observe/page.html", *(ROOT / "tools" / name for name in tools)}
     wanted |= {file for folder in folders for file in (ROOT / folder).rglob("*.py")}
@@ -110,5 +110,6 @@ def test_broker_missing(image: str) -> None:
     """The programs' help needs only the image: no broker, no network, no writable folder."""
     assert "docs/settings.md" in in_image(image, "python", "/app/pipeline.py", "--help")
     assert "--follow" in in_image(image, "python", "/app/pipeline.py", "verify", "--help")
+    assert "--malformed" in in_image(image, "python", "/app/pipeline.py", "tail", "--help")
     assert "--whole" in in_image(image, "python", "/app/pipeline.py", "try", "--help")
     assert "RATE" in in_image(image, "python", "-m", "tools.generator", "--help")

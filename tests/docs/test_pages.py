@@ -57,15 +57,13 @@ def check_compose(words: list[str]) -> None:
     files = [file for option, file in pairwise(words) if option == "-f"] or ["docker-compose.yml"]
     text = "".join((ROOT / file).read_text() for file in files)
     services = re.findall(r"^  ([a-z-]+):$", text, re.MULTILINE)
-    (action,) = {"up", "down", "run", "exec"} & set(words)
+    (action,) = {"up", "down", "run"} & set(words)
     after = [word for word in words[words.index(action) + 1 :] if not word.startswith("-")]
-    named = after[:1] if action in {"run", "exec"} else [word for word in after if word.isalpha()]
+    named = after[:1] if action == "run" else [word for word in after if word.isalpha()]
     if "--scale" in options:
         named.append(options["--scale"].partition("=")[0])
     assert set(named) <= set(services)
     assert options.get("--profile") in {None, *re.findall(r"profiles: \[(.+)\]", text)}
-    if action == "exec":
-        check_kafka_tool(words)
 
 
 def check_kafka_tool(words: list[str]) -> None:

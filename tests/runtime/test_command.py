@@ -75,6 +75,16 @@ def test_debug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("level", "is_shown"), [("INFO", False), ("DEBUG", True)])
+def test_announce(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], level: str, *, is_shown: bool
+) -> None:
+    """A command that does not announce its settings logs them as DEBUG."""
+    monkeypatch.setenv("LOG_LEVEL", level)
+    assert run_command(BrokerSettings, None, lambda _: None, announce=False) == 0
+    assert ("starting: " in capsys.readouterr().err) is is_shown
+
+
 def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """As JSON, a stack trace is a part of its line, and the settings are members of theirs."""
     monkeypatch.setenv("LOG_FORMAT", "json")

@@ -14,9 +14,10 @@ from tools.verify.comparison import Comparison
 from tools.verify.findings import Findings, total
 from tools.verify.gap import WINDOW
 from tools.verify.partition import PartitionState
+from tools.verify.reader import PartitionReader
 from tools.verify.records import Expectation
 from tools.verify.retiming import Retiming
-from tools.verify.topics import PartitionReader, TopicPair
+from tools.verify.topics import TopicPair
 
 _LEAST_HISTORY = 10_000  # records of each partition, however many there are
 

@@ -10,7 +10,8 @@ from runtime.connect.topic_facts import TopicFacts
 from runtime.settings import Settings
 from tools.verify.findings import total
 from tools.verify.gap import Record
-from tools.verify.topics import PartitionReader, TopicPair
+from tools.verify.reader import PartitionReader
+from tools.verify.topics import TopicPair
 from tools.verify.walk import EVERYTHING, Begin, Walk
 
 BATCH = 7

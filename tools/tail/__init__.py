@@ -1,0 +1,1 @@
+"""Shows a topic's records: `python pipeline.py tail`."""

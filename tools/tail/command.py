@@ -1,0 +1,150 @@
+"""Shows a topic's last records, as people read them: `python pipeline.py tail`.
+
+Each line has the time, the place (topic[partition]@offset), the key, the headers and the value; on a terminal, what the
+pipeline has changed in the value is in colour. Control characters are shown as escapes; --json gives the exact text.
+It reads committed records, joins no consumer group and changes nothing. The settings are those of pipeline.py.
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+
+from loguru import logger
+
+from pipeline import TRANSFORMS
+from runtime.command import run_command
+from runtime.observe.output import UnwritableError, say
+from runtime.settings import ENV_FILE, Settings
+from runtime.stop.signals import stop_request
+from tools.printable import printable
+from tools.tail.lines import Lines, as_json
+from tools.tail.order import READER, TopicTail
+from tools.tail.originals import Originals
+from tools.tail.records import TopicRecord
+from tools.verify.command import whole_number
+from tools.verify.topics import Topics
+from transforms import Malformed, Reason, chain
+
+TOPICS = ("input", "output")
+"""The settings whose topics can be shown."""
+
+COUNT = 20
+"""The number of records, unless -n or --from is given."""
+
+_PATIENCE = 30.0  # seconds that a broker may not answer
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Show records; return an exit code of runtime/errors.py."""
+    return run_command(Settings, ENV_FILE, partial(_run, _options(arguments)), announce=False)
+
+
+def _run(given: argparse.Namespace, settings: Settings) -> None:
+    """Show records, until a signal asks to stop or the reader of standard output ends."""
+    stop_request.on_request = partial(signal.default_int_handler, signal.SIGINT, None)
+    try:
+        if not stop_request.requested:
+            _show(given, settings)
+    except KeyboardInterrupt:
+        pass
+    except UnwritableError as error:
+        if not isinstance(error.__cause__, BrokenPipeError):
+            raise
+
+
+def _show(given: argparse.Namespace, settings: Settings) -> None:
+    topics = Topics(settings, _PATIENCE, "read the records after it with --from", **READER)
+    facts, *_ = topics.facts(getattr(settings, given.topic), *([settings.input] if given.diff else []))
+    originals = Originals(topics, settings.input, is_required=given.diff)
+    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    lines = Lines(is_coloured=is_coloured, has_before=given.diff)
+    needs_before = given.diff or (is_coloured and given.topic == "output" and not given.json)
+    for record in _records(given, TopicTail(topics, facts, _filter(given)), facts.name):
+        before = originals.find(record) if needs_before else None
+        say(as_json(record, before, has_before=given.diff) if given.json else lines.text(record, before))
+
+
+def _records(given: argparse.Namespace, tail: TopicTail, name: str) -> Iterator[TopicRecord]:
+    """The records that the options ask for."""
+    if given.since is None:
+        records = tail.last(COUNT if given.n is None else given.n)
+    else:
+        records = tail.since(given.since, given.n)
+    is_empty = given.n != 0 and not tail.has_given_up
+    for record in records:
+        is_empty = False
+        yield record
+    if is_empty:
+        is_selective = any((given.malformed, given.reason, given.key, given.since))
+        logger.warning("no record of {} matches" if is_selective else "{} has no committed record", name)
+    if given.follow:
+        yield from tail.new()
+
+
+def _filter(given: argparse.Namespace) -> Callable[[TopicRecord], bool]:
+    """Whether the options ask for a record. In the input, malformed is what the transforms tag."""
+    transform = chain(*TRANSFORMS)
+    key = None if given.key is None else os.fsencode(given.key)
+    is_escaped = "\\" in (given.key or "")
+    wanted: str | None = given.reason
+
+    def reason(record: TopicRecord) -> str | None:
+        if given.topic != "input":
+            return record.tag
+        result = transform(record.value)
+        return result.reason if isinstance(result, Malformed) else None
+
+    def is_wanted(record: TopicRecord) -> bool:
+        if key not in (None, record.key) and not (is_escaped and printable(record.key or b"") == given.key):
+            return False
+        if wanted is not None:
+            return reason(record) == wanted
+        return not given.malformed or reason(record) is not None
+
+    return is_wanted
+
+
+def _moment(text: str) -> int:
+    """Parse a time, or a duration before now; give a timestamp in milliseconds.
+
+    Raises:
+        argparse.ArgumentTypeError: it is neither.
+    """
+    if duration := re.fullmatch(r"([0-9]{1,9})([smhd])", text):
+        return max(0, int((time.time() - int(duration[1]) * _SECONDS[duration[2]]) * 1000))
+    try:
+        return max(0, round(datetime.fromisoformat(text).timestamp() * 1000))
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(
+            "must be a time such as 2026-11-28T20:55 (local, or with an offset such as +00:00), or a duration before "
+            "now such as 30s, 10m, 2h or 1d"
+        ) from None
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("pipeline.py tail", description=__doc__, formatter_class=formatter)
+    parser.add_argument("topic", nargs="?", choices=TOPICS, default="output", help="the topic; by default the output")
+    parser.add_argument(
+        "-n", type=whole_number, metavar="N", help=f"show the last N records ({COUNT}; with --from, all)"
+    )
+    parser.add_argument("--follow", action="store_true", help="then show new records, until Ctrl-C or SIGTERM")
+    parser.add_argument("--malformed", action="store_true", help="show malformed records only")
+    parser.add_argument("--reason", choices=list(map(str, Reason)), metavar="R", help="show those of one reason only")
+    parser.add_argument("--key", metavar="K", help="show those with this key only")
+    parser.add_argument(
+        "--from", type=_moment, metavar="T", dest="since", help="begin at this time, or at 10m before now"
+    )
+    parser.add_argument("--diff", action="store_true", help="show the output's values before and after the pipeline")
+    parser.add_argument("--json", action="store_true", help="print JSON, one object per line")
+    given = parser.parse_args(arguments)
+    if given.diff and given.topic != "output":
+        parser.error("argument --diff: only for the output")
+    return given

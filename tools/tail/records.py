@@ -1,0 +1,81 @@
+"""Reads some records of a partition at a time."""
+
+from typing import NamedTuple
+
+from confluent_kafka import Message
+
+from runtime.connect.topic_facts import TopicFacts
+from runtime.errors import Failed
+from runtime.loop.headers import headers_of
+from runtime.loop.output_record import TAG, Headers
+from tools.verify.topics import Topics
+
+_OVERHEAD = 500  # bytes of a record in memory, without its value
+
+
+class TopicRecord(NamedTuple):
+    """A record and its place; the timestamp is in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    headers: Headers
+    value: bytes | None
+
+    @property
+    def place(self) -> str:
+        """Topic, partition and offset."""
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+    @property
+    def tag(self) -> str | None:
+        """The reason in the header of a malformed record; None if it has no tag, as a login."""
+        name, content = self.headers[-1] if self.headers else ("", None)
+        return (content or b"").decode(errors="backslashreplace") if name == TAG else None
+
+
+class TopicReader:
+    """Reads the committed records of a topic."""
+
+    def __init__(self, topics: Topics, facts: TopicFacts) -> None:
+        self._topics, self._facts = topics, facts
+        self._reader = topics.reader(facts)
+
+    def some(self, number: int, begin: int, end: int, size: int) -> tuple[list[TopicRecord], int]:
+        """Read the first records of a range; return them with the offset to read on from, `end` if there are no more.
+
+        Args:
+            number: the partition.
+            begin: the first offset.
+            end: the offset after the last one; at most the partition's end.
+            size: after so many bytes, it returns.
+
+        Raises:
+            PipelineError: the broker did not answer for too long, a batch cannot be decompressed, or the topic was
+                deleted and created again.
+        """
+        reader = self._reader
+        messages: list[Message] = []
+        reader.begin(number, begin, end)
+        while not (reader.done or reader.deleted) and size > 0:
+            arrived = reader.read()
+            messages += arrived
+            size -= sum(len(message) + _OVERHEAD for message in arrived)
+        if not reader.deleted:
+            return _records(messages), reader.at
+        first = self._topics.begins(self._facts, [number])[number]
+        if first <= reader.at:
+            place = f"{self._facts.name}[{number}]@{reader.at}"
+            raise Failed(f"{place} does not exist any more: the topic was deleted and created again")
+        return _records(messages), min(first, end)
+
+
+def _records(messages: list[Message]) -> list[TopicRecord]:
+    return [
+        TopicRecord(
+            *(one.topic(), one.partition(), one.offset(), one.timestamp()[1]), one.key(), headers or [], one.value()
+        )
+        for one, headers in zip(messages, headers_of(messages), strict=True)
+    ]

@@ -1,4 +1,5 @@
-# The image of the pipeline and of the login generator (`python -m tools.generator`). It takes no build argument.
+# The image of the pipeline, whose commands it takes as arguments, and of the login generator (`python -m
+# tools.generator` as entrypoint). It takes no build argument.
 FROM python:3.13-slim AS packages
 RUN python -m venv --without-pip /opt/packages
 COPY requirements/pipeline.lock /tmp/
@@ -26,4 +27,4 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=5s --start-period=90s --retries=3 CMD ["python", "-m", "runtime.observe.probe"]
-CMD ["python", "/app/pipeline.py"]
+ENTRYPOINT ["python", "/app/pipeline.py"]

@@ -29,10 +29,11 @@ def writing() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Print a line at once.
+    """Print a line at once. A character that the encoding of standard output lacks becomes an escape.
 
     Raises:
         UnwritableError: it cannot be written.
     """
+    encoding = sys.stdout.encoding or "utf-8"
     with writing():
-        print(text, flush=True)  # noqa: T201  (standard output is for results, the log is on standard error)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)  # noqa: T201  (standard output is for results, the log is on standard error)

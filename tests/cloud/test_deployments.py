@@ -51,6 +51,7 @@ def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: 
     """Every record arrives as the contract requires, in a topic created like the input; no secret is logged.
 
     Group and transactional id begin with the workspace's id; the broker refuses others. No state folder is created.
+    Afterwards, `verify` and `tail` find the topics in the same way.
     """
     source, target = f"{WORKSPACE}-logins", f"{WORKSPACE}-processed"
     settings = platform.environment(input="logins", output="processed", AUTO_CREATE_TOPICS="true", LOG_LEVEL="DEBUG")
@@ -69,6 +70,10 @@ def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: 
     warnings = [line for line in pipeline.lines if "WARNING" in line]
     assert all(" malformed record" in line for line in warnings), warnings
     assert list(folder.iterdir()) == []
+    for command, shown in {"verify": "OK: 60 records match", "tail": f"{target}["}.items():
+        with Pipeline({**settings, "LOG_LEVEL": "INFO"}, folder, command) as tool:
+            assert tool.wait() == 0, tool.log
+            assert shown in tool.log
 
 
 def test_settings_not_readable(broker: Place, admin: AdminClient, kafka: Kafka, folder: Path) -> None:

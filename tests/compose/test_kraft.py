@@ -47,6 +47,15 @@ def test_contract(stack: Stack) -> None:
     assert stack.check_contract() > 0
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [(["check"], "ok      group "), (["tail", "-n", "1"], "processed-user-login["), (["verify"], " records match")],
+)
+def test_command(stack: Stack, command: list[str], shown: str) -> None:
+    """`docker compose run --rm pipeline COMMAND` runs a command of the pipeline on the demo's broker."""
+    assert shown in stack.compose("run", "--rm", "-T", "pipeline", *command)
+
+
 def test_hardened(container: dict[str, Any]) -> None:
     """Our containers may write only to a small tmpfs, gain no privilege, and have limited resources."""
     host = container["HostConfig"]

@@ -10,6 +10,7 @@ from quixstreams import Application
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
 from runtime.connect.broker import BrokerAdmin
+from runtime.connect.quix_cloud import quix_cloud
 from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
@@ -49,7 +50,8 @@ class Topics:
         known, topics = settings.connection(), RepeatingTopicManager()
         self._app = Application(
             known,
-            quix_sdk_token=settings.sdk_token.get_secret_value() if settings.sdk_token else None,
+            quix_config_builder=quix_cloud(settings),
+            quix_portal_api=settings.portal_api,
             consumer_group=settings.consumer_group,
             loglevel=None,
             auto_create_topics=False,
@@ -57,7 +59,7 @@ class Topics:
             use_changelog_topics=False,
         )
         connection = self._app.config.broker_address
-        self._broker = BrokerAdmin(connection)
+        self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
         self._broker.wait()
         topics.use(self._broker.repeating)
         self.patience, self.how_to_skip = patience, how_to_skip

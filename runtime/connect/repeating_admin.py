@@ -77,15 +77,19 @@ class RepeatingAdmin:
         self, request: Callable[..., dict[_Key, "Future[_Answer]"]], what: object, seconds: float, **options: bool
     ) -> dict[_Key, "Future[_Answer]"]:
         deadline, timeout = time.monotonic() + seconds, _FIRST_TIMEOUT
+
+        def limited() -> float:
+            return min(timeout, max(_PAUSE, deadline - time.monotonic()))
+
         while True:
-            answers = request(what, request_timeout=min(timeout, max(_PAUSE, deadline - time.monotonic())), **options)
+            answers = request(what, request_timeout=limited(), **options)
             wait(answers.values())
             if time.monotonic() > deadline or not any(map(_is_missing, answers.values())):
                 return answers
             time.sleep(_PAUSE)
             timeout *= 2
             with suppress(KafkaException):  # the metadata may name another controller now
-                self.list_topics(timeout)
+                self.list_topics(limited())
 
 
 class RepeatingTopicManager(TopicManager):

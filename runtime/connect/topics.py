@@ -11,6 +11,7 @@ from quixstreams.models import Topic, TopicConfig
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.causes import Causes
 from runtime.connect.coordinators import GROUPS, wait_for_group_coordinator
+from runtime.connect.quix_cloud import quix_cloud
 from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.timestamp_limits import AFTER, BEFORE, UNLIMITED
 from runtime.connect.topic_facts import DEFAULT_MAX_MESSAGE_BYTES, TopicFacts, number
@@ -80,6 +81,29 @@ def _open_topics(app: Application, settings: Settings, broker: BrokerAdmin) -> O
     target_facts = topic_facts(broker, target, cloud=app.is_quix_app)
     check_topics_fit(source_facts, target_facts)
     return OpenTopics(source, target, source_facts, target_facts, broker)
+
+
+def connect(settings: Settings) -> tuple[Application, BrokerAdmin]:
+    """Connect to the broker for a look at topics that exist: the application finds them, and creates none.
+
+    Raises:
+        PipelineError: no broker answers, or it refuses.
+    """
+    connection, topic_manager = settings.connection(), RepeatingTopicManager()
+    app = Application(
+        connection,
+        quix_config_builder=quix_cloud(settings),
+        quix_portal_api=settings.portal_api,
+        consumer_group=settings.consumer_group,
+        loglevel=None,
+        auto_create_topics=False,
+        topic_manager=topic_manager if connection else None,
+        use_changelog_topics=False,
+    )
+    broker = BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app)
+    broker.wait()
+    topic_manager.use(broker.repeating)
+    return app, broker
 
 
 def topic_facts(broker: BrokerAdmin, topic: Topic, *, cloud: bool) -> TopicFacts:

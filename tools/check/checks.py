@@ -17,12 +17,10 @@ from runtime.connect.causes import Causes
 from runtime.connect.coordinators import GROUPS, TRANSACTIONS, wait_for_group_coordinator
 from runtime.connect.destroy import destroy
 from runtime.connect.diagnose import KafkaVersion, kafka_version
-from runtime.connect.quix_cloud import quix_cloud
-from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topic_ids import TopicIds
-from runtime.connect.topics import check_topics_fit, topic_facts
+from runtime.connect.topics import check_topics_fit, connect, topic_facts
 from runtime.errors import Failed
 from runtime.explain import explain
 from runtime.loop.positions import Positions
@@ -88,22 +86,8 @@ class Checks:
 
     def _connection(self) -> Iterator[Finding]:
         """Name resolution, TLS and login."""
-        settings = self._settings
-        known, topics = settings.connection(), RepeatingTopicManager()
-        self._app = Application(
-            known,
-            quix_config_builder=quix_cloud(settings),
-            quix_portal_api=settings.portal_api,
-            consumer_group=settings.consumer_group,
-            loglevel=None,
-            auto_create_topics=False,
-            topic_manager=topics if known else None,
-            use_changelog_topics=False,
-        )
-        connection = self._app.config.broker_address
-        self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
-        self._broker.wait()
-        topics.use(self._broker.repeating)
+        self._app, self._broker = connect(self._settings)
+        connection = self._broker.connection
         self._causes = Causes(self._broker)
         self._cause = self._causes.explain
         yield Finding(

@@ -52,8 +52,8 @@ class Lines:
 
     def _marked(self, text: str, other: str, style: str) -> str:
         """A text whose part that differs from the other one is styled."""
-        begin = _common(text, other)
-        end = len(text) - _common(text[begin:][::-1], other[begin:][::-1])
+        begin = common_start(text, other)
+        end = len(text) - common_start(text[begin:][::-1], other[begin:][::-1])
         return f"{text[:begin]}{self._styled(text[begin:end], style)}{text[end:]}"
 
     def _styled(self, text: str, style: str) -> str:
@@ -77,7 +77,7 @@ def as_json(record: TopicRecord, before: InputValue | None, *, has_before: bool)
     return json.dumps(shown).replace("\x7f", r"\u007f")  # the one control character that json.dumps does not escape
 
 
-def _common(one: str, other: str) -> int:
+def common_start(one: str, other: str) -> int:
     """How many first characters are the same, without a part of a word."""
     differ = (at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     count = next(differ, min(len(one), len(other)))

@@ -6,13 +6,10 @@ from typing import Any, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from quixstreams import Application
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
-from runtime.connect.broker import BrokerAdmin
-from runtime.connect.quix_cloud import quix_cloud
-from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.topic_facts import TopicFacts
+from runtime.connect.topics import connect
 from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
 from runtime.explain import explain_kafka
 from runtime.settings import Settings
@@ -47,21 +44,8 @@ class Topics:
     """
 
     def __init__(self, settings: Settings, patience: float, how_to_skip: str, **reader: object) -> None:
-        known, topics = settings.connection(), RepeatingTopicManager()
-        self._app = Application(
-            known,
-            quix_config_builder=quix_cloud(settings),
-            quix_portal_api=settings.portal_api,
-            consumer_group=settings.consumer_group,
-            loglevel=None,
-            auto_create_topics=False,
-            topic_manager=topics if known else None,
-            use_changelog_topics=False,
-        )
-        connection = self._app.config.broker_address
-        self._broker = BrokerAdmin(connection, cloud=self._app.is_quix_app)
-        self._broker.wait()
-        topics.use(self._broker.repeating)
+        self._app, self._broker = connect(settings)
+        connection = self._broker.connection
         self.patience, self.how_to_skip = patience, how_to_skip
         self._address = connection.bootstrap_servers
         self._client = connection.as_librdkafka_dict()

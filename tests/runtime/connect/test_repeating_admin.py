@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
 
 from runtime.connect import repeating_admin
 from runtime.connect.repeating_admin import RepeatingAdmin
@@ -21,6 +21,8 @@ class Counting(AdminClient):  # type: ignore[misc]  # confluent-kafka has no typ
     def __init__(self, address: str, unanswered: int) -> None:
         super().__init__({"bootstrap.servers": address, "log_level": 0})
         self.sent = 0
+        self.refreshed: list[float] = []
+        """The timeouts of the requests for metadata."""
         self.unanswered = unanswered
 
     def describe_topics(self, *args: Any, **options: Any) -> dict[str, Future[Any]]:
@@ -30,6 +32,11 @@ class Counting(AdminClient):  # type: ignore[misc]  # confluent-kafka has no typ
     def create_topics(self, *args: Any, **options: Any) -> dict[str, Future[None]]:
         """Count it."""
         return self.counted(super().create_topics(*args, **options))
+
+    def list_topics(self, *args: Any, timeout: float, **options: Any) -> ClusterMetadata:
+        """Note it."""
+        self.refreshed.append(timeout)
+        return super().list_topics(*args, timeout=timeout, **options)
 
     def counted(self, answers: dict[str, Future[Any]]) -> dict[str, Future[Any]]:
         """The answers, or their loss."""
@@ -51,11 +58,13 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("unanswered", [0, 2])
 def test_answer(kafka: Kafka, topics: Callable[..., str], unanswered: int) -> None:
-    """A request is sent again until it is answered."""
+    """A request is sent again until it is answered, after new metadata; none of it may take longer than the whole."""
     topic, admin = topics("described"), Counting(kafka.address, unanswered)
     (answer,) = RepeatingAdmin(admin).describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT).values()
     assert answer.result().name == topic
     assert admin.sent == unanswered + 1
+    assert len(admin.refreshed) == unanswered
+    assert all(timeout <= TIMEOUT for timeout in admin.refreshed)
 
 
 def test_refusal(kafka: Kafka) -> None:

@@ -77,7 +77,7 @@ SELECTED: dict[str, list[int]] = {
     "--reason too_large": [],
     "--key k1": of(*VALUES, key=b"k1"),
     "--key k1 --reason invalid_json -n 1": of(TEXT, key=b"k1")[-1:],
-    "--key nobody": [],
+    "--key absent": [],
     "input --malformed": of(NO_DEVICE, TEXT, None),
     "input --reason invalid_json": of(TEXT),
     "--from 2023-11-14T22:13:20.004Z": list(range(4, 30)),
@@ -188,7 +188,7 @@ def test_gives_up(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypa
     ]
     shown = tail(target, "-n", "7", "--key", "k1", "--from", "2000-01-01")
     assert (numbers(shown.out), shown.err) == (of(*VALUES, key=b"k1")[-7:], [])
-    shown = tail(target, "-n", "1", "--key", "nobody")
+    shown = tail(target, "-n", "1", "--key", "absent")
     assert shown.out == []
     assert len(shown.err) == 2
     assert "found 0 of 1 records in the last 20 offsets" in shown.err[-1]

@@ -16,7 +16,7 @@ CHECK_TIMEOUT = 30.0
 DIAGNOSE_TIMEOUT = 2.0
 """For the connections of runtime/connect/diagnose.py and addresses.py."""
 
-CLOSED_AT_ONCE = 0.5
+CLOSED_AT_ONCE = 2.0
 """A connection that ends within this time, before a request, was refused by the broker or by a proxy."""
 
 COMMITTED_OFFSETS_TIMEOUT = 30.0

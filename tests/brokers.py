@@ -6,6 +6,9 @@ from tools.broker.embedded import Broker
 from tools.broker.node import HOST, Member, choose_ports, new_cluster_id
 from tools.broker.ready import Probe
 
+NO_GROUPS = {"offsets.topic.replication.factor": "3", "default.replication.factor": "3"}
+"""For one broker: it has no coordinator of consumer groups."""
+
 
 class IncompleteBroker(Broker):
     """A broker whose start does not wait for groups and transactions: its settings prevent them."""

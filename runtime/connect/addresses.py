@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from runtime.errors import Unavailable
 _DEFAULT_PORT = 9092
 CLOSES_AT_ONCE = "closes connections at once"
 _MOST_TRIED = 5  # of the brokers of a large cluster
+_MOST_AT_ONCE = 32
 
 
 class BrokerAddress(NamedTuple):
@@ -66,6 +68,14 @@ def unreachable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
         if not problems[address]:
             return {}
     return problems
+
+
+def why_unusable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
+    """Give each address, and why no connection to it opens, or stays open; empty if one does. All at the same time."""
+    asked = list(addresses)
+    with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
+        answers = pool.map(lambda address: address.why_unreachable(limits.CLOSED_AT_ONCE), asked)
+        return dict(zip(asked, answers, strict=True))
 
 
 def sends_elsewhere(address: str, problems: Mapping[BrokerAddress, str]) -> Unavailable:

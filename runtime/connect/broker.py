@@ -20,9 +20,10 @@ from runtime.connect.addresses import (
     closes_at_once,
     sends_elsewhere,
     unreachable,
+    why_unusable,
 )
 from runtime.connect.diagnose import diagnose
-from runtime.connect.repeating_admin import NO_ANSWER, RepeatingAdmin
+from runtime.connect.repeating_admin import NO_ANSWER, RepeatingAdmin, timeouts
 from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable
 from runtime.explain import explain_kafka
@@ -91,16 +92,12 @@ class BrokerAdmin:
         Raises:
             KafkaException: no broker answers.
         """
-        deadline, seconds = time.monotonic() + timeout, 1.0
-        while True:
-            left = max(_TURN, deadline - time.monotonic())
+        for seconds in timeouts(timeout):
             try:
-                return list(self.admin.list_topics(timeout=min(seconds, left)).brokers.values())
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-            seconds *= 2
-            time.sleep(_TURN)
+                return list(self.admin.list_topics(timeout=seconds).brokers.values())
+            except KafkaException as error:
+                last = error
+        raise last
 
     def ask(self, answer: "Future[_Answer]") -> _Answer:
         """Wait for an answer, until a signal asks to stop.
@@ -200,11 +197,10 @@ class BrokerAdmin:
         problems = {address: address.why_unreachable() for address in self._advertised}
         if any(problems.values()):
             return sends_elsewhere(self.address, problems)
-        addresses = BrokerAddress.parse(self.connection.bootstrap_servers)
-        found = {address: address.why_unreachable(limits.CLOSED_AT_ONCE) or _SILENT for address in addresses}
+        found = why_unusable(BrokerAddress.parse(self.connection.bootstrap_servers))
         if set(found.values()) == {CLOSES_AT_ONCE}:
             return closes_at_once(self.address)
-        reasons = ", ".join(f"{address} {why}" for address, why in found.items())
+        reasons = ", ".join(f"{address} {why or _SILENT}" for address, why in found.items())
         error = self._explain(KafkaError(KafkaError._TRANSPORT, f"waited {seconds:.0f} s ({reasons})"))  # noqa: SLF001
         assert isinstance(error, Unavailable)
         return error

@@ -8,7 +8,7 @@ from confluent_kafka.admin import BrokerMetadata
 from loguru import logger
 
 from runtime import limits
-from runtime.connect.addresses import CLOSES_AT_ONCE, BrokerAddress, closes_at_once, sends_elsewhere
+from runtime.connect.addresses import CLOSES_AT_ONCE, BrokerAddress, closes_at_once, sends_elsewhere, why_unusable
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.coordinators import GROUPS, TRANSACTIONS, Coordinator, no_coordinator
 from runtime.connect.replacement import Replacement
@@ -116,8 +116,7 @@ class Causes:
 
     def _address_error(self, nodes: list[BrokerMetadata]) -> PipelineError | None:
         """The error if clients cannot connect to the addresses that the brokers advertise."""
-        addresses = [BrokerAddress(node.host, node.port) for node in nodes]
-        problems = {address: address.why_unreachable(limits.CLOSED_AT_ONCE) for address in addresses}
+        problems = why_unusable(BrokerAddress(node.host, node.port) for node in nodes)
         for address, why in problems.items():
             if why == CLOSES_AT_ONCE:
                 return closes_at_once(f"{address}")

@@ -4,21 +4,21 @@ A coordinator is the leader of a partition of an internal topic. The brokers cre
 with as many replicas as one of their settings says; with fewer brokers, there is no topic and no coordinator.
 """
 
-import time
 from contextlib import suppress
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import ResourceType
+from loguru import logger
 
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
+from runtime.connect.repeating_admin import NO_ANSWER, timeouts
 from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import number
 from runtime.errors import Misconfigured, PipelineError, Unavailable
 from runtime.explain import COORDINATOR_AWAY
 
-_PAUSE = 0.1  # seconds between two requests
 _DEFAULT_FACTOR = 3  # Kafka's, of both topics
 
 
@@ -47,21 +47,24 @@ def wait_for_group_coordinator(broker: BrokerAdmin, group: str, timeout: float =
         KafkaException: it has none within `timeout` seconds, or a permission is missing.
         Stopped: a signal asked to stop meanwhile.
     """
-    deadline = time.monotonic() + timeout
-    while True:
-        left = max(_PAUSE, deadline - time.monotonic())
-        (answer,) = broker.admin.describe_consumer_groups([group], request_timeout=left).values()
+    last: KafkaException | None = None
+    for seconds in timeouts(timeout):
+        (answer,) = broker.admin.describe_consumer_groups([group], request_timeout=seconds).values()
         try:
             broker.ask(answer)
         except KafkaException as error:
             code = error.args[0].code()
             if code == KafkaError.GROUP_ID_NOT_FOUND:
                 return
-            if code not in COORDINATOR_AWAY or time.monotonic() > deadline:
+            if code not in COORDINATOR_AWAY | NO_ANSWER:
                 raise
-            time.sleep(_PAUSE)
+            if last is None:
+                logger.info("waiting for up to {:.0f} s for a coordinator of the consumer group {}", timeout, group)
+            last = error
         else:
             return
+    assert last is not None
+    raise last
 
 
 def no_coordinator(broker: BrokerAdmin, coordinator: Coordinator) -> PipelineError:

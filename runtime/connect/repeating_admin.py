@@ -3,16 +3,27 @@
 librdkafka sends most admin requests to the controller, and waits for it. Kafka's metadata name a random broker as the
 controller: for some seconds also one that has died. librdkafka then connects to it in a loop, which takes a whole core,
 and looks at no other metadata until the request times out.
+
+It sends a request about a consumer group to the group's coordinator. It asks three times within 0.5 s who that is; if
+there is none yet, it asks no more (rdkafka_coord.c), and the request times out.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, ResourceType, TopicDescription
+from confluent_kafka.admin import (
+    AdminClient,
+    ClusterMetadata,
+    ConfigResource,
+    ConsumerGroupDescription,
+    NewTopic,
+    ResourceType,
+    TopicDescription,
+)
 from quixstreams.models.topics import TopicAdmin, TopicManager
 
 from runtime import limits
@@ -20,14 +31,28 @@ from runtime import limits
 NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT})  # noqa: SLF001
 """The codes of errors that mean that a broker did not answer."""
 
-_FIRST_TIMEOUT = 1.0  # seconds; each further one is twice as long, because answers may be slow
+_FIRST_TIMEOUT = 1.0  # seconds
 _PAUSE = 0.1  # seconds
 _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
 
 
+def timeouts(seconds: float) -> Iterator[float]:
+    """Yield the timeout of each attempt, until `seconds` have passed, with a pause after each one.
+
+    Each timeout is twice as long as the one before, because answers may be slow.
+    """
+    deadline, timeout = time.monotonic() + seconds, _FIRST_TIMEOUT
+    while True:
+        yield min(timeout, max(_PAUSE, deadline - time.monotonic()))
+        if time.monotonic() > deadline:
+            return
+        time.sleep(_PAUSE)
+        timeout *= 2
+
+
 class RepeatingAdmin:
-    """The requests of an `AdminClient` that go to the controller, each repeated until `request_timeout` has passed.
+    """The requests of an `AdminClient` that go to one broker, each repeated until `request_timeout` has passed.
 
     Each request returns when its answers are there.
     """
@@ -69,6 +94,15 @@ class RepeatingAdmin:
         """Get the settings of topics or brokers."""
         return self._repeated(self._admin.describe_configs, resources, request_timeout)
 
+    def describe_group(self, group: str, timeout: float, **options: bool) -> ConsumerGroupDescription:
+        """Get a consumer group's members.
+
+        Raises:
+            KafkaException: it does not exist, or has no coordinator; these credentials may not describe it.
+        """
+        (answer,) = self._repeated(self._admin.describe_consumer_groups, [group], timeout, **options).values()
+        return answer.result()
+
     def create_topics(self, topics: Sequence[NewTopic], request_timeout: float) -> Mapping[str, "Future[None]"]:
         """Create topics; if only the answer was lost, the error is TOPIC_ALREADY_EXISTS, which Quix ignores."""
         return self._repeated(self._admin.create_topics, topics, request_timeout)
@@ -76,20 +110,16 @@ class RepeatingAdmin:
     def _repeated(
         self, request: Callable[..., dict[_Key, "Future[_Answer]"]], what: object, seconds: float, **options: bool
     ) -> dict[_Key, "Future[_Answer]"]:
-        deadline, timeout = time.monotonic() + seconds, _FIRST_TIMEOUT
-
-        def limited() -> float:
-            return min(timeout, max(_PAUSE, deadline - time.monotonic()))
-
-        while True:
-            answers = request(what, request_timeout=limited(), **options)
+        answers: dict[_Key, Future[_Answer]] = {}
+        for timeout in timeouts(seconds):
+            if answers:
+                with suppress(KafkaException):  # the metadata may name another controller now
+                    self.list_topics(timeout)
+            answers = request(what, request_timeout=timeout, **options)
             wait(answers.values())
-            if time.monotonic() > deadline or not any(map(_is_missing, answers.values())):
-                return answers
-            time.sleep(_PAUSE)
-            timeout *= 2
-            with suppress(KafkaException):  # the metadata may name another controller now
-                self.list_topics(limited())
+            if not any(map(_is_missing, answers.values())):
+                break
+        return answers
 
 
 class RepeatingTopicManager(TopicManager):

@@ -113,7 +113,6 @@ class Replacement:
     def _members(self) -> list[MemberDescription]:
         """The members of the group with this INSTANCE_ID: none, or one."""
         with suppress(KafkaException):
-            timeout = limits.CAUSE_TIMEOUT
-            (answer,) = self._broker.admin.describe_consumer_groups([self._group], request_timeout=timeout).values()
-            return [each for each in answer.result().members if each.group_instance_id == self._instance_id]
+            group = self._broker.repeating.describe_group(self._group, limits.CAUSE_TIMEOUT)
+            return [each for each in group.members if each.group_instance_id == self._instance_id]
         return []

@@ -205,11 +205,8 @@ class Checks:
 
     def _describe_group(self, group: str) -> ConsumerGroupDescription | None:
         """The group; None if it does not exist yet."""
-        (answer,) = self._broker.admin.describe_consumer_groups(
-            [group], include_authorized_operations=True, request_timeout=self._left()
-        ).values()
         try:
-            return answer.result()
+            return self._broker.repeating.describe_group(group, self._left(), include_authorized_operations=True)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return None

@@ -8,7 +8,14 @@ from contextlib import closing, suppress
 import pytest
 
 from runtime import limits
-from runtime.connect.addresses import CLOSES_AT_ONCE, BrokerAddress, closes_at_once, sends_elsewhere, unreachable
+from runtime.connect.addresses import (
+    CLOSES_AT_ONCE,
+    BrokerAddress,
+    closes_at_once,
+    sends_elsewhere,
+    unreachable,
+    why_unusable,
+)
 
 HOST = "127.0.0.1"
 
@@ -53,8 +60,8 @@ def ports() -> Iterator[dict[str, int]]:
 )
 def test_why_unreachable(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch, name: str, why: str) -> None:
     """It says what a connection meets; nothing if it opens and stays open."""
-    monkeypatch.setattr(limits, "CLOSED_AT_ONCE", 0.1)
-    assert BrokerAddress(HOST, ports[name]).why_unreachable(stays_open=0.1) == why
+    monkeypatch.setattr(limits, "CLOSED_AT_ONCE", 1.0)
+    assert BrokerAddress(HOST, ports[name]).why_unreachable(stays_open=1.0) == why
 
 
 @pytest.mark.parametrize("host", ["kafka.invalid", "a" * 64, ""])
@@ -68,6 +75,14 @@ def test_unreachable(ports: dict[str, int]) -> None:
     dead, good = BrokerAddress(HOST, ports["unused"]), BrokerAddress(HOST, ports["silent"])
     assert unreachable([dead, good]) == {}
     assert unreachable([dead]) == {dead: "refuses connections"}
+
+
+def test_why_unusable(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All addresses are tried, also those after one that can be used."""
+    monkeypatch.setattr(limits, "CLOSED_AT_ONCE", 1.0)
+    silent, closes, unused = (BrokerAddress(HOST, ports[name]) for name in ("silent", "closes", "unused"))
+    expected = {silent: "", closes: CLOSES_AT_ONCE, unused: "refuses connections"}
+    assert why_unusable([silent, closes, unused]) == expected
 
 
 def test_errors() -> None:

@@ -218,6 +218,12 @@ class Settings(BrokerSettings):
     output: Topic = setting(
         "output", "processed-user-login", TOPIC_NAME, "the topic to write; must differ from `input`"
     )
+    dead_letter: Annotated[Topic | None, Unset] = setting(
+        "dead_letter",
+        None,
+        TOPIC_NAME,
+        "if set, the original of each malformed record is also written to this topic",
+    )
     processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = setting(
         "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once", "whether a crash may duplicate records"
     )
@@ -243,8 +249,15 @@ class Settings(BrokerSettings):
         purpose="create missing topics; if false, a missing topic is an error",
     )
 
+    @property
+    def topics(self) -> list[str]:
+        """The input topic, the output topic, and the dead-letter topic if there is one."""
+        return [self.input, self.output, *([self.dead_letter] if self.dead_letter else [])]
+
     @model_validator(mode="after")
     def _check_topics_differ(self) -> Self:
         if self.input == self.output:
             raise ValueError(f"output must differ from input (both are {self.output!r})")
+        if self.dead_letter in {self.input, self.output}:
+            raise ValueError(f"dead_letter must differ from input and output (got {self.dead_letter!r})")
         return self

@@ -50,7 +50,9 @@ class Expectation:
         self._source = source
         self._transform = chain(*TRANSFORMS)
         self._limits = TimestampLimits(target.config)
-        self._output = Output(target.name, target.max_message_bytes, TimestampLimits({}), Totals())
+        self._output = Output(
+            TopicFacts(target.name, target.partitions, {"max.message.bytes": f"{target.max_message_bytes}"}), Totals()
+        )
         self.has_times = target.config.get("message.timestamp.type") != "LogAppendTime"
         for _ in range(_WIDENED):
             self._limits.widen_margin()
@@ -69,7 +71,7 @@ class Expectation:
             key, result = message.key(), transform(message.value())
             time = message.timestamp()[1]
             if headers or isinstance(result, Malformed) or len(result) + len(key or b"") > max_plain_bytes:
-                value, time, kept = build(result, key, time, headers, message)
+                value, time, kept, _ = build(result, key, time, headers, message)
                 records.append(Record(key, value, time if has_times else None, tuple(kept) or None))
             else:
                 records.append(Record(key, result, time if has_times else None, None))
@@ -80,7 +82,7 @@ class Expectation:
         result = refused_timestamp(self._transform(value), value, expected.timestamp or 0)
         record = _Input(self._source, partition, offset, value)
         try:
-            produced, time, headers = self._output.build(
+            produced, time, headers, _ = self._output.build(
                 result, expected.key, TIME_OF_PRODUCING, list(expected.headers or ()), record
             )
         except Failed:

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from runtime.connect.timestamp_limits import TimestampLimits
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed
 from runtime.loop.output_record import TIME_OF_PRODUCING, Headers, Output, record_size
 from runtime.observe.counters import Totals
@@ -48,14 +48,14 @@ class Input:
 def make(limit: int, totals: Totals | None = None, **config: str) -> Output:
     """Output for a topic with this record limit and these settings."""
     settings = {name.replace("_", "."): value for name, value in config.items()}
-    return Output("out", limit, TimestampLimits(settings), totals or Totals())
+    return Output(TopicFacts("out", 1, {**settings, "max.message.bytes": f"{limit}"}), totals or Totals())
 
 
 def build(
     output: Output, result: bytes | Malformed, key: bytes | None, headers: Headers | None, record: Input
 ) -> tuple[bytes | None, Headers]:
     """Give value and headers of a record whose timestamp is of no interest."""
-    value, timestamp, tagged = output.build(result, key, 7, headers, record)
+    value, timestamp, tagged, _ = output.build(result, key, 7, headers, record)
     assert timestamp == 7
     return value, tagged
 
@@ -204,7 +204,7 @@ def test_refused_timestamp(value: bytes | None, reason: bytes, back: bytes | Non
     output = make(1500, totals, **AFTER)
     output.timestamps.update()
     late = output.timestamps.newest + 1
-    produced, timestamp, headers = output.build(upper_device_type(value), b"k", late, [("a", b"1")], Input(value))
+    produced, timestamp, headers, _ = output.build(upper_device_type(value), b"k", late, [("a", b"1")], Input(value))
 
     assert timestamp == TIME_OF_PRODUCING
     assert headers == [("a", b"1"), ("malformed", reason)]

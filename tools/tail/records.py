@@ -5,7 +5,6 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from runtime.connect.topic_facts import TopicFacts
-from runtime.errors import Failed
 from runtime.loop.headers import headers_of
 from runtime.loop.output_record import TAG, Headers
 from tools.verify.topics import Topics
@@ -63,13 +62,9 @@ class TopicReader:
             arrived = reader.read()
             messages += arrived
             size -= sum(len(message) + _OVERHEAD for message in arrived)
-        if not reader.deleted:
-            return _records(messages), reader.at
-        first = self._topics.begins(self._facts, [number])[number]
-        if first <= reader.at:
-            place = f"{self._facts.name}[{number}]@{reader.at}"
-            raise Failed(f"{place} does not exist any more: the topic was deleted and created again")
-        return _records(messages), min(first, end)
+        if reader.deleted:
+            return _records(messages), min(self._topics.first_left(reader, self._facts, number), end)
+        return _records(messages), reader.at
 
 
 def _records(messages: list[Message]) -> list[TopicRecord]:

@@ -1,5 +1,6 @@
 """`python pipeline.py verify` on a real Kafka: its verdict on right and on faulty dead letters."""
 
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from tests.pipeline.cases import CASES, NOW
 from tests.process import Pipelines
 from tests.tools.dead_letters import FORGED, dead_letters
 from tests.tools.verify.test_command import RIGHT, SENT, audited, put, totals
+from tests.tools.verify.verify_process import Verify
 from tools.verify.range import Begin
 from transforms import Reason
 
@@ -115,3 +117,37 @@ def test_worker(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, 
     report = audited(kafka, source, target, dead_letter=doctored)
     assert not report["ok"]
     assert report["dead_letters"]["total"]["wrong"] == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
+def test_follow(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, guarantee: str) -> None:
+    """Followed while a worker runs, all its dead letters are right; if the setting is newer, the first are skipped.
+
+    With --complete, what is not processed is an error, in both topics.
+    """
+    source, target, dead = (topics(name, 2) for name in ("in", "out", "dead"))
+    batches = [[replace(record, partition=at % 2) for at, record in enumerate(SENT * 50)] for _ in "123"]
+    kafka.produce(source, batches[0])
+    before = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)
+    kafka.read(target, len(batches[0]))
+    assert before.stop() == 0
+    kafka.produce(source, batches[1])
+    with Verify(kafka.address, source, target, "--follow", "--json", "--complete", dead_letter=dead) as follower:
+        follower.wait_for(checked=len(batches[0]))
+        pipeline = pipelines.start(source, target, dead_letter=dead, PROCESSING_GUARANTEE=guarantee)
+        follower.wait_for(checked=2 * len(batches[0]))
+        kafka.produce(source, batches[2])
+        follower.wait_for(checked=3 * len(batches[0]))
+        assert pipeline.stop() == 0
+        follower.send(signal.SIGTERM)
+        report = follower.report()
+    malformed = len(batches[0]) // 5
+    assert (report["exit_code"], report["total"]) == (0, totals(checked=3 * len(batches[0])))
+    assert report["dead_letters"]["total"] == totals(checked=2 * malformed, skipped=malformed)
+
+    kafka.produce(source, batches[0][:10])
+    with Verify(kafka.address, source, target, "--json", "--complete", dead_letter=dead) as run:
+        report = run.report()
+    assert report["exit_code"] == 1
+    assert report["dead_letters"]["total"] == totals(checked=2 * malformed, skipped=malformed, pending=2)

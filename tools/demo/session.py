@@ -38,7 +38,7 @@ _STOP_TIMEOUT = 30.0  # seconds for a process
 _STEP = 0.05  # seconds between two looks at the topics: the latency is as exact as this
 
 _FIXED = {"input": "user-login", "output": "processed-user-login", "TOPIC_PARTITIONS": f"{PARTITIONS}"}
-_FIXED |= {"AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "", "COUNT": "0"}
+_FIXED |= {"AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "", "COUNT": "0", "dead_letter": ""}
 _DEFAULTS = {"RATE": "50", "MALFORMED": "0.05", "SEED": "", "HTTP_PORT": "0", "DEMO_SECONDS": "", "DEMO_PICTURE": ""}
 _BURST = {"RATE": "0", "COUNT": "100000", "SEED": ""}
 

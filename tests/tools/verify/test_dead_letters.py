@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runtime.errors import Misconfigured
 from tests.kafka import Kafka, Record
 from tests.pipeline.cases import CASES, NOW
 from tests.process import Pipelines
@@ -79,6 +80,12 @@ def test_range(kafka: Kafka, topics: Callable[..., str]) -> None:
         report = audited(kafka, source, target, begin, dead_letter=dead)
         assert report["ok"]
         assert report["dead_letters"]["total"] == totals(checked=3, pending=1)
+
+
+def test_no_topic(kafka: Kafka, topics: Callable[..., str]) -> None:
+    """If the dead-letter topic is missing, there is no verdict, and the error names the setting."""
+    with pytest.raises(Misconfigured, match=r'"absent" not found on the broker; correct .*`dead_letter`'):
+        audited(kafka, topics("in"), topics("out"), dead_letter="absent")
 
 
 WEEK = 7 * 24 * 3_600_000

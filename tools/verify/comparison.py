@@ -99,7 +99,8 @@ class Comparison:
 
     def realign(self, *, cut: bool) -> None:
         """Search for the begin again, as the next records of one side are missing: the inputs if `cut`."""
-        self._cut, self.aligned, self._try_again_at, self._outputs.taken = self._cut or cut, False, 0, 0
+        self._cut, self.aligned, self._last_at = self._cut or cut, False, {}
+        self._try_again_at = self._indexed = self._inputs.taken = self._outputs.taken = 0
 
     def findings(self) -> Findings:
         """The result so far."""

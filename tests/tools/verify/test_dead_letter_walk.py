@@ -13,7 +13,7 @@ from tests.tools.dead_letters import letter_headers
 from tests.tools.verify.test_walk import Held, InMemory, Partition
 from tools.verify import dead_letters
 from tools.verify.findings import total
-from tools.verify.gap import Record
+from tools.verify.gap import WINDOW, Record
 from tools.verify.range import EVERYTHING, Begin
 from tools.verify.walk import Walk
 from transforms import Malformed, refused_timestamp, too_large, upper_device_type
@@ -175,11 +175,15 @@ def test_expired(gone: str) -> None:
         assert counts == {"checked": 50 - len(fault), **fault}
 
 
+@pytest.mark.parametrize("window", [20, WINDOW])
 @pytest.mark.parametrize("after", [1, 2, 3, 10, 50, 90, 115])
 @pytest.mark.parametrize("gone", [("in", 300), ("dead", 150), ("out", 300), ("in", 400), ("dead", 200)])
 @pytest.mark.parametrize("is_wrong", [False, True])
-def test_expire_unread(monkeypatch: pytest.MonkeyPatch, after: int, gone: tuple[str, int], *, is_wrong: bool) -> None:
+def test_expire_unread(
+    monkeypatch: pytest.MonkeyPatch, window: int, after: int, gone: tuple[str, int], *, is_wrong: bool
+) -> None:
     """Records that are deleted before they can be read are no fault; a fault in the others is found."""
+    monkeypatch.setattr(dead_letters, "WINDOW", window)
     letters = put(190, LETTERS[190]._replace(value=b"?")) if is_wrong else LETTERS
     topics, reads = WithLetters(SENT, list(map(output, SENT)), letters), iter(range(1, 10_000))
 
@@ -188,10 +192,40 @@ def test_expire_unread(monkeypatch: pytest.MonkeyPatch, after: int, gone: tuple[
             topics.expire(*gone)
 
     monkeypatch.setattr(topics, "on_read", on_read)
-    _, counts = found(walk(topics))
+    one = walk(topics)
+    _, counts = found(one)
     assert not counts.keys() & {"lost", "duplicated", "reordered"}
-    assert is_wrong or "wrong" not in counts
+    assert is_wrong or ("wrong" not in counts and all(found.ok for found in one.all_findings()[1].values()))
     assert not is_wrong or "wrong" in counts or gone in {("in", 400), ("dead", 200)}
+
+
+def test_expire_behind() -> None:
+    """Inputs whose dead letters are not there yet are skipped if the next inputs are deleted unread; so are these."""
+    outputs = list(map(output, SENT))
+    topics = WithLetters(SENT[:200], outputs[:200], LETTERS[:50])
+    one = walk(topics)
+    one.step(lambda _: None, final=False)
+    topics.held |= {"in": held(SENT), "out": held(outputs)}
+    topics.expire("in", 300)
+    one.step(lambda _: None, final=False)
+    topics.held["dead"] = held(LETTERS)
+    assert found(one)[1] == {"checked": 100, "skipped": 50 + 100}
+
+
+@pytest.mark.parametrize("window", [20, WINDOW])
+def test_block(monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+    """Of many dead letters of no input, each is wrong, however few may wait."""
+    monkeypatch.setattr(dead_letters, "WINDOW", window)
+    more = [with_header(ONE, "a", b"%d" % at)._replace(timestamp=NOW + 10_000 + at) for at in range(100)]
+    for letters in [*LETTERS, *more], [*LETTERS[:100], *more, *LETTERS[100:]]:
+        topics = WithLetters(SENT, list(map(output, SENT)), letters)
+        assert found(walk(topics)) == ({"checked": COUNT}, {"checked": 200, "wrong": 100})
+
+
+def test_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All malformed inputs are pending if nothing is processed, also those that the output need not be read for."""
+    monkeypatch.setattr("tools.verify.walk.WINDOW", 20)
+    assert found(walk(WithLetters(SENT, [], []))) == ({"pending": COUNT}, {"pending": 200})
 
 
 def test_follow() -> None:
@@ -203,6 +237,7 @@ def test_follow() -> None:
         (100, 50, 26, 25, 0),
         (200, 100, 40, 40, 10),
         (200, 200, 100, 100, 0),
+        (400, 300, 149, 149, 1),
         (400, 300, 150, 150, 0),
     ):
         topics.held = {"in": held(SENT[:inputs]), "out": held(outputs[:outs]), "dead": held(LETTERS[:letters])}
@@ -225,12 +260,13 @@ def test_partition_without_input() -> None:
 def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """If no dead letter comes, only some wait for theirs; all are pending, and a later one is still found."""
     monkeypatch.setattr(dead_letters, "WINDOW", 20)
-    topics = WithLetters(SENT, list(map(output, SENT)), [])
+    topics, waiting = WithLetters(SENT, list(map(output, SENT)), []), []
     one = walk(topics)
-    one.step(lambda _: None, final=False)
-    assert total(one.all_findings()[1])["pending"] == 200
     assert one._letters is not None
-    assert one._letters._partitions[0].comparison.waiting[0] <= 3 * 20
+    comparison = one._letters._partitions[0].comparison
+    one.step(lambda _: waiting.append(comparison.waiting[0]), final=False)
+    assert max(waiting) <= 3 * 20
+    assert total(one.all_findings()[1])["pending"] == 200
     topics.held["dead"] = held(LETTERS[-1:])
     _, counts = found(one)
     assert counts["checked"] == 1

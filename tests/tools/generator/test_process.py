@@ -257,7 +257,7 @@ def test_help() -> None:
 
 
 def test_command_line() -> None:
-    """It takes no arguments: anything but --help ends in 2."""
+    """An unknown option ends it with 2."""
     code, out, err = run("--rate", "5")
     assert (code, out) == (2, "")
     assert "unrecognized arguments: --rate 5" in err

@@ -76,6 +76,11 @@ def is_right(sent: Sent, key: bytes | None, value: bytes | None, tag: bytes | No
         return False
 
 
+def is_right_dead_letter(sent: Sent, key: bytes | None, value: bytes | None, tag: bytes | None) -> bool:
+    """Whether a dead letter's key, value and `malformed` header are right for `sent`: it is the original."""
+    return sent.reason is not None and (key, value, tag) == (sent.key, sent.value, sent.reason)
+
+
 def _mixed(number: int) -> int:
     """Spread a number's bits over 64, as splitmix64 does."""
     mask = (1 << 64) - 1

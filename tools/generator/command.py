@@ -59,7 +59,7 @@ _RESERVED = {".", "..", "__cluster_metadata", "__consumer_offsets", "__share_gro
 _OTHER_NAMES = {"output": "KAFKA_TOPIC", ADDRESS: "BOOTSTRAP_SERVERS"}
 _OWN_SETTINGS = {
     "AUTO_CREATE_TOPICS": "`output`, TOPIC_PARTITIONS",
-    "Read on `input`, Write on `output`": "Describe, DescribeConfigs and Write on `output`",
+    "Read on `input`, Write on `output` and `dead_letter`": "Describe, DescribeConfigs and Write on `output`",
 }
 """What the texts of runtime/explain.py name, and what the generator has instead."""
 

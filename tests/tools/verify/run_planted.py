@@ -30,22 +30,19 @@ def leaves_ios(value: bytes | None) -> bytes | Malformed:
 def gives_another_reason(value: bytes | None) -> bytes | Malformed:
     """Take what is not JSON for JSON that is no object."""
     result = upper_device_type(value)
-    if not isinstance(result, Malformed) or result.reason is not Reason.INVALID_JSON:
-        return result
-    reason = Reason.NOT_AN_OBJECT
-    tagged = (result.value or b"").replace(Reason.INVALID_JSON.encode(), reason.encode(), 1)
-    return Malformed(reason, result.detail, tagged)
-
-
-def cuts_what_is_wrapped(value: bytes | None) -> bytes | Malformed:
-    """Remove the last character of a value that the tag contains."""
-    result = upper_device_type(value)
-    if isinstance(result, Malformed) and (result.value or b"").endswith(b'"}}'):
-        return result._replace(value=(result.value or b"").removesuffix(b'"}}')[:-1] + b'"}}')
+    if isinstance(result, Malformed) and result.reason is Reason.INVALID_JSON:
+        return result._replace(reason=Reason.NOT_AN_OBJECT)
     return result
 
 
-PLANTED = (removes_a_space, leaves_ios, gives_another_reason, cuts_what_is_wrapped)
+def refuses_ios(value: bytes | None) -> bytes | Malformed:
+    """Take a device type for one that is not valid."""
+    if value is not None and b'"iOS"' in value:
+        return Malformed(Reason.INVALID_DEVICE_TYPE, "device_type is not known", value)
+    return upper_device_type(value)
+
+
+PLANTED = (removes_a_space, leaves_ios, gives_another_reason, refuses_ios)
 
 if __name__ == "__main__":
     (planted,) = (plant for plant in PLANTED if plant.__name__ == os.environ["PLANT"])

@@ -15,7 +15,7 @@ from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import Pipelines
 from tests.tools.generator.test_process import run
-from tests.tools.verify.run_planted import PLANTED
+from tests.tools.verify.run_planted import PLANTED, leaves_ios
 from tests.tools.verify.test_command import found_in, in_transactions, put, totals
 from tests.tools.verify.verify_process import Verify
 from tools.generator.logins import WELL_FORMED, records
@@ -112,6 +112,7 @@ def test_fault(kafka: Kafka, topics: Callable[..., str], file: Path, name: str) 
     assert report["total"]["pending"] == 0
 
 
+@pytest.mark.long
 def test_transactions(kafka: Kafka, topics: Callable[..., str], file: Path) -> None:
     """Aborted transactions, and the markers that end them, count for nothing."""
     source, target = topics("in"), topics("out")
@@ -166,7 +167,13 @@ def test_partitions(kafka: Kafka, topics: Callable[..., str], tmp_path: Path) ->
     assert report["total"] == totals(checked=149, lost=1, wrong=1, pending=50)
 
 
-@pytest.mark.parametrize("plant", [plant.__name__ for plant in PLANTED])
+@pytest.mark.parametrize(
+    "plant",
+    [
+        plant.__name__ if plant is leaves_ios else pytest.param(plant.__name__, marks=pytest.mark.long)
+        for plant in PLANTED
+    ],
+)
 def test_wrong_transform(kafka: Kafka, topics: Callable[..., str], planted: Pipelines, file: Path, plant: str) -> None:
     """A wrong transform is found with a manifest; without one it is not, as both sides of the comparison use it."""
     source, target = topics("in"), topics("out")
@@ -183,6 +190,7 @@ def test_wrong_transform(kafka: Kafka, topics: Callable[..., str], planted: Pipe
     assert "partition 0: wrong at output offset " in by_manifest.log
 
 
+@pytest.mark.long
 def test_generated(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, tmp_path: Path) -> None:
     """What the generator delivered, in two runs and three partitions, is in the output of the real pipeline.
 

@@ -114,6 +114,7 @@ def test_too_large_output(kafka: Kafka, pipelines: Pipelines) -> None:
     assert pipeline.stop() == 0
 
 
+@pytest.mark.long  # new partitions are found within 30 s
 def test_new_partition(kafka: Kafka, pipelines: Pipelines) -> None:
     """If the input gains a partition that the dead-letter topic lacks, the first dead letter there ends it with 78."""
     source, target, dead = (kafka.create_topic(f"grows-{end}") for end in ("in", "out", "dead"))

@@ -172,7 +172,7 @@ class Checks:
         """The group's permission, members, offsets and lag."""
         group = self._settings.consumer_group
         with self._causes.explained(GROUPS):
-            wait_for_group_coordinator(self._broker, group, self._left())
+            wait_for_group_coordinator(self._broker, group, self._settings.input, self._left())
         description = self._describe_group(group)
         if description is not None:
             _require(description.authorized_operations, AclOperation.READ, KafkaError.GROUP_AUTHORIZATION_FAILED)
@@ -211,8 +211,11 @@ class Checks:
 
     def _describe_group(self, group: str) -> ConsumerGroupDescription | None:
         """The group; None if it does not exist yet."""
+        (answer,) = self._broker.admin.describe_consumer_groups(
+            [group], include_authorized_operations=True, request_timeout=self._left()
+        ).values()
         try:
-            return self._broker.repeating.describe_group(group, self._left(), include_authorized_operations=True)
+            return answer.result()
         except KafkaException as error:
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return None

@@ -84,8 +84,8 @@ class DeadLetterWalk:
             return
         inputs = [message for message, _ in letters]
         if partition.at is None:
-            since = min(message.timestamp()[1] for message in inputs)
-            partition.at = self._topics.first_since(self._facts, number, since, self._records) if partition.end else 0
+            since = self._records.kept(min(message.timestamp()[1] for message in inputs))
+            partition.at = self._topics.first_since(self._facts, number, since) if partition.end else 0
         comparison = partition.comparison
         comparison.add_inputs([one.offset() for one in inputs], [record for _, record in letters], inputs)
 

@@ -46,6 +46,12 @@ class TopicRecords(ABC):
         self._limits.update(produced)
         return self._limits.refuses(timestamp)
 
+    def kept(self, timestamp: int) -> int | None:
+        """Return an input's timestamp if its record has it, too; None if it may have another one."""
+        self._limits.update()
+        may_differ = timestamp <= 0 or self._limits.refuses(timestamp)
+        return None if may_differ or not self.has_times else timestamp
+
     def found(self, messages: Sequence[Message]) -> list[Record]:
         """Return records as they are."""
         return [

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -14,9 +14,6 @@ from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
 from runtime.explain import explain_kafka
 from runtime.settings import Settings
 from tools.verify.reader import ANSWER_WITHIN, NEW_CLIENT_AFTER, PartitionReader
-
-if TYPE_CHECKING:
-    from tools.verify.records import TopicRecords
 
 SETTINGS = "`input`, `output` or `dead_letter`"
 """Those that name topics."""
@@ -98,13 +95,9 @@ class Topics:
         found = self._offsets(facts, {partition: OffsetSpec.for_timestamp(timestamp)})[partition]
         return found if found >= 0 else None
 
-    def first_since(self, facts: TopicFacts, partition: int, timestamp: int, records: "TopicRecords") -> int:
-        """Return the offset of the first record that may belong to an input with this timestamp or a later one.
-
-        The pipeline keeps timestamps, as far as the topic takes them.
-        """
-        may_differ = timestamp <= 0 or records.may_refuse(timestamp, int(time.time() * 1000))
-        if may_differ or not records.has_times:
+    def first_since(self, facts: TopicFacts, partition: int, timestamp: int | None) -> int:
+        """Return the offset of the first record at or after this timestamp, otherwise the end; None is the begin."""
+        if timestamp is None:
             return self.begins(facts, [partition])[partition]
         found = self.from_time(facts, partition, timestamp)
         return self.ends(facts, [partition])[partition] if found is None else found

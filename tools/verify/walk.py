@@ -208,7 +208,7 @@ class Walk:
         if not partition.output_end:
             return 0
         earliest = min(message.timestamp()[1] for message in messages)
-        return self._topics.first_since(self._topics.target, number, earliest, self._expectation)
+        return self._topics.first_since(self._topics.target, number, self._expectation.kept(earliest))
 
     def _expect(self, partition: PartitionState, messages: list[Message]) -> int:
         """Pass the inputs that were just read to the comparison; return their number."""

@@ -4,7 +4,6 @@ A coordinator is the leader of a partition of an internal topic. The brokers cre
 with as many replicas as one of their settings says; with fewer brokers, there is no topic and no coordinator.
 """
 
-import time
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,12 +14,12 @@ from confluent_kafka.admin import ResourceType
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin, in_background
 from runtime.connect.destroy import destroy
+from runtime.connect.repeating_admin import NO_ANSWER, timeouts
 from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import number
 from runtime.errors import Misconfigured, PipelineError, Unavailable
 from runtime.explain import COORDINATOR_AWAY
 
-_PAUSE = 0.1  # seconds between two requests
 _OF_THE_TOPIC = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART}
 _DEFAULT_FACTOR = 3  # Kafka's, of both topics
 
@@ -63,14 +62,16 @@ def wait_for_group_coordinator(
     """
     own = {"group.id": group, "isolation.level": "read_uncommitted", "enable.auto.commit": False, "log_level": 0}
     clients: list[Any] = [Consumer({**broker.connection.as_librdkafka_dict(), **own})]
-    deadline = time.monotonic() + timeout
+    error: KafkaError | None = None
     try:
-        while error := _offset_error(broker, clients[0], topic, max(_PAUSE, deadline - time.monotonic())):
-            if error.code() not in COORDINATOR_AWAY or time.monotonic() > deadline:
-                raise KafkaException(error)
-            time.sleep(_PAUSE)
+        for seconds in timeouts(timeout):
+            if (error := _offset_error(broker, clients[0], topic, seconds)) is None:
+                return
+            if error.code() not in COORDINATOR_AWAY | NO_ANSWER:
+                break
     finally:
         destroy(clients)
+    raise KafkaException(error)
 
 
 def _offset_error(broker: BrokerAdmin, consumer: Consumer, topic: str, timeout: float) -> KafkaError | None:
@@ -79,11 +80,11 @@ def _offset_error(broker: BrokerAdmin, consumer: Consumer, topic: str, timeout: 
     try:
         (place,) = broker.ask(in_background(request))
     except KafkaException as error:
-        refused: KafkaError = error.args[0]
+        message = consumer.poll(0)  # if the permission on the group is missing, only this says so
+        refused: KafkaError = (message and message.error()) or error.args[0]
         return refused
-    else:
-        error_of_topic: KafkaError | None = place.error
-        return None if error_of_topic and error_of_topic.code() in _OF_THE_TOPIC else error_of_topic
+    error_of_topic: KafkaError | None = place.error
+    return None if error_of_topic and error_of_topic.code() in _OF_THE_TOPIC else error_of_topic
 
 
 def no_coordinator(broker: BrokerAdmin, coordinator: Coordinator) -> PipelineError:

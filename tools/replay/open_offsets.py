@@ -8,6 +8,7 @@ from bisect import bisect_right
 
 from runtime.connect.topic_ids import NO_ID
 
+_MARK = "topic-id:"
 _END = 2**63 - 1
 _MOST_METADATA = 4_000  # characters; a broker takes 4096 (offset.metadata.max.bytes)
 _LONGEST_NUMBER = 20  # digits and a space
@@ -15,7 +16,7 @@ _LONGEST_NUMBER = 20  # digits and a space
 
 def is_of_topic(metadata: str, topic_id: str) -> bool:
     """Whether an offset with these metadata was committed for the topic with this id, as far as they tell."""
-    return metadata.split()[:1] in ([], [topic_id], [NO_ID]) or topic_id == NO_ID
+    return topic_id == NO_ID or metadata.split()[:1] in ([], [_MARK + topic_id], [_MARK + NO_ID])
 
 
 class FullError(Exception):
@@ -36,7 +37,9 @@ class OpenOffsets:
     """
 
     def __init__(self, first: int, metadata: str = "") -> None:
-        _, *numbers = metadata.split() or [""]
+        mark, *numbers = metadata.split() or [_MARK]
+        if not mark.startswith(_MARK):
+            raise ValueError("not of replay")
         self._ranges: list[tuple[int, int]] = []
         at = first
         for open_size, sent_size in zip(numbers[::2], numbers[1::2], strict=True):
@@ -79,7 +82,7 @@ class OpenOffsets:
         """Give the offset and the metadata to commit if all before `at` were visited."""
         if not self._was_left:
             self._close(at)
-        return self.first, f"{topic_id} {self._metadata()}".strip()
+        return self.first, f"{_MARK}{topic_id} {self._metadata()}".strip()
 
     def _close(self, end: int) -> None:
         """Close the offsets from the first one after those that were left, up to this one."""

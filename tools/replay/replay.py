@@ -108,24 +108,23 @@ class Replay:
         news: dict[str, set[str]] = defaultdict(set)
         for (reason, group), (number, begin) in product(self._groups.items(), self._begins.items()):
             offset, metadata = self._stored[group, number]
-            is_of_another = offset >= 0 and not is_of_topic(metadata, self._topics.dead_letter.topic_id)
+            try:
+                found[reason, number] = OpenOffsets(max(0, offset), metadata)
+            except ValueError:
+                raise Failed(
+                    f"the offset of the group {group} for {self._place(number, offset)} has metadata that replay does "
+                    "not know; commit another one with kafka-consumer-groups"
+                ) from None
             text = ""
-            if is_of_another or offset > self._ends[number]:
+            if offset > self._ends[number] or not is_of_topic(metadata, self._topics.dead_letter.topic_id):
                 text = "the topic was deleted and created again since the last replay: beginning at its beginning"
+                found[reason, number] = OpenOffsets(begin)
             elif offset < 0 and self._ends[number] > begin:
                 text = "no committed progress: beginning at the earliest dead letter"
             elif 0 <= offset < begin:
                 text = f"dead letters before {self._place(number, begin)} have expired since the last replay"
             if text and reason in self._options.reasons:
                 news[text].add(reason)
-            is_known = offset >= 0 and not (is_of_another or offset > self._ends[number])
-            try:
-                found[reason, number] = OpenOffsets(offset, metadata) if is_known else OpenOffsets(begin)
-            except ValueError:
-                raise Failed(
-                    f"the offset of the group {group} for {self._place(number, offset)} has metadata that replay does "
-                    "not know; commit another one with kafka-consumer-groups"
-                ) from None
         for text, reasons in news.items():
             logger.info("{} ({}): {}", self.report.dead_letter, ", ".join(sorted(reasons)), text)
         return found

@@ -62,8 +62,8 @@ def test_offset_only() -> None:
     offsets = OpenOffsets(3)
     for _ in range(5):
         offsets.send()
-    assert offsets.committed(20, ID) == (20, ID)
-    assert offsets.committed(30, ID) == (30, ID)
+    assert offsets.committed(20, ID) == (20, f"topic-id:{ID}")
+    assert offsets.committed(30, ID) == (30, f"topic-id:{ID}")
 
 
 def test_left_together() -> None:
@@ -72,7 +72,7 @@ def test_left_together() -> None:
     for offset in range(10_000):
         offsets.leave(offset)
     offsets.send()
-    assert offsets.committed(20_000, ID) == (0, f"{ID} 10000 10000")
+    assert offsets.committed(20_000, ID) == (0, f"topic-id:{ID} 10000 10000")
 
 
 def test_full() -> None:
@@ -96,24 +96,24 @@ def test_full() -> None:
     assert len(sent) > 500
 
 
-@pytest.mark.parametrize("metadata", [f"{ID} 1", f"{ID} 1 x", "instance:a client:b 3 4"])
+@pytest.mark.parametrize("metadata", [f"topic-id:{ID} 1", f"topic-id:{ID} 1 x", "instance:a client:b 3 4"])
 def test_foreign_metadata(metadata: str) -> None:
     """Metadata of another program are an error."""
-    with pytest.raises(ValueError, match=r"invalid literal|zip|shorter"):
+    with pytest.raises(ValueError, match=r"invalid literal|shorter|not of replay"):
         OpenOffsets(5, metadata)
 
 
 @pytest.mark.parametrize(
-    ("metadata", "topic_id", "expected"),
+    ("committed", "topic_id", "expected"),
     [
         ("", ID, True),
-        (ID, ID, True),
-        (f"{ID} 1 2", ID, True),
-        ("other 1 2", ID, False),
-        ("x", NO_ID, True),
-        (NO_ID, ID, True),
+        (f"topic-id:{ID}", ID, True),
+        (f"topic-id:{ID} 1 2", ID, True),
+        ("topic-id:x 1 2", ID, False),
+        ("topic-id:x", NO_ID, True),
+        (f"topic-id:{NO_ID}", ID, True),
     ],
 )
-def test_is_of_topic(metadata: str, topic_id: str, *, expected: bool) -> None:
+def test_is_of_topic(committed: str, topic_id: str, *, expected: bool) -> None:
     """The topic's id tells an offset of another topic with the same name, if the broker and the commit have one."""
-    assert is_of_topic(metadata, topic_id) is expected
+    assert is_of_topic(committed, topic_id) is expected

@@ -21,7 +21,7 @@ from runtime.settings import ENV_FILE, Settings
 from tools.replay.edits import read_edits
 from tools.replay.replay import BATCH, Replay, ReplayOptions
 from tools.replay.report import Outcome
-from tools.replay.sender import Sender
+from tools.replay.sender import ReplaySender
 from tools.replay.topics import DeadLetterTopics
 from tools.verify.command import whole_number
 from transforms import Reason
@@ -45,7 +45,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> None:
         edits=read_edits(given.edit, topics.dead_letter.name) if given.edit else None,
     )
     group = settings.consumer_group
-    sender = None if given.dry_run else Sender(topics.client, group, topics.source, given.rate)
+    sender = None if given.dry_run else ReplaySender(topics.client, group, topics.source, given.rate)
     replay = Replay(topics, group, options, sender)
     console = Console(stderr=True)
     columns = Progress.get_default_columns()
@@ -58,7 +58,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> None:
             say(replay.report.as_json() if given.json else f"{replay.report}")
     if count := replay.report.total(Outcome.TOO_LARGE):
         raise Failed(
-            f"{count} records would be too large for {topics.source.name} (`input`), and were left: raise its "
+            f"{count} of the records would be too large for {topics.source.name} (`input`), and stay: raise its "
             "max.message.bytes, or send shorter values with --edit"
         )
 

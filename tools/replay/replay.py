@@ -16,7 +16,7 @@ from tools.replay.edits import Edits
 from tools.replay.letters import Letter, letter_of
 from tools.replay.open_offsets import FullError, OpenOffsets, is_of_topic
 from tools.replay.report import Outcome, ReplayReport
-from tools.replay.sender import Outgoing, Sender
+from tools.replay.sender import Outgoing, ReplaySender
 from tools.replay.topics import DeadLetterTopics
 from tools.tail.records import TopicReader, TopicRecord
 from transforms import Reason
@@ -51,7 +51,9 @@ class Replay:
         sender: sends them; without one, nothing is changed. It has started: what was committed is read after that.
     """
 
-    def __init__(self, topics: DeadLetterTopics, group: str, options: ReplayOptions, sender: Sender | None) -> None:
+    def __init__(
+        self, topics: DeadLetterTopics, group: str, options: ReplayOptions, sender: ReplaySender | None
+    ) -> None:
         self._topics, self._options, self._sender = topics, options, sender
         self._groups = {str(reason): f"{group}-replay-{reason}" for reason in Reason}
         self._timestamps = TimestampLimits(topics.source.config)
@@ -126,7 +128,8 @@ class Replay:
             if text and reason in self._options.reasons:
                 news[text].add(reason)
         for text, reasons in news.items():
-            logger.info("{} ({}): {}", self.report.dead_letter, ", ".join(sorted(reasons)), text)
+            whose = "" if reasons == self._options.reasons else f" ({', '.join(sorted(reasons))})"
+            logger.info("{}{}: {}", self.report.dead_letter, whose, text)
         return found
 
     def _place(self, number: int, offset: int) -> str:
@@ -203,8 +206,8 @@ class Replay:
             return Outcome.TOO_LARGE
         if letter.partition >= self._topics.source.partitions:
             raise Misconfigured(
-                f"the dead letter {outgoing.place} came from {letter.origin}, and the input topic has only "
-                f"{self._topics.source.partitions} partitions: add partitions to it"
+                f"the input topic has too few partitions ({self._topics.source.partitions}) for the dead letter "
+                f"{outgoing.place}, which came from {letter.origin}: add partitions to it"
             )
         return Outcome.SENT
 

@@ -36,7 +36,7 @@ class Outgoing(NamedTuple):
     headers: Headers
 
 
-class Sender:
+class ReplaySender:
     """Sends records and commits progress.
 
     Args:
@@ -85,19 +85,26 @@ class Sender:
                 _repeat(send_offsets)
             _repeat(self._producer.commit_transaction)
         except BaseException as error:
+            known = self._explain(error)
             with suppress(KafkaException):
                 self._producer.abort_transaction(limits.FLUSH_TIMEOUT)
-            known = self._explain(error)
-            raise known or error from error
+            if known is not None:
+                raise known from error
+            raise
         return time.monotonic() - began > limits.REQUEST_MAY_REPEAT_AFTER
 
     def _produce(self, records: Sequence[Outgoing]) -> None:
         self._errors.clear()
         for one in records:
             self._wait_for_turn()
-            on_delivery = partial(self._note, one.place)
             self._producer.produce(
-                self._topic, one.value, one.key, one.partition, None, on_delivery, one.timestamp, one.headers
+                self._topic,
+                one.value,
+                one.key,
+                one.partition,
+                on_delivery=partial(self._note, one.place),
+                timestamp=one.timestamp,
+                headers=one.headers,
             )
             self._producer.poll(0)
         if self._producer.flush(limits.FLUSH_TIMEOUT):
@@ -120,6 +127,10 @@ class Sender:
         if not isinstance(error, KafkaException):
             return None
         reason = error.args[0]
+        try:
+            self._producer.poll(0)
+        except KafkaException as fatal:  # says why, as the error itself does not
+            reason = fatal.args[0]
         known = explain_kafka(reason, str(self._config["bootstrap.servers"]))
         if isinstance(known, Replaced):
             return Replaced(

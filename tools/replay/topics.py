@@ -1,6 +1,7 @@
 """Opens the dead-letter topic and the input topic, and asks how far dead letters were sent back."""
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import wait
 from functools import partial
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -49,6 +50,7 @@ class DeadLetterTopics(Topics):
             )[group]
             for group in groups
         }
+        wait(answers.values())  # none may arrive after an error: the client may be gone
         found = {
             (group, place.partition): place
             for group, answer in answers.items()

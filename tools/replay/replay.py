@@ -101,7 +101,7 @@ class Replay:
 
     def _committed(self) -> dict[tuple[str, int], tuple[int, str]]:
         """The committed offsets with their metadata, by group and partition."""
-        found = self._topics.committed(self._groups.values(), self._ends)
+        found = self._topics.committed(list(self._groups.values()), self._ends)
         return {key: (place.offset, place.metadata or "") for key, place in found.items()}
 
     def _open_offsets(self) -> dict[_Key, OpenOffsets]:

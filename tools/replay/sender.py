@@ -22,6 +22,7 @@ from runtime.loop.output_record import Headers
 from runtime.stop.signals import stop_request
 
 _TURN = 1.0  # seconds between two looks whether to stop
+_PURGED = {"_PURGE_QUEUE", "_PURGE_INFLIGHT"}  # errors of the records of a failed transaction: the commit has the cause
 _LONGEST = 2.0  # seconds of a transaction before its commit
 
 
@@ -119,7 +120,7 @@ class ReplaySender:
             self._next = max(self._next, now) + 1 / self._rate
 
     def _note(self, place: str, error: KafkaError | None, _: object) -> None:
-        if error is not None:
+        if error is not None and error.name() not in _PURGED:
             self._errors.append((place, error))
 
     def _explain(self, error: BaseException) -> PipelineError | None:

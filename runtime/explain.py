@@ -35,7 +35,8 @@ _REFUSALS = {
     KafkaError._AUTHENTICATION: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
     KafkaError.SASL_AUTHENTICATION_FAILED: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
     KafkaError.UNSUPPORTED_SASL_MECHANISM: "the mechanism (BROKER_SASL_MECHANISM)",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on `input`, Write on `output`)",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on `input`, Write on `output` and "
+    "`dead_letter`)",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the permission Read on the consumer group (Quix__Consumer_Group)",
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id, "
     "which begins with Quix__Consumer_Group",
@@ -66,18 +67,21 @@ EVICTED_TEXT = "removed from the consumer group (no heartbeat in time); restart"
 _MISCONFIGURED_TEXTS = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
     KafkaError.ILLEGAL_SASL_STATE: "the broker does not use SASL on this port: check BROKER_SECURITY_PROTOCOL",
-    KafkaError._UNKNOWN_TOPIC: "a topic does not exist any more: check `input` and `output`",
-    KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition does not exist any more: check `input` and `output`",
-    KafkaError._UNKNOWN_PARTITION: "the output topic has too few partitions: it needs as many as the input topic",
+    KafkaError._UNKNOWN_TOPIC: "a topic does not exist any more: check `input`, `output` and `dead_letter`",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition does not exist any more: check `input`, `output` and "
+    "`dead_letter`",
+    KafkaError._UNKNOWN_PARTITION: "the output or dead-letter topic has too few partitions: each needs as many as the "
+    "input topic",
     KafkaError.INVALID_GROUP_ID: "the broker does not accept the group's name: check Quix__Consumer_Group",
     KafkaError.INVALID_SESSION_TIMEOUT: f"session.timeout.ms (COMMIT_INTERVAL + {limits.SESSION_TIMEOUT:.0f} s) is "
     "outside the broker's range: check its group.min.session.timeout.ms, group.max.session.timeout.ms",
     KafkaError.INVALID_TRANSACTION_TIMEOUT: "transaction.timeout.ms (COMMIT_INTERVAL + "
     f"{limits.COMMIT_TIMEOUT:.0f} s, with an INSTANCE_ID + {limits.COMMIT_TIMEOUT_WITH_INSTANCE_ID:.0f} s) is above "
     "the broker's limit: check its transaction.max.timeout.ms",
-    KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
-    "message.timestamp.after.max.ms",
-    KafkaError.INVALID_RECORD: "the output topic refuses a record: check that it is not compacted (cleanup.policy)",
+    KafkaError.INVALID_TIMESTAMP: "the output or dead-letter topic refuses a timestamp: check its "
+    "message.timestamp.before.max.ms, message.timestamp.after.max.ms",
+    KafkaError.INVALID_RECORD: "the output or dead-letter topic refuses a record: check that it is not compacted "
+    "(cleanup.policy)",
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "other members of the consumer group use another assignment strategy: use "
     "a separate group (Quix__Consumer_Group)",
     KafkaError.GROUP_MAX_SIZE_REACHED: "the consumer group is full: check the broker's group.max.size",
@@ -154,7 +158,9 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
     if code in _MISCONFIGURED_TEXTS:
         return Misconfigured(f"{_MISCONFIGURED_TEXTS[code]}: {error.str()}")
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
-        return Failed(f"max.message.bytes of the output topic was lowered since the start; restart ({error.str()})")
+        return Failed(
+            f"max.message.bytes of the output or dead-letter topic was lowered since the start; restart ({error.str()})"
+        )
     if code in _FENCED:
         slow = "" if code == KafkaError.FENCED_INSTANCE_ID else ", or a commit took too long"
         return Replaced(
@@ -203,7 +209,9 @@ def _explain_one(error: BaseException, broker: str, *, cloud: bool) -> PipelineE
     if isinstance(error, CheckpointProducerTimeout):
         return Unavailable(f"the broker at {broker} did not accept all records in time: {error}")
     if isinstance(error, TopicNotFoundError):
-        return Misconfigured(f"{error}; create it, correct `input` or `output`, or set AUTO_CREATE_TOPICS=true")
+        return Misconfigured(
+            f"{error}; create it, correct `input`, `output` or `dead_letter`, or set AUTO_CREATE_TOPICS=true"
+        )
     if isinstance(error, TopicPermissionError):
         return Refused(f"the broker at {broker} refused {_REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]}: {error}")
     if isinstance(error, (CreateTopicFailure, CreateTopicTimeout)):

@@ -4,21 +4,24 @@ A coordinator is the leader of a partition of an internal topic. The brokers cre
 with as many replicas as one of their settings says; with fewer brokers, there is no topic and no coordinator.
 """
 
+import time
 from contextlib import suppress
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import ResourceType
-from loguru import logger
 
 from runtime import limits
-from runtime.connect.broker import BrokerAdmin
-from runtime.connect.repeating_admin import NO_ANSWER, timeouts
+from runtime.connect.broker import BrokerAdmin, in_background
+from runtime.connect.destroy import destroy
 from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import number
 from runtime.errors import Misconfigured, PipelineError, Unavailable
 from runtime.explain import COORDINATOR_AWAY
 
+_PAUSE = 0.1  # seconds between two requests
+_OF_THE_TOPIC = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART}
 _DEFAULT_FACTOR = 3  # Kafka's, of both topics
 
 
@@ -40,31 +43,47 @@ TRANSACTIONS = Coordinator(
 )
 
 
-def wait_for_group_coordinator(broker: BrokerAdmin, group: str, timeout: float = limits.START_TIMEOUT) -> None:
+def wait_for_group_coordinator(
+    broker: BrokerAdmin, group: str, topic: str, timeout: float = limits.START_TIMEOUT
+) -> None:
     """Wait until the consumer group has a coordinator. It is not joined, and need not exist.
 
+    A consumer asks for the coordinator twice a second. An admin client asks three times within 0.5 s, and if the answer
+    to a request that has timed out arrives, librdkafka 2.16.0 aborts the process (rdkafka_admin.c, "coordinator").
+
+    Args:
+        broker: is asked.
+        group: the consumer group.
+        topic: the group's offset of its first partition is requested; the topic need not exist.
+        timeout: seconds.
+
     Raises:
-        KafkaException: it has none within `timeout` seconds, or a permission is missing.
+        KafkaException: it has none within `timeout`, or a permission is missing.
         Stopped: a signal asked to stop meanwhile.
     """
-    last: KafkaException | None = None
-    for seconds in timeouts(timeout):
-        (answer,) = broker.admin.describe_consumer_groups([group], request_timeout=seconds).values()
-        try:
-            broker.ask(answer)
-        except KafkaException as error:
-            code = error.args[0].code()
-            if code == KafkaError.GROUP_ID_NOT_FOUND:
-                return
-            if code not in COORDINATOR_AWAY | NO_ANSWER:
-                raise
-            if last is None:
-                logger.info("waiting for up to {:.0f} s for a coordinator of the consumer group {}", timeout, group)
-            last = error
-        else:
-            return
-    assert last is not None
-    raise last
+    own = {"group.id": group, "isolation.level": "read_uncommitted", "enable.auto.commit": False, "log_level": 0}
+    clients: list[Any] = [Consumer({**broker.connection.as_librdkafka_dict(), **own})]
+    deadline = time.monotonic() + timeout
+    try:
+        while error := _offset_error(broker, clients[0], topic, max(_PAUSE, deadline - time.monotonic())):
+            if error.code() not in COORDINATOR_AWAY or time.monotonic() > deadline:
+                raise KafkaException(error)
+            time.sleep(_PAUSE)
+    finally:
+        destroy(clients)
+
+
+def _offset_error(broker: BrokerAdmin, consumer: Consumer, topic: str, timeout: float) -> KafkaError | None:
+    """Request the group's offset of a topic; give the error, if there is one."""
+    request = partial(consumer.committed, [TopicPartition(topic, 0)], timeout=timeout)
+    try:
+        (place,) = broker.ask(in_background(request))
+    except KafkaException as error:
+        refused: KafkaError = error.args[0]
+        return refused
+    else:
+        error_of_topic: KafkaError | None = place.error
+        return None if error_of_topic and error_of_topic.code() in _OF_THE_TOPIC else error_of_topic
 
 
 def no_coordinator(broker: BrokerAdmin, coordinator: Coordinator) -> PipelineError:

@@ -3,9 +3,6 @@
 librdkafka sends most admin requests to the controller, and waits for it. Kafka's metadata name a random broker as the
 controller: for some seconds also one that has died. librdkafka then connects to it in a loop, which takes a whole core,
 and looks at no other metadata until the request times out.
-
-It sends a request about a consumer group to the group's coordinator. It asks three times within 0.5 s who that is; if
-there is none yet, it asks no more (rdkafka_coord.c), and the request times out.
 """
 
 import time
@@ -19,7 +16,6 @@ from confluent_kafka.admin import (
     AdminClient,
     ClusterMetadata,
     ConfigResource,
-    ConsumerGroupDescription,
     NewTopic,
     ResourceType,
     TopicDescription,
@@ -93,15 +89,6 @@ class RepeatingAdmin:
     ) -> Mapping[ConfigResource, "Future[Any]"]:
         """Get the settings of topics or brokers."""
         return self._repeated(self._admin.describe_configs, resources, request_timeout)
-
-    def describe_group(self, group: str, timeout: float, **options: bool) -> ConsumerGroupDescription:
-        """Get a consumer group's members.
-
-        Raises:
-            KafkaException: it does not exist, or has no coordinator; these credentials may not describe it.
-        """
-        (answer,) = self._repeated(self._admin.describe_consumer_groups, [group], timeout, **options).values()
-        return answer.result()
 
     def create_topics(self, topics: Sequence[NewTopic], request_timeout: float) -> Mapping[str, "Future[None]"]:
         """Create topics; if only the answer was lost, the error is TOPIC_ALREADY_EXISTS, which Quix ignores."""

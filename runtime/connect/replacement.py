@@ -25,6 +25,9 @@ from runtime.errors import Failed, Misconfigured, PipelineError
 from runtime.stop.signals import stop_request
 
 _PAUSE = 0.5  # seconds between two requests
+_LONG = 60.0
+"""Seconds: a request to the coordinator must not time out. If its answer comes then, librdkafka aborts the process."""
+
 _MARK = re.compile(r"instance:(\S+) client:(\S+) ")
 
 
@@ -90,11 +93,10 @@ class Replacement:
 
     def _last_committer(self) -> str:
         """The worker with this INSTANCE_ID that has committed after this one."""
-        with suppress(KafkaException):
+        with suppress(KafkaException, TimeoutError):
             wanted = [ConsumerGroupTopicPartitions(self._group)]
-            timeout = limits.CAUSE_TIMEOUT
-            (answer,) = self._broker.admin.list_consumer_group_offsets(wanted, request_timeout=timeout).values()
-            for place in answer.result().topic_partitions:
+            (answer,) = self._broker.admin.list_consumer_group_offsets(wanted, request_timeout=_LONG).values()
+            for place in answer.result(limits.CAUSE_TIMEOUT).topic_partitions:
                 mark = _MARK.match(place.metadata or "")
                 own = self._committed().get((place.topic, place.partition), -1)
                 is_later = place.topic == self._topic and place.offset > own
@@ -112,7 +114,8 @@ class Replacement:
 
     def _members(self) -> list[MemberDescription]:
         """The members of the group with this INSTANCE_ID: none, or one."""
-        with suppress(KafkaException):
-            group = self._broker.repeating.describe_group(self._group, limits.CAUSE_TIMEOUT)
-            return [each for each in group.members if each.group_instance_id == self._instance_id]
+        with suppress(KafkaException, TimeoutError):
+            (answer,) = self._broker.admin.describe_consumer_groups([self._group], request_timeout=_LONG).values()
+            members = answer.result(limits.CAUSE_TIMEOUT).members
+            return [each for each in members if each.group_instance_id == self._instance_id]
         return []

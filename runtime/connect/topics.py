@@ -72,7 +72,7 @@ def open_topics(app: Application, settings: Settings, topic_manager: RepeatingTo
     with causes.explained():
         opened = _open_topics(app, settings, broker)
     with causes.explained(GROUPS):
-        wait_for_group_coordinator(broker, app.config.consumer_group)
+        wait_for_group_coordinator(broker, app.config.consumer_group, opened.source.name)
     return opened
 
 

@@ -42,8 +42,8 @@ class Application(QuixApplication):
 
     def __init__(self, settings: Settings) -> None:
         """Build the application without connecting to the broker."""
-        names = {"input": settings.input, "output": settings.output, "group": settings.consumer_group}
-        self.status = Status({**names, "client": CLIENT_ID}, settings.effective())
+        topics = {name: getattr(settings, name) for name in ("input", "output", "dead_letter")}
+        self.status = Status({**topics, "group": settings.consumer_group, "client": CLIENT_ID}, settings.effective())
         self.totals = self.status.totals
         connection = settings.connection()
         self._topics = RepeatingTopicManager(auto_create_topics=settings.auto_create_topics)

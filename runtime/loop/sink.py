@@ -103,6 +103,7 @@ class Sink(StreamFunction):
             self._produce(*produced)
         except (BufferError, KafkaException) as error:
             self._produce_later(error, *produced)
+        self.totals.dead_letters.uncommitted += 1
 
     def _produce_later(self, error: Exception, *record: Any) -> None:  # noqa: ANN401  (what produce takes)
         """Produce once there is room in the queue, or once the topic has the partition."""

@@ -26,8 +26,7 @@ from runtime.settings.values import (
     Topic,
     Unset,
     Upper,
-    cut,
-    is_secret,
+    error_lines,
     pem_problem,
     setting,
 )
@@ -112,7 +111,7 @@ class BrokerSettings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise Misconfigured("; ".join(cls._error_lines(error))) from None
+            raise Misconfigured("; ".join(error_lines(cls.model_fields, error, ADDRESS))) from None
 
     @property
     def broker(self) -> str:
@@ -182,21 +181,6 @@ class BrokerSettings(BaseModel):
         if missing:
             raise ValueError(f"the other BROKER_* settings also require: {', '.join(missing)}")
         return self
-
-    @classmethod
-    def _error_lines(cls, error: ValidationError) -> list[str]:
-        fields = {field.validation_alias: field for field in cls.model_fields.values()}
-        lines = []
-        for problem in error.errors():
-            if problem["loc"]:
-                name = str(problem["loc"][0])
-                field = fields[name]
-                hidden = is_secret(field) or (field.validation_alias == ADDRESS and "@" in str(problem["input"]))
-                value = "***" if hidden else cut(problem["input"])
-                lines.append(f"{name} must be {field.description} (got {value})")
-            else:
-                lines.append(problem["msg"].removeprefix("Value error, "))
-        return lines
 
 
 class Settings(BrokerSettings):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from loguru import logger
 from rich.console import Console
@@ -22,6 +23,7 @@ from runtime.errors import Failed
 from runtime.observe.output import say
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
+from tools.verify.manifest import Manifest, ManifestWalk
 from tools.verify.report import Report
 from tools.verify.topics import TopicPair
 from tools.verify.walk import EVERYTHING, Begin, Walk
@@ -56,17 +58,21 @@ class Options:
     follow: bool = False
     as_json: bool = False
     complete: bool = False
+    manifest: Path | None = None
 
 
 def audit(settings: Settings, options: Options) -> Report:
-    """Compare the output topic with the input topic; with `follow`, until a signal asks to stop.
+    """Compare the output topic with the input topic or a manifest; with `follow`, until a signal asks to stop.
 
     Raises:
-        PipelineError: no broker, a topic is missing or misconfigured, or a signal came without `follow`.
+        PipelineError: no broker, a topic is missing or misconfigured, a manifest cannot be read, or a signal came
+            without `follow`.
     """
+    manifest = Manifest(options.manifest) if options.manifest else None
     topics = TopicPair(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
     must_stop = _is_requested if options.follow else _refuse_stop
-    with closing(Walk(topics, settings, options.begin, must_stop)) as walk:
+    by_manifest = manifest and ManifestWalk(topics, manifest, must_stop)
+    with closing(by_manifest or Walk(topics, settings, options.begin, must_stop)) as walk:
         report = Report(topics.source.name, topics.target.name, options.complete)
         if options.follow:
             _follow(walk, report, as_json=options.as_json)
@@ -87,7 +93,7 @@ def _refuse_stop() -> bool:
     return False
 
 
-def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:
+def _follow(walk: Walk | ManifestWalk, report: Report, *, as_json: bool) -> None:
     """Compare until asked to stop; report from time to time."""
     due = 0.0
     while not stop_request.requested:
@@ -128,13 +134,22 @@ def _options(arguments: Sequence[str]) -> Options:
     where.add_argument(
         "--last", type=whole_number, metavar="N", help="begin N offsets before the end of each input partition"
     )
+    where.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="compare the output with what `python -m tools.generator --manifest FILE` says, without the transforms",
+    )
     parser.add_argument("--follow", action="store_true", help="go on while the pipeline runs, until Ctrl-C or SIGTERM")
     parser.add_argument(
         "--json", action="store_true", help="print JSON: one line at the end, with --follow one a second"
     )
     parser.add_argument("--complete", action="store_true", help="pending records are an error: exit code 1")
     given = parser.parse_args(arguments)
-    return Options(Begin(given.from_timestamp, given.last), given.follow, given.json, given.complete)
+    if given.manifest and given.follow:
+        parser.error("argument --follow: not allowed with argument --manifest")
+    begin = Begin(given.from_timestamp, given.last)
+    return Options(begin, given.follow, given.json, given.complete, given.manifest)
 
 
 def whole_number(text: str) -> int:

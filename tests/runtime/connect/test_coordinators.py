@@ -1,19 +1,37 @@
-"""Coordinators on a broker that has them; tests/pipeline/test_broker_settings.py has brokers without."""
+"""Coordinators that exist, or come late; tests/pipeline/test_broker_settings.py has brokers without."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+from confluent_kafka.admin import NewTopic
 from quixstreams.kafka import ConnectionConfig
 
+from runtime import limits
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.coordinators import GROUPS, no_coordinator, wait_for_group_coordinator
 from runtime.errors import Unavailable
-from tests.kafka import Kafka
+from tests.brokers import NO_GROUPS, IncompleteBroker
+from tests.kafka import TIMEOUT, Kafka
 
 
 def test_group_without_members(kafka: Kafka) -> None:
-    """A group that does not exist has a coordinator, and does not exist afterwards."""
+    """A group that does not exist has a coordinator, and does not exist afterwards; nor need the topic exist."""
     broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address))
-    wait_for_group_coordinator(broker, "group-without-members")
+    wait_for_group_coordinator(broker, "group-without-members", "absent")
     groups = broker.admin.list_consumer_groups(request_timeout=30).result().valid
     assert "group-without-members" not in {group.group_id for group in groups}
+
+
+@pytest.mark.long
+def test_late_coordinator() -> None:
+    """A coordinator that comes after some seconds is found: a new broker takes so long to create its topic."""
+    with IncompleteBroker(properties=NO_GROUPS) as late, ThreadPoolExecutor() as pool:
+        broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=late.address))
+        waiting = pool.submit(wait_for_group_coordinator, broker, "group", "in")
+        assert wait([waiting], 3.0).not_done, "an admin client asks for 0.5 s only"
+        topic = NewTopic(GROUPS.topic, 1, 1, config={"cleanup.policy": "compact"})
+        broker.admin.create_topics([topic])[GROUPS.topic].result(TIMEOUT)
+        waiting.result(limits.START_TIMEOUT)
 
 
 def test_no_cause(kafka: Kafka) -> None:

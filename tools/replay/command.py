@@ -44,9 +44,8 @@ def _run(given: argparse.Namespace, settings: Settings) -> None:
         batch=min(BATCH, given.rate or BATCH),
         edits=read_edits(given.edit, topics.dead_letter.name) if given.edit else None,
     )
-    group = settings.consumer_group
-    sender = None if given.dry_run else ReplaySender(topics.client, group, topics.source, given.rate)
-    replay = Replay(topics, group, options, sender)
+    sender = None if given.dry_run else ReplaySender(topics, given.rate)
+    replay = Replay(topics, options, sender)
     console = Console(stderr=True)
     columns = Progress.get_default_columns()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

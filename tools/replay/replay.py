@@ -46,16 +46,13 @@ class Replay:
 
     Args:
         topics: the two.
-        group: the pipeline's consumer group.
         options: which dead letters to send.
         sender: sends them; without one, nothing is changed. It has started: what was committed is read after that.
     """
 
-    def __init__(
-        self, topics: DeadLetterTopics, group: str, options: ReplayOptions, sender: ReplaySender | None
-    ) -> None:
+    def __init__(self, topics: DeadLetterTopics, options: ReplayOptions, sender: ReplaySender | None) -> None:
         self._topics, self._options, self._sender = topics, options, sender
-        self._groups = {str(reason): f"{group}-replay-{reason}" for reason in Reason}
+        self._groups = {str(reason): f"{topics.group}-replay-{reason}" for reason in Reason}
         self._timestamps = TimestampLimits(topics.source.config)
         self._edits = dict(options.edits or {})
         self._batch: list[tuple[Outgoing, Letter]] = []

@@ -15,11 +15,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from runtime import limits
 from runtime.connect.client_config import PRODUCER, topic_config
-from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed, PipelineError, Replaced, Stopped, Unavailable
 from runtime.explain import explain_kafka
 from runtime.loop.output_record import Headers
 from runtime.stop.signals import stop_request
+from tools.replay.topics import DeadLetterTopics
 
 _TURN = 1.0  # seconds between two looks whether to stop
 _PURGED = {"_PURGE_QUEUE", "_PURGE_INFLIGHT"}  # errors of the records of a failed transaction: the commit has the cause
@@ -41,21 +41,19 @@ class ReplaySender:
     """Sends records and commits progress.
 
     Args:
-        client: the settings of a client that connects to the broker.
-        group: the pipeline's consumer group.
-        topic: the input topic.
+        topics: the input topic, and how to connect.
         rate: records per second, or None for no limit.
     """
 
-    def __init__(self, client: Mapping[str, object], group: str, topic: TopicFacts, rate: int | None) -> None:
+    def __init__(self, topics: DeadLetterTopics, rate: int | None) -> None:
         self._config = {
-            **client,
+            **topics.client,
             **PRODUCER,
-            **topic_config([topic]),
-            "transactional.id": f"{group}:replay",
+            **topic_config([topics.source]),
+            "transactional.id": f"{topics.group}:replay",
             "transaction.timeout.ms": int((limits.COMMIT_TIMEOUT + _LONGEST) * 1000),
         }
-        self._group, self._topic, self._rate = group, topic.name, rate
+        self._group, self._topic, self._rate = topics.group, topics.source.name, rate
         self._errors: list[tuple[str, KafkaError]] = []
         self._next = 0.0
         self.start()

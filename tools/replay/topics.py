@@ -35,6 +35,11 @@ class DeadLetterTopics(Topics):
         self.source, self.dead_letter = self.facts(settings.input, settings.dead_letter)
 
     @property
+    def group(self) -> str:
+        """The pipeline's consumer group; Quix Cloud adds a prefix."""
+        return self._app.config.consumer_group
+
+    @property
     def client(self) -> Mapping[str, object]:
         """The settings of a client that connects to the broker."""
         return self._client

@@ -82,7 +82,9 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("calls", FILTERS, ids=str)
+@pytest.mark.parametrize(
+    "calls", [FILTERS[0], *(pytest.param(one, marks=pytest.mark.long) for one in FILTERS[1:])], ids=str
+)
 def test_filters(kafka: Kafka, pair: Pair, replay: RunReplay, calls: list[str]) -> None:
     """What the filters of a call leave out is there for later calls, and no call sends what another one has sent."""
     records = send_dead_letters(kafka, pair)
@@ -119,6 +121,7 @@ def test_max_attempts(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     ]
 
 
+@pytest.mark.long
 def test_comes_back(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, replay: RunReplay) -> None:
     """With a pipeline, a malformed record comes back, and stays after three attempts; a corrected one passes."""
     source, target, dead = topics("in"), topics("out"), topics("dead")
@@ -148,6 +151,7 @@ def test_edit(kafka: Kafka, pair: Pair, replay: RunReplay, tmp_path: Path) -> No
     assert by_time(kafka.read(pair[0], 12)) == by_time(expected)
 
 
+@pytest.mark.long
 def test_edit_not_sent(kafka: Kafka, pair: Pair, replay: RunReplay, tmp_path: Path) -> None:
     """A place that --edit lists and that is not sent is reported, with the reason."""
     source, dead = pair
@@ -232,6 +236,16 @@ def test_table(kafka: Kafka, pair: Pair, replay: RunReplay, capsys: pytest.Captu
     assert lines[5].startswith(f"sent 0 records back to {source} (")
 
 
+def test_progress_bar(kafka: Kafka, pair: Pair, replay: RunReplay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal, standard error has a progress bar; otherwise only the log."""
+    send_dead_letters(kafka, pair)
+    assert "replaying" not in "".join(replay(*pair, "--dry-run").err)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    assert "replaying" in "".join(replay(*pair, "--rate", "10").err)
+
+
+@pytest.mark.long
 def test_rate(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     """--rate limits the records per second."""
     send_dead_letters(kafka, pair, 60)
@@ -240,6 +254,7 @@ def test_rate(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     assert time.monotonic() - began >= 59 / 40
 
 
+@pytest.mark.long
 def test_batches(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     """More records than one transaction takes are sent once each, in order."""
     records = send_dead_letters(kafka, pair, 5_000)
@@ -247,6 +262,7 @@ def test_batches(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     assert kafka.read(pair[0], 5_000) == replayed(records)
 
 
+@pytest.mark.long
 def test_slow_commits(kafka: Kafka, pair: Pair, replay: RunReplay, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a commit that may have been repeated, a new producer continues, and each record is sent once."""
     monkeypatch.setattr(limits, "REQUEST_MAY_REPEAT_AFTER", -1)
@@ -291,6 +307,7 @@ def test_refused(kafka: Kafka, topics: Callable[..., str], replay: RunReplay) ->
     assert replay(source, dead).sent == 3
 
 
+@pytest.mark.long
 def test_deleted(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     """If retention has deleted dead letters, it begins at the earliest that is left, and says so."""
     send_dead_letters(kafka, pair)
@@ -302,6 +319,7 @@ def test_deleted(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     assert replay(*pair).err == []
 
 
+@pytest.mark.long
 def test_created_again(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     """If the dead-letter topic was deleted and created again, it begins at its beginning, and says so."""
     send_dead_letters(kafka, pair)
@@ -322,6 +340,7 @@ def test_foreign_metadata(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     assert (shown.code, shown.report) == (70, {})
 
 
+@pytest.mark.long
 def test_reset(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     """An offset that kafka-consumer-groups commits is where the next replay begins."""
     send_dead_letters(kafka, pair)
@@ -330,6 +349,7 @@ def test_reset(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     assert replay(*pair).sent == 2
 
 
+@pytest.mark.long
 def test_full(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
     """If the progress has no room, it ends with 70 before the record; what was sent is not sent again."""
     source, dead = pair

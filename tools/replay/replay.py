@@ -59,9 +59,9 @@ class Replay:
         self._batch_bytes = self._sent = 0
         self._at: dict[int, int] = {}
         self.report = ReplayReport(topics.dead_letter.name, topics.source.name, is_dry_run=sender is None)
-        numbers = range(topics.partitions(topics.dead_letter))
-        self._begins, self._ends = (ask(topics.dead_letter, numbers) for ask in (topics.begins, topics.ends))
-        self._stored = self._committed()
+        self._numbers = range(topics.partitions(topics.dead_letter))
+        self._stored = self._committed()  # first: none is above the ends then
+        self._begins, self._ends = (ask(topics.dead_letter, self._numbers) for ask in (topics.begins, topics.ends))
         self._open = self._open_offsets()
 
     def size(self) -> int:
@@ -98,7 +98,7 @@ class Replay:
 
     def _committed(self) -> dict[tuple[str, int], tuple[int, str]]:
         """The committed offsets with their metadata, by group and partition."""
-        found = self._topics.committed(list(self._groups.values()), self._ends)
+        found = self._topics.committed(list(self._groups.values()), self._numbers)
         return {key: (place.offset, place.metadata or "") for key, place in found.items()}
 
     def _open_offsets(self) -> dict[_Key, OpenOffsets]:
@@ -225,7 +225,7 @@ class Replay:
         self._batch.clear()
         self._batch_bytes = 0
         if self._sender is not None and may_repeat:
-            self._sender.start()
+            self._sender.renew()
             if self._committed() != self._stored:
                 raise Replaced("another replay of the same group has begun: this one has ended")
 

@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from runtime import limits
 from runtime.connect.client_config import PRODUCER, topic_config
-from runtime.errors import Failed, PipelineError, Replaced, Stopped, Unavailable
+from runtime.connect.destroy import destroy
+from runtime.errors import Failed, PipelineError, Refused, Replaced, Stopped, Unavailable
 from runtime.explain import explain_kafka
 from runtime.loop.output_record import Headers
 from runtime.stop.signals import stop_request
@@ -56,10 +57,10 @@ class ReplaySender:
         self._group, self._topic, self._rate = topics.group, topics.source.name, rate
         self._errors: list[tuple[str, KafkaError]] = []
         self._next = 0.0
-        self.start()
+        self._start()
 
-    def start(self) -> None:
-        """Begin to send, or begin anew: what another producer with the same transactional id has sent is final then.
+    def _start(self) -> None:
+        """Get the transactional id: the transaction of another producer that had it has ended then.
 
         Raises:
             Stopped: a signal asked to stop meanwhile.
@@ -67,8 +68,15 @@ class ReplaySender:
         self._producer = Producer(self._config, logger=logging.getLogger("librdkafka"))
         _repeat(self._producer.init_transactions, _refuse_stop)
 
+    def renew(self) -> None:
+        """Replace the producer: the broker then refuses what was sent by the old one and comes late."""
+        outdated: list[object] = [self._producer]
+        del self._producer
+        destroy(outdated)
+        self._start()
+
     def send(self, records: Sequence[Outgoing], progress: Mapping[str, list[TopicPartition]]) -> bool:
-        """Send records and commit progress, by group, in one transaction; return whether `start` must follow.
+        """Send records and commit progress, by group, in one transaction; return whether `renew` must follow.
 
         That is so if a request of the commit may have been repeated: a late copy would be taken for the next one's.
 
@@ -135,6 +143,10 @@ class ReplaySender:
             return Replaced(
                 f"another replay of the group {self._group} has begun and continues, or a transaction took too long: "
                 f"what this one had not committed was not sent ({reason.str()})"
+            )
+        if reason.name() == "TOPIC_AUTHORIZATION_FAILED":
+            return Refused(
+                f"the broker refused the permission Write on the topic {self._topic} (`input`): {reason.str()}"
             )
         if self._errors and not isinstance(known, Unavailable):
             place, _ = self._errors[0]

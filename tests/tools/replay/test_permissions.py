@@ -84,5 +84,5 @@ def test_lacking(secured: Secured, replay: RunReplay, situation: str) -> None:
     before = len(secured.kafka.read("in", 0))
     user = f"lacking-{list(SITUATIONS).index(situation)}"
     code, _, err = replay("in", "dead", **settings(secured, user))
-    check_row("Tools", situation, code, err[-1])
+    check_row("Tools", situation, code, err[-1], {r" \(after \d+ ms\)": ""})
     assert len(secured.kafka.read("in", 0)) == before

@@ -1,9 +1,9 @@
 """Compares the output topic with the input topic, record by record: `python pipeline.py verify`.
 
-The transforms are pure and order is kept, so each output partition must equal its transformed input partition. The
-settings are those of pipeline.py. Exit codes are those of runtime/errors.py, and 1 if anything is lost, duplicated,
-reordered or wrong; with --complete, also if anything is pending. If nothing was compared, it is 0 only if both topics
-are empty.
+The transforms are pure and order is kept, so each output partition must equal its transformed input partition. If
+`dead_letter` is set, each malformed record must have its dead letter, too. The settings are those of pipeline.py. Exit
+codes are those of runtime/errors.py, and 1 if anything is lost, duplicated, reordered or wrong; with --complete, also
+if anything is pending. If nothing was compared, it is 0 only if both topics are empty.
 """
 
 import argparse
@@ -24,9 +24,10 @@ from runtime.observe.output import say
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
 from tools.verify.manifest import Manifest, ManifestWalk
+from tools.verify.range import EVERYTHING, Begin
 from tools.verify.report import Report
 from tools.verify.topics import TopicPair
-from tools.verify.walk import EVERYTHING, Begin, Walk
+from tools.verify.walk import Walk
 
 NOT_RIGHT = 1
 """The exit code if the output is wrong."""
@@ -73,14 +74,15 @@ def audit(settings: Settings, options: Options) -> Report:
     must_stop = _is_requested if options.follow else _refuse_stop
     by_manifest = manifest and ManifestWalk(topics, manifest, must_stop)
     with closing(by_manifest or Walk(topics, settings, options.begin, must_stop)) as walk:
-        report = Report(topics.source.name, topics.target.name, options.complete)
+        letters = topics.dead_letter.name if topics.dead_letter and not manifest else None
+        report = Report(topics.source.name, topics.target.name, options.complete, letters)
         if options.follow:
             _follow(walk, report, as_json=options.as_json)
             topics.patience = _AWAY_AT_THE_END
         with _progress(walk.size()) as progress:
             task = progress.add_task("comparing", total=walk.size())
             walk.step(lambda count: progress.advance(task, count), final=True)
-        return report.of(walk.findings(), final=True, empty=walk.is_empty)
+        return report.of(*walk.all_findings(), final=True, empty=walk.is_empty)
 
 
 def _is_requested() -> bool:
@@ -101,9 +103,9 @@ def _follow(walk: Walk | ManifestWalk, report: Report, *, as_json: bool) -> None
         if time.monotonic() >= due:
             due = time.monotonic() + (REPORT_EVERY if as_json else LOG_EVERY)
             if as_json:
-                say(report.of(walk.findings()).as_json())
+                say(report.of(*walk.all_findings()).as_json())
             else:
-                logger.info("so far: {}", report.of(walk.findings()).summary())
+                logger.info("so far: {}", report.of(*walk.all_findings()).summary())
         if not has_news:
             time.sleep(_PAUSE)
 

@@ -125,9 +125,9 @@ class ManifestWalk:
             self._found[number] = self._compare(number, advance)
         return False
 
-    def findings(self) -> dict[int, Findings]:
-        """The result, by partition."""
-        return self._found
+    def all_findings(self) -> tuple[dict[int, Findings], dict[int, Findings]]:
+        """The results of the output and of the dead letters, by partition; these are not read."""
+        return self._found, {}
 
     def close(self) -> None:
         """Disconnect."""

@@ -113,7 +113,7 @@ COMMANDS = {
     "run": Command(run_main, "run the pipeline (the default)"),
     "check": Command(check_main, "check settings, brokers, topics, permissions and the group, and change nothing"),
     "replay": Command(replay_main, "send dead letters' originals back to the input topic, each once"),
-    "tail": Command(tail_main, "show the last records of the output or of the input"),
+    "tail": Command(tail_main, "show the last records of the output, the input or the dead letters"),
     "try": Command(try_main, "show what the transforms make of values, without a broker"),
     "verify": Command(verify_main, "compare the output topic with the input topic, record by record"),
 }

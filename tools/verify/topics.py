@@ -11,12 +11,9 @@ from quixstreams.models.topics.exceptions import TopicNotFoundError
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topics import connect
 from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
-from runtime.explain import explain_kafka
+from runtime.explain import TOPIC_SETTINGS, explain_kafka
 from runtime.settings import Settings
 from tools.verify.reader import ANSWER_WITHIN, NEW_CLIENT_AFTER, PartitionReader
-
-SETTINGS = "`input`, `output` or `dead_letter`"
-"""Those that name topics."""
 
 _PAUSE = 0.05  # seconds
 # Errors while a partition changes its leader; librdkafka does not mark them as retriable.
@@ -69,7 +66,7 @@ class Topics:
         try:
             return self._broker.facts(*(self._app.topic(name).name for name in names))
         except TopicNotFoundError as error:
-            raise Misconfigured(f"{error}; correct {SETTINGS}") from error
+            raise Misconfigured(f"{error}; correct {TOPIC_SETTINGS}") from error
 
     def _new_admin(self) -> AdminClient:
         return AdminClient({**self._client, "log_level": 0})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -21,6 +21,7 @@ from runtime.loop.dead_letters import NAMES, DeadLetters
 from runtime.loop.output_record import TAG
 from runtime.settings import ADDRESS, Settings
 from tests.docs.pages import ROOT
+from tests.input_record import Input
 from tests.transforms.test_corpus import CASES
 from tools.broker.files import cache_folder
 from transforms import Malformed, Reason, chain, refused_timestamp, too_large, upper_device_type
@@ -168,24 +169,6 @@ def test_other_reasons() -> None:
         assert fits("malformed", parsed(malformed.value)), malformed
 
 
-class _Input(NamedTuple):
-    """An input record, in the form that DeadLetters takes."""
-
-    content: bytes | None
-
-    def topic(self) -> str:
-        return "in"
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return 7
-
-    def value(self) -> bytes | None:
-        return self.content
-
-
 @pytest.mark.parametrize("limit", [1_000_000, 600])
 def test_dead_letters(limit: int) -> None:
     """The headers of each dead letter fit, and so do those of its stub, if the topic takes only small records."""
@@ -194,7 +177,7 @@ def test_dead_letters(limit: int) -> None:
     found = []
     for value, result in [*results, *((b"{}", one) for one in others().values())]:
         if isinstance(result, Malformed):
-            _, _, _, headers = letters.build(result, b"k", 5, [("trace", b"1")], _Input(value))
+            _, _, _, headers = letters.build(result, b"k", 5, [("trace", b"1")], Input(value))
             found.append({name: (content or b"").decode() for name, content in headers})
             assert has_right_headers("deadLetter", found[-1]), found[-1]
     assert set(Reason) == {headers["malformed"] for headers in found}

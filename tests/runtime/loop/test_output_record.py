@@ -12,6 +12,7 @@ from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed
 from runtime.loop.output_record import TIME_OF_PRODUCING, Headers, Output, record_size
 from runtime.observe.counters import Totals
+from tests.input_record import Input
 from tests.wire import record_batch
 from tools.broker.protocol import RawRecord, batch_size
 from transforms import Malformed, Reason, original, upper_device_type
@@ -24,25 +25,6 @@ HEADERS: list[Headers] = [
     [("\u26c4" * 30, b"\xff" * 9000)],
     [(f"h{number}", None) for number in range(70)],
 ]
-
-
-class Input:
-    """The input record."""
-
-    def __init__(self, value: bytes | None) -> None:
-        self._value = value
-
-    def topic(self) -> str:
-        return "in"
-
-    def partition(self) -> int:
-        return 3
-
-    def offset(self) -> int:
-        return 1234567
-
-    def value(self) -> bytes | None:
-        return self._value
 
 
 def make(limit: int, totals: Totals | None = None, **config: str) -> Output:
@@ -149,8 +131,7 @@ def test_room_for_a_stub(limit: int, title: str, large: Callable[[int], RawRecor
     raw = large(limit - (batch_size(large(limit)) - limit))
     assert limit - 5 <= batch_size(raw) <= limit
     headers = [(name.decode(errors="backslashreplace"), content) for name, content in raw.headers]
-    record = Input(raw.value)
-    record.topic = lambda: "t" * 249  # type: ignore[method-assign]
+    record = Input(raw.value, "t" * 249)
     for output_limit in (limit + 1024, 4 * limit + 1024)[title == "odd name" :]:
         value, tagged = build(make(output_limit), upper_device_type(raw.value), raw.key, headers, record)
         assert record_size(raw.key, value, tagged) <= output_limit

@@ -67,7 +67,7 @@ class Checks:
             yield from self._run("topics", self._all_topics)
         if settings.processing_guarantee == "exactly-once":
             yield from self._run("transactions", self._transactions)
-        yield from self._run(f"group {settings.consumer_group}", self._group)
+        yield from self._run(f"group {self._app.config.consumer_group}", self._group)
 
     def _run(self, subject: str, check: Check) -> Iterator[Finding]:
         """Run a check. What `run` would log as a warning becomes a finding, and so does an error."""
@@ -157,7 +157,7 @@ class Checks:
 
     def _transactions(self) -> Iterator[Finding]:
         """Whether a transactional producer gets an id; it begins no transaction."""
-        name = f"{self._settings.consumer_group}:check"
+        name = f"{self._app.config.consumer_group}:check"
         producer = Producer({**self._client(), "transactional.id": name})
         try:
             with self._causes.explained(TRANSACTIONS):
@@ -170,7 +170,7 @@ class Checks:
 
     def _group(self) -> Iterator[Finding]:
         """The group's permission, members, offsets and lag."""
-        group = self._settings.consumer_group
+        group = self._app.config.consumer_group
         with self._causes.explained(GROUPS):
             wait_for_group_coordinator(self._broker, group, self._settings.input, self._left())
         description = self._describe_group(group)
@@ -192,7 +192,7 @@ class Checks:
         """By partition, the records after the group's position; a position that `run` refuses raises its error."""
         lowest, highest = (self._offsets(source, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
         places = [TopicPartition(source.name, number) for number in range(source.partitions)]
-        with closing(Consumer({**self._client(), "group.id": self._settings.consumer_group})) as consumer:
+        with closing(Consumer({**self._client(), "group.id": self._app.config.consumer_group})) as consumer:
             positions = Positions(cast("Any", consumer), self._settings.auto_offset_reset)
             positions.topic_ids = TopicIds(self._broker.admin, {source.name: source.topic_id}, str)
             positions.assign(places)

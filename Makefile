@@ -36,7 +36,7 @@ check: $(STAMP) ## check style, types and declared dependencies, within 10 s
 test: $(STAMP) ## test each promise against a real Apache Kafka, in 4 minutes
 	.venv/bin/python -m pytest -m "not long and not planted"
 
-test-long: $(STAMP) ## test what takes long, starts its own brokers, or needs Go, in 14 minutes
+test-long: $(STAMP) ## test what takes long, starts its own brokers, or needs Go or Node, in 14 minutes
 	.venv/bin/python -m pytest -m long
 
 test-planted: $(STAMP) ## test that the checks of `make faults` find deliberately planted bugs

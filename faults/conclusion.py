@@ -29,7 +29,7 @@ def conclude(trial: Trial, *, ends: Collection[int] = (), stops: Collection[int]
     report.notes += check.examples + [f"{count} x {reason}" for reason, count in reasons]
     report.seconds = trial.elapsed
     _audit(trial, report)
-    report.goals += _count_limits(trial, report)
+    report.goals += [*_count_limits(trial, report), *_dead_letter_limits(trial, report)]
     except_for = f", except with {', '.join(map(str, sorted(ends)))}" if ends else ""
     unasked = sum(count for code, count in pool.exits.items() if code not in ends)
     unexpected = sum(code not in stops for code, _ in pool.stopped)
@@ -70,6 +70,15 @@ def _count_limits(trial: Trial, report: RowReport) -> Iterator[Limit]:
         if not trial.plan.last:
             unseen = abs(total["checked"] - report.ids.checked) + total["skipped"]
             yield Limit(f"not checked ({name})", unseen, 0)
+
+
+def _dead_letter_limits(trial: Trial, report: RowReport) -> Iterator[Limit]:
+    """Yield what the check by id must not have counted of the dead letters, and note how many it found."""
+    if trial.dead_letter_reader:
+        counts = trial.dead_letter_reader.check.final_counts(trial.sent)
+        report.notes += [f"{counts.checked} dead letters", *trial.dead_letter_reader.check.examples]
+        bad = ("lost", "duplicated", "reordered", "wrong")
+        yield from (Limit(f"{name} dead letters by id", getattr(counts, name), 0) for name in bad)
 
 
 def _stack_traces(trial: Trial) -> int:

@@ -4,11 +4,11 @@ Record numbers rise by one in each partition, so the next number and the set of 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from faults.records import Sent, is_right, number_of, record
+from faults.records import Sent, is_right, is_right_dead_letter, number_of, record
 
 _EXAMPLES = 10
 
@@ -25,13 +25,16 @@ class Counts:
 
 
 class Judge(NamedTuple):
-    """Returns the record sent by seed, partition and number, and decides whether its output is right."""
+    """Returns the record sent by seed, partition and number, and decides what the topic must have of it."""
 
     record: Callable[[int, int, int], Sent]
     is_right: Callable[[Sent, bytes | None, bytes | None, bytes | None], bool]
+    is_expected: Callable[[Sent], bool] | None = None
+    """Whether the topic has anything of it; None if it has something of each record."""
 
 
 LOGINS = Judge(record, is_right)
+DEAD_LETTERS = Judge(record, is_right_dead_letter, lambda sent: sent.reason is not None)
 
 
 @dataclass
@@ -54,14 +57,14 @@ class IdCheck:
 
     Args:
         seed: the load's.
-        partitions: of the output topic.
+        partitions: of the topic.
+        judge: knows what was sent and whether what the topic has of it is right.
     """
 
-    def __init__(self, seed: int, partitions: Iterable[int]) -> None:
+    def __init__(self, seed: int, partitions: Iterable[int], judge: Judge = LOGINS) -> None:
         self.counts = Counts()
         self.examples: list[str] = []
-        self.judge = LOGINS
-        """Knows what was sent and whether the output is right."""
+        self.judge = judge
         self.longest_stall = 0.0
         self.resumed: list[float] = []
         """Seconds from each fault until every partition had a record that was written after it."""
@@ -109,7 +112,7 @@ class IdCheck:
         lost = 0
         for partition, total in sent.items():
             state = self._partitions[partition]
-            lost += len(state.missing) + max(0, total - state.next)
+            lost += len(state.missing) + len(self._expected(partition, state.next, total))
             if state.missing:
                 self.examples.append(f"lost: partition {partition} numbers {sorted(state.missing)[:3]}")
         self.counts.lost = lost
@@ -123,7 +126,7 @@ class IdCheck:
 
     def waiting_for(self, sent: Mapping[int, int]) -> int:
         """How many of the records sent are after the last one in the output."""
-        return sum(max(0, total - self._partitions[partition].next) for partition, total in sent.items())
+        return sum(len(self._expected(number, self._partitions[number].next, total)) for number, total in sent.items())
 
     @property
     def open_faults(self) -> int:
@@ -135,10 +138,17 @@ class IdCheck:
         """By partition, the number after the highest in the output."""
         return {number: state.next for number, state in self._partitions.items()}
 
+    def _expected(self, partition: int, begin: int, end: int) -> Sequence[int]:
+        """The numbers from `begin` to before `end` of which the topic must have something."""
+        sent, is_expected = self.judge.record, self.judge.is_expected
+        if is_expected is None:
+            return range(begin, end)
+        return [number for number in range(begin, end) if is_expected(sent(self._seed, partition, number))]
+
     def _place(self, state: _Partition, partition: int, number: int) -> None:
         if number >= state.next:
             if number > state.next:
-                state.missing.update(range(state.next, number))
+                state.missing.update(self._expected(partition, state.next, number))
             state.next = number + 1
             self.counts.checked += 1
         elif number in state.missing:

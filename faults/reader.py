@@ -1,4 +1,4 @@
-"""Reads the output topic (read_committed) during the faults, for the check by id."""
+"""Reads a topic (read_committed) during the faults, for the check by id."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
-from faults.idcheck import IdCheck
+from faults.idcheck import LOGINS, IdCheck, Judge
 
 _READER = {
     "group.id": "faults-reader",
@@ -22,11 +22,19 @@ _BATCH = 1000
 
 
 class OutputReader:
-    """A thread that reads from the beginning of each partition; leaving the `with` block ends it."""
+    """A thread that reads from the beginning of each partition; leaving the `with` block ends it.
 
-    def __init__(self, address: str, topic: str, partitions: Iterable[int], check: IdCheck) -> None:
+    Args:
+        address: bootstrap servers.
+        topic: what is read.
+        partitions: its partitions.
+        seed: the load's.
+        judge: knows what the topic must have.
+    """
+
+    def __init__(self, address: str, topic: str, partitions: Iterable[int], seed: int, judge: Judge = LOGINS) -> None:
         self._topic = topic
-        self._check = check
+        self._check = IdCheck(seed, partitions, judge)
         self._lock = threading.Lock()
         self._failure: Exception | None = None
         self._ended = threading.Event()

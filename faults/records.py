@@ -1,10 +1,11 @@
 """The records of the faults' load, each with an id, and their right output, without the transforms' code."""
 
-import json
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from hashlib import shake_256
 from typing import NamedTuple
+
+from tools.verify.untagged import untag
 
 MALFORMED_PER_MILLE = 25
 """Malformed records in a thousand."""
@@ -26,7 +27,6 @@ _MALFORMED: tuple[tuple[bytes, bytes | None], ...] = (
     (b"invalid_device_type", b'{"id": "%b", "device_type": 7}'),
 )
 _ID = re.compile(rb"(\d+):(\d+)")
-_OBJECTS = {b"missing_device_type", b"duplicate_device_type", b"invalid_device_type"}
 
 
 class Sent(NamedTuple):
@@ -71,13 +71,14 @@ def is_right(sent: Sent, key: bytes | None, value: bytes | None, tag: bytes | No
     if sent.value is None or value is None:
         return value is sent.value
     try:
-        member = json.loads(value)["malformed"]
-        if sent.reason in _OBJECTS:
-            return value.startswith(sent.value[:-1]) and member["reason"].encode() == sent.reason
-        raw = b64decode(member["raw_base64"]) if "raw_base64" in member else member["raw"].encode()
-    except (ValueError, KeyError, TypeError):
+        return untag(value) == (sent.reason.decode(), sent.value)
+    except ValueError:
         return False
-    return bool(member["reason"].encode() == sent.reason and raw == sent.value)
+
+
+def is_right_dead_letter(sent: Sent, key: bytes | None, value: bytes | None, tag: bytes | None) -> bool:
+    """Whether a dead letter's key, value and `malformed` header are right for `sent`: it is the original."""
+    return sent.reason is not None and (key, value, tag) == (sent.key, sent.value, sent.reason)
 
 
 def _mixed(number: int) -> int:

@@ -13,7 +13,7 @@ from typing import Self
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from faults.audit import Audit
-from faults.idcheck import LOGINS, Counts, IdCheck
+from faults.idcheck import DEAD_LETTERS, LOGINS, Counts
 from faults.load_process import LoadProcess
 from faults.plan import Plan
 from faults.reader import OutputReader
@@ -71,16 +71,23 @@ class Trial:
         """tools.verify with `--follow`."""
         self.pool: WorkerPool
         self.reader: OutputReader
+        self.dead_letter_reader: OutputReader | None = None
+        """Reads the dead-letter topic, if the plan's settings name one."""
 
     def __enter__(self) -> Self:
         try:
             self.cluster.start()
-            self.admin = AdminClient({"bootstrap.servers": self.cluster.address, "log_level": 0})
-            topics = [NewTopic(name, len(self.partitions), -1) for name in (SOURCE, TARGET)]
+            address, seed = self.cluster.address, self.plan.seed
+            self.admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+            dead_letter = str(self.plan.settings.get("dead_letter", ""))
+            topics = [NewTopic(name, len(self.partitions), -1) for name in (SOURCE, TARGET, dead_letter) if name]
             for future in self.admin.create_topics(topics).values():
                 future.result(30)
-            check = IdCheck(self.plan.seed, self.partitions)
-            self.reader = OutputReader(self.cluster.address, TARGET, self.partitions, check)
+            self.reader = OutputReader(address, TARGET, self.partitions, seed)
+            if dead_letter:
+                self.dead_letter_reader = OutputReader(
+                    address, dead_letter, self.partitions, self.plan.seed, DEAD_LETTERS
+                )
             self.pool = WorkerPool(self.settings(), self.folder, self._command)
         except BaseException:
             self.__exit__()
@@ -90,12 +97,9 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         for load in self._loads:
             load.close()
-        if self.follower:
-            self.follower.close()
-        if hasattr(self, "pool"):
-            self.pool.close()
-        if hasattr(self, "reader"):
-            self.reader.close()
+        for name in ("follower", "pool", "reader", "dead_letter_reader"):
+            if part := getattr(self, name, None):
+                part.close()
         self.cluster.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -231,7 +235,8 @@ class Trial:
     def finish(self) -> Counts:
         """End the load, let the workers process the rest and stop them; return the counts by id."""
         self.end_load()
-        self.until(lambda: not self.reader.check.waiting_for(self.sent), PATIENCE)
+        readers = [self.reader, *([self.dead_letter_reader] if self.dead_letter_reader else [])]
+        self.until(lambda: not any(reader.check.waiting_for(self.sent) for reader in readers), PATIENCE)
         self.pool.stop()
         self.wait(1.0)  # for duplicates
         return self.reader.check.final_counts(self.sent)

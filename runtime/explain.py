@@ -1,7 +1,6 @@
 """Turns a library's error into one of runtime/errors.py: what happened, the cause, what to do."""
 
 import re
-from collections.abc import Iterator
 
 import httpx
 from confluent_kafka import KafkaError, KafkaException
@@ -19,6 +18,7 @@ from runtime import limits
 from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Replaced, Unavailable, Unexpected
 
 NO_ANSWER = "no broker answers at"
+TOPIC_SETTINGS = "`input`, `output` or `dead_letter`"
 _DEFAULT_PORT = 29092
 _THIS_MACHINE = re.compile(r"(?:^|,)\s*(?:localhost|127\.[\d.]+|\[?::1\]?):(\d+)")
 
@@ -35,7 +35,8 @@ _REFUSALS = {
     KafkaError._AUTHENTICATION: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
     KafkaError.SASL_AUTHENTICATION_FAILED: "the credentials (BROKER_SASL_USERNAME, BROKER_SASL_PASSWORD)",
     KafkaError.UNSUPPORTED_SASL_MECHANISM: "the mechanism (BROKER_SASL_MECHANISM)",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on `input`, Write on `output`)",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a permission on a topic (Read on `input`, Write on `output` and "
+    "`dead_letter`)",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the permission Read on the consumer group (Quix__Consumer_Group)",
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the permission Write on the transactional id, "
     "which begins with Quix__Consumer_Group",
@@ -66,18 +67,18 @@ EVICTED_TEXT = "removed from the consumer group (no heartbeat in time); restart"
 _MISCONFIGURED_TEXTS = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
     KafkaError.ILLEGAL_SASL_STATE: "the broker does not use SASL on this port: check BROKER_SECURITY_PROTOCOL",
-    KafkaError._UNKNOWN_TOPIC: "a topic does not exist any more: check `input` and `output`",
-    KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition does not exist any more: check `input` and `output`",
-    KafkaError._UNKNOWN_PARTITION: "the output topic has too few partitions: it needs as many as the input topic",
+    KafkaError._UNKNOWN_TOPIC: "a topic does not exist any more: check `input`, `output`, `dead_letter`",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "a topic or partition is gone: check `input`, `output`, `dead_letter`",
+    KafkaError._UNKNOWN_PARTITION: "the output or dead-letter topic has too few partitions: fewer than the input topic",
     KafkaError.INVALID_GROUP_ID: "the broker does not accept the group's name: check Quix__Consumer_Group",
     KafkaError.INVALID_SESSION_TIMEOUT: f"session.timeout.ms (COMMIT_INTERVAL + {limits.SESSION_TIMEOUT:.0f} s) is "
     "outside the broker's range: check its group.min.session.timeout.ms, group.max.session.timeout.ms",
     KafkaError.INVALID_TRANSACTION_TIMEOUT: "transaction.timeout.ms (COMMIT_INTERVAL + "
     f"{limits.COMMIT_TIMEOUT:.0f} s, with an INSTANCE_ID + {limits.COMMIT_TIMEOUT_WITH_INSTANCE_ID:.0f} s) is above "
     "the broker's limit: check its transaction.max.timeout.ms",
-    KafkaError.INVALID_TIMESTAMP: "the output topic refuses a timestamp: check its message.timestamp.before.max.ms, "
-    "message.timestamp.after.max.ms",
-    KafkaError.INVALID_RECORD: "the output topic refuses a record: check that it is not compacted (cleanup.policy)",
+    KafkaError.INVALID_TIMESTAMP: "the output or dead-letter topic refuses a timestamp: check its "
+    "message.timestamp.before.max.ms, message.timestamp.after.max.ms",
+    KafkaError.INVALID_RECORD: "the output or dead-letter topic refuses a record: it may be compacted (cleanup.policy)",
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "other members of the consumer group use another assignment strategy: use "
     "a separate group (Quix__Consumer_Group)",
     KafkaError.GROUP_MAX_SIZE_REACHED: "the consumer group is full: check the broker's group.max.size",
@@ -154,7 +155,7 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
     if code in _MISCONFIGURED_TEXTS:
         return Misconfigured(f"{_MISCONFIGURED_TEXTS[code]}: {error.str()}")
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
-        return Failed(f"max.message.bytes of the output topic was lowered since the start; restart ({error.str()})")
+        return Failed(f"max.message.bytes was lowered since the start; restart ({error.str()})")
     if code in _FENCED:
         slow = "" if code == KafkaError.FENCED_INSTANCE_ID else ", or a commit took too long"
         return Replaced(
@@ -203,7 +204,7 @@ def _explain_one(error: BaseException, broker: str, *, cloud: bool) -> PipelineE
     if isinstance(error, CheckpointProducerTimeout):
         return Unavailable(f"the broker at {broker} did not accept all records in time: {error}")
     if isinstance(error, TopicNotFoundError):
-        return Misconfigured(f"{error}; create it, correct `input` or `output`, or set AUTO_CREATE_TOPICS=true")
+        return Misconfigured(f"{error}; create it, correct {TOPIC_SETTINGS}, or set AUTO_CREATE_TOPICS=true")
     if isinstance(error, TopicPermissionError):
         return Refused(f"the broker at {broker} refused {_REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]}: {error}")
     if isinstance(error, (CreateTopicFailure, CreateTopicTimeout)):
@@ -241,9 +242,9 @@ def _explain_quix_cloud(error: Exception) -> PipelineError:
     return kind(f"Quix Cloud's API answered {error.status_code}: {error}")
 
 
-def exception_chain(error: BaseException) -> Iterator[BaseException]:
+def exception_chain(error: BaseException) -> list[BaseException]:
     """Give an exception and those that it was raised from."""
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__
+    chain = [error]
+    while (link := chain[-1].__cause__ or chain[-1].__context__) and link not in chain:  # it may be its own cause
+        chain.append(link)
+    return chain

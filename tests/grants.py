@@ -25,12 +25,16 @@ MINIMAL = {
     "input-DescribeConfigs": Grant(TOPIC, "in", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"in"', "DescribeConfigs"]),
     "output-Write": Grant(TOPIC, "out", AclOperation.WRITE, EXACT, ["a permission on a topic", "Write"]),
     "output-DescribeConfigs": Grant(TOPIC, "out", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"out"', "DescribeConfigs"]),
+    "dead-letter-Write": Grant(TOPIC, "dead", AclOperation.WRITE, EXACT, ["a permission on a topic", "`dead_letter`"]),
+    "dead-letter-DescribeConfigs": Grant(
+        TOPIC, "dead", AclOperation.DESCRIBE_CONFIGS, EXACT, ['"dead"', "DescribeConfigs"]
+    ),
     "group-Read": Grant(GROUP, "<group>", AclOperation.READ, EXACT, ["consumer group", "Quix__Consumer_Group"]),
     "transaction-Write": Grant(TRANSACTION, "<group>", AclOperation.WRITE, PREFIX, ["transactional id"]),
 }
 """The permissions that docs/operations.md lists, except Describe."""
 
-DESCRIBE = [Grant(TOPIC, name, AclOperation.DESCRIBE, EXACT, []) for name in ("in", "out")]
+DESCRIBE = [Grant(TOPIC, name, AclOperation.DESCRIBE, EXACT, []) for name in ("in", "out", "dead")]
 
 
 def rule(user: str, grant: Grant) -> AclBinding:

@@ -19,6 +19,7 @@ NAMES_THE_VERSION = {
     "deploy/kubernetes/overlays/development/kustomization.yaml": r'newTag: "(.+)"',
     "deploy/kubernetes/overlays/production/kustomization.yaml": r'newTag: "(.+)"',
     "deploy/kubernetes/README.md": r"-t user-login-pipeline:(\S+)",
+    "docs/asyncapi.yaml": r"\n  version: (.+)",
     "CHANGELOG.md": r"\A(?:.|\n)*?\n## (\d\S+)",
 }
 

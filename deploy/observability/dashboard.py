@@ -185,7 +185,7 @@ ROWS: dict[str, list[timeseries.Panel] | list[table.Panel]] = {
         graph("Records in and out", "Records handled, and records committed.", RECORDS_PER_SECOND,
               {"in": rate("records_in_total"), "out": rate("records_out_total")}),
         graph("Malformed records by reason", "docs/records.md explains the reasons.", RECORDS_PER_SECOND,
-              {"{{reason}}": rate("malformed_records_total", "reason")}),
+              {"{{reason}}": rate("malformed_records_total", "reason"), "dead letters": rate("dead_letters_total")}),
         graph("Bytes in and out", "Values of the records.", "Bps",
               {"in": rate("bytes_in_total"), "out": rate("bytes_out_total")}),
     ],

@@ -3,6 +3,7 @@
 import os
 import socket
 import uuid
+from collections.abc import Sequence
 
 from runtime import limits
 from runtime.connect.topic_facts import TopicFacts
@@ -55,12 +56,17 @@ def producer_config(settings: Settings) -> dict[str, object]:
     }
 
 
-def topic_config(target: TopicFacts) -> dict[str, object]:
-    """The producer's, as far as it follows from what the output topic takes."""
+def topic_config(topics: Sequence[TopicFacts]) -> dict[str, object]:
+    """The producer's, as far as it follows from what the topics take that it writes to.
+
+    A batch fits each of them. One record may be larger: whether its topic takes it is checked before.
+    """
+    limits_of_topics = [topic.max_message_bytes for topic in topics]
+    largest = max(limits_of_topics)
     return {
-        "message.max.bytes": max(1_000, min(target.max_message_bytes, 1_000_000_000)),  # librdkafka's range
+        "message.max.bytes": max(1_000, min(largest, 1_000_000_000)),  # librdkafka's range
         # one record has to have room, however large it may be
-        "queue.buffering.max.kbytes": max(PRODUCER_QUEUE, min(2 * target.max_message_bytes // 1024, 2_147_483_647)),
-        "batch.size": min(target.max_message_bytes, 1_000_000),
+        "queue.buffering.max.kbytes": max(PRODUCER_QUEUE, min(2 * largest // 1024, 2_147_483_647)),
+        "batch.size": min(*limits_of_topics, 1_000_000),
         "delivery.report.only.error": True,
     }

@@ -21,28 +21,40 @@ from runtime.settings import Settings
 _UNLIMITED = -1
 # An output topic created here gets these settings of the input topic: the same retention and largest batch.
 _COPIED_SETTINGS = ("retention.ms", "max.message.bytes")
+ROOM_FOR_HEADERS = 4_096
+"""Bytes by which a dead-letter topic created here takes larger records than the input topic."""
+
+LEAST_DEAD_LETTER_BYTES = 4_096
+"""The least max.message.bytes of a dead-letter topic: a stub without the original's key and headers always fits."""
+
 _ANY_TIMESTAMP = dict.fromkeys((BEFORE, AFTER), f"{UNLIMITED}")
 _BYTES: Any = dict.fromkeys(("key_deserializer", "value_deserializer", "key_serializer", "value_serializer"), "bytes")
 
 
 @dataclass(frozen=True)
 class OpenTopics:
-    """The input and the output topic, with bytes as keys and values, and their facts."""
+    """The input and the output topic, with bytes as keys and values, and the facts of all topics."""
 
     source: Topic
     target: Topic
     source_facts: TopicFacts
     target_facts: TopicFacts
+    dead_letter_facts: TopicFacts | None
     broker: BrokerAdmin
+
+    @property
+    def written(self) -> list[TopicFacts]:
+        """The facts of the topics that the pipeline writes to."""
+        return [self.target_facts, *([self.dead_letter_facts] if self.dead_letter_facts else [])]
 
     @property
     def ids(self) -> dict[str, str]:
         """The topics' ids, by name."""
-        return {facts.name: facts.topic_id for facts in (self.source_facts, self.target_facts)}
+        return {facts.name: facts.topic_id for facts in (self.source_facts, *self.written)}
 
 
 def open_topics(app: Application, settings: Settings, topic_manager: RepeatingTopicManager) -> OpenTopics:
-    """Find or create both topics, check them, and wait for the coordinator of the consumer group.
+    """Find or create the topics, check them, and wait for the coordinator of the consumer group.
 
     Args:
         app: finds and creates the topics.
@@ -50,8 +62,8 @@ def open_topics(app: Application, settings: Settings, topic_manager: RepeatingTo
         topic_manager: is told which admin client to use; `app` has it, except on Quix Cloud.
 
     Raises:
-        PipelineError: no broker answers; a topic is missing and AUTO_CREATE_TOPICS is false; the output topic is
-            unsuitable; the group has no coordinator.
+        PipelineError: no broker answers; a topic is missing and AUTO_CREATE_TOPICS is false; the output or the
+            dead-letter topic is unsuitable; the group has no coordinator.
     """
     broker = BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app)
     broker.wait()
@@ -66,7 +78,7 @@ def open_topics(app: Application, settings: Settings, topic_manager: RepeatingTo
 
 def _open_topics(app: Application, settings: Settings, broker: BrokerAdmin) -> OpenTopics:
     if not app.is_quix_app:  # Quix Cloud adds a prefix to names
-        broker.check_topics_visible(settings.input, settings.output)
+        broker.check_topics_visible(*settings.topics)
     existing = broker.topics()
     default = None if app.is_quix_app else -1  # the default of Quix Cloud or of the broker
     source = app.topic(settings.input, config=TopicConfig(default, default), **_BYTES)
@@ -80,7 +92,15 @@ def _open_topics(app: Application, settings: Settings, broker: BrokerAdmin) -> O
     target = app.topic(settings.output, config=TopicConfig(source_facts.partitions, default, config), **_BYTES)
     target_facts = topic_facts(broker, target, cloud=app.is_quix_app)
     check_topics_fit(source_facts, target_facts)
-    return OpenTopics(source, target, source_facts, target_facts, broker)
+    dead_letter_facts = None
+    if settings.dead_letter:
+        if "max.message.bytes" in config:
+            config["max.message.bytes"] = f"{source_facts.max_message_bytes + ROOM_FOR_HEADERS}"
+        topic_config = TopicConfig(source_facts.partitions, default, config)
+        dead_letter = app.topic(settings.dead_letter, config=topic_config, **_BYTES)
+        dead_letter_facts = topic_facts(broker, dead_letter, cloud=app.is_quix_app)
+        check_dead_letters_fit(source_facts, target_facts, dead_letter_facts)
+    return OpenTopics(source, target, source_facts, target_facts, dead_letter_facts, broker)
 
 
 def connect(settings: Settings) -> tuple[Application, BrokerAdmin]:
@@ -134,16 +154,42 @@ def check_topics_fit(source: TopicFacts, target: TopicFacts) -> None:
     """
     if source.name == target.name:
         raise Misconfigured(f"output must differ from input (both are {target.name!r})")
+    _check_takes_records(source, target, "output")
+    _warn_of_retention(source, target)
+
+
+def check_dead_letters_fit(source: TopicFacts, target: TopicFacts, dead_letter: TopicFacts) -> None:
+    """Refuse a dead-letter topic that would lose records, and warn of surprising settings.
+
+    Raises:
+        Misconfigured: it is the input or the output topic, is compacted, takes too small records only, or has fewer
+            partitions than the input topic.
+    """
+    if dead_letter.name in {source.name, target.name}:
+        raise Misconfigured(f"dead_letter must differ from input and output (it is {dead_letter.name!r})")
+    _check_takes_records(source, dead_letter, "dead-letter")
+    if dead_letter.max_message_bytes < LEAST_DEAD_LETTER_BYTES:
+        raise Misconfigured(
+            f"the dead-letter topic {dead_letter.name!r} takes only records of {dead_letter.max_message_bytes} bytes: "
+            f"set its max.message.bytes to {LEAST_DEAD_LETTER_BYTES} or more"
+        )
+    _warn_of_retention(source, dead_letter)
+
+
+def _check_takes_records(source: TopicFacts, target: TopicFacts, kind: str) -> None:
     if "compact" in target.config.get("cleanup.policy", ""):
         raise Misconfigured(
-            f"the output topic {target.name!r} is compacted (cleanup.policy={target.config['cleanup.policy']}): "
+            f"the {kind} topic {target.name!r} is compacted (cleanup.policy={target.config['cleanup.policy']}): "
             "it refuses null keys and drops records; set cleanup.policy=delete"
         )
     if target.partitions < source.partitions:
         raise Misconfigured(
-            f"the output topic {target.name!r} has too few partitions ({target.partitions}): records keep their "
-            f"partition, and the input topic {source.name!r} has {source.partitions}; add partitions to the output"
+            f"the {kind} topic {target.name!r} has too few partitions ({target.partitions}): records keep their "
+            f"partition, and the input topic {source.name!r} has {source.partitions}; add partitions to it"
         )
+
+
+def _warn_of_retention(source: TopicFacts, target: TopicFacts) -> None:
     if not number(target.config, "max.message.bytes", 0):
         logger.warning(
             "the broker does not tell max.message.bytes of {}: assuming Kafka's default, {}; if it is smaller, the "

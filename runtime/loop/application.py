@@ -19,7 +19,6 @@ from runtime.connect.coordinators import TRANSACTIONS
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.replacement import Replacement
-from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import open_topics
 from runtime.errors import Failed, Refused, Unavailable
@@ -27,7 +26,6 @@ from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop.batches import BATCH, Batches, CurrentRecord, Execute
 from runtime.loop.checkpoints import DELIVERY_FAILURES, Checkpoints
 from runtime.loop.commit import CommitWatchdog, retry_while_coordinator_moves
-from runtime.loop.output_record import Output
 from runtime.loop.positions import Positions
 from runtime.loop.producer_renewal import ProducerRenewal
 from runtime.loop.quix import QuixApplication, QuixProducer
@@ -44,8 +42,8 @@ class Application(QuixApplication):
 
     def __init__(self, settings: Settings) -> None:
         """Build the application without connecting to the broker."""
-        names = {"input": settings.input, "output": settings.output, "group": settings.consumer_group}
-        self.status = Status({**names, "client": CLIENT_ID}, settings.effective())
+        topics = {name: getattr(settings, name) for name in ("input", "output", "dead_letter")}
+        self.status = Status({**topics, "group": settings.consumer_group, "client": CLIENT_ID}, settings.effective())
         self.totals = self.status.totals
         connection = settings.connection()
         self._topics = RepeatingTopicManager(auto_create_topics=settings.auto_create_topics)
@@ -88,15 +86,13 @@ class Application(QuixApplication):
             PipelineError: no broker answers; a topic is missing or unsuitable.
         """
         opened, positions = open_topics(self, self._settings, self._topics), self._positions
-        target = opened.target_facts
-        self._output = Output(target.name, target.max_message_bytes, TimestampLimits(target.config), self.totals)
-        self._sink = Sink(target.name, self._output, self._batches)
+        self._sink = Sink(opened.target_facts, self._batches, self.totals, opened.dead_letter_facts)
         me = (self.config.consumer_group, opened.source.name, self._settings.instance_id)
         self._replacement = Replacement(opened.broker, *me, positions.committed)
         positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, positions.__str__, self._replacement.mark)
-        self._causes = Causes(opened.broker, target.name, replacement=self._replacement)
+        self._causes = Causes(opened.broker, *(facts.name for facts in opened.written), replacement=self._replacement)
         quix = QuixProducer(self.context.producer)
-        config, on_start = quix.config | topic_config(target), partial(self._sink.connect, quix)
+        config, on_start = quix.config | topic_config(opened.written), partial(self._sink.connect, quix)
         self._renewal = ProducerRenewal(quix, config, self.config.flush_timeout, on_start, positions.topic_ids.marked)
         return opened.source, opened.target
 
@@ -129,7 +125,7 @@ class Application(QuixApplication):
         context = self.context
         with self._causes.explained(TRANSACTIONS):
             self._renewal.start(limits.START_TIMEOUT)
-        checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._output)
+        checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._sink)
         self._retry = checkpoints.retry
         gc.freeze()  # loaded modules stay in memory, and so do a batch's records until it ends
         gc.set_threshold(10 * BATCH)
@@ -167,7 +163,7 @@ class Application(QuixApplication):
         messages = self._batches.take()
         if not messages:
             return
-        self._output.timestamps.update()
+        self._sink.update_timestamps()
         try:
             self._batches.handle(messages, execute)
         except DELIVERY_FAILURES as error:

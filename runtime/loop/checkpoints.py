@@ -14,8 +14,8 @@ from runtime.connect.topic_ids import TopicIds
 from runtime.errors import OutputTooSlow
 from runtime.explain import kafka_error
 from runtime.loop.batches import Batches
-from runtime.loop.output_record import Output
 from runtime.loop.producer_renewal import ProducerRenewal
+from runtime.loop.sink import Sink
 
 _REFUSED_TIMESTAMP = {KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD, KafkaError._INVALID_DIFFERENT_RECORD}
 _PRODUCER_FAILURES = {
@@ -36,8 +36,8 @@ class Checkpoints:
         context: holds the current checkpoint.
         renewal: replaces its producer.
         batches: the records of the current transaction.
-        topic_ids: the ids of input and output.
-        output: holds the output topic's timestamp limits, and the totals.
+        topic_ids: the ids of the topics.
+        sink: holds the timestamp limits of the topics that it writes to, and the totals.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class Checkpoints:
         renewal: ProducerRenewal,
         batches: Batches,
         topic_ids: TopicIds,
-        output: Output,
+        sink: Sink,
     ) -> None:
         self._context = context
         self._commit: Callable[..., None] = context.commit_checkpoint
         self._renewal = renewal
         self._batches = batches
         self._topic_ids = topic_ids
-        self._output = output
-        self._totals = output.totals
+        self._sink = sink
+        self._totals = sink.totals
         self._last_commit = time.monotonic()
 
     def end(self, *, force: bool = False, revoking: bool = False) -> None:
@@ -110,7 +110,7 @@ class Checkpoints:
         cause = _kafka_error_behind(error)
         code = cause.code() if cause else None
         handled = self._batches.attempted
-        if code in _REFUSED_TIMESTAMP and self._output.timestamps.widen_margin():
+        if code in _REFUSED_TIMESTAMP and self._sink.widen_margins():
             change = "with a wider margin for refused timestamps"
         elif not self._context.exactly_once or time.monotonic() - self._last_commit > limits.NO_PROGRESS_TIMEOUT:
             raise error

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from runtime.connect.timestamp_limits import TimestampLimits
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed
 from runtime.observe.counters import Totals
 from transforms import Malformed, refused_timestamp, too_large
@@ -36,24 +37,22 @@ class Output:
     """Builds the value, headers and timestamp to produce.
 
     Args:
-        topic: the output topic's name.
-        max_message_bytes: the largest record batch that it accepts.
-        timestamps: the timestamps that it accepts.
+        facts: the output topic's facts.
         totals: counts malformed records.
     """
 
-    def __init__(self, topic: str, max_message_bytes: int, timestamps: TimestampLimits, totals: Totals) -> None:
-        self._topic = topic
-        self._limit = max_message_bytes
+    def __init__(self, facts: TopicFacts, totals: Totals) -> None:
+        self.topic = facts.name
         self.totals = totals
-        self.timestamps = timestamps
-        self.max_plain_bytes = max_message_bytes - _MAX_OVERHEAD
+        self.timestamps = TimestampLimits(facts.config)
+        self._limit = facts.max_message_bytes
+        self.max_plain_bytes = self._limit - _MAX_OVERHEAD
         """A record without headers fits if key and value together have at most so many bytes."""
 
     def build(
         self, result: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None, record: InputRecord
-    ) -> tuple[bytes | None, int, Headers]:
-        """Give the value, timestamp and headers to produce.
+    ) -> tuple[bytes | None, int, Headers, Malformed | None]:
+        """Give the value, timestamp and headers to produce, and why the record is malformed, if it is.
 
         Args:
             result: the transforms' result.
@@ -77,9 +76,10 @@ class Output:
             )
             value, tagged = self._with_tag(result, other_headers)
             self._refuse_if_too_large(record_size(key, value, tagged), record)
-        if isinstance(result, Malformed):
-            self.totals.count(result.reason, record.topic(), record.partition(), record.offset())
-        return value, timestamp, tagged
+        if not isinstance(result, Malformed):
+            return value, timestamp, tagged, None
+        self.totals.count(result.reason, record.topic(), record.partition(), record.offset())
+        return value, timestamp, tagged, result
 
     @staticmethod
     def _with_tag(result: bytes | Malformed, headers: Headers) -> tuple[bytes | None, Headers]:
@@ -91,7 +91,7 @@ class Output:
         if size > self._limit:
             raise Failed(
                 f"the record {place_of(record)} is too large, and its stub has {size} bytes: max.message.bytes of "
-                f"{self._topic} must be larger than {self._limit}"
+                f"{self.topic} must be larger than {self._limit}"
             )
 
 

@@ -88,6 +88,7 @@ class Totals:
         """Records handled. Committed are those whose output is; with at-least-once, acknowledged."""
         self.bytes_in = Amount()
         """The size of their values."""
+        self.dead_letters = Amount()
         self.bytes_out = 0
         """The size of the values in the output, committed."""
         self.sent: Callable[[], int] = int
@@ -150,16 +151,16 @@ class Totals:
         for reason, latest in self._uncommitted.items():
             self.malformed[reason] = latest.after(self.malformed.get(reason))
             self._pending[reason] = latest.after(self._pending.get(reason))
-        self.records.commit()
-        self.bytes_in.commit()
+        for amount in (self.records, self.bytes_in, self.dead_letters):
+            amount.commit()
         self.bytes_out += self.sent() - self._sent_before
         self._forget()
 
     def discard(self) -> None:
         """Count a failed checkpoint: the transaction was aborted, and its records will be read again."""
         self.checkpoint_failures += 1
-        self.records.discard()
-        self.bytes_in.discard()
+        for amount in (self.records, self.bytes_in, self.dead_letters):
+            amount.discard()
         self._forget()
 
     def _forget(self) -> None:

@@ -62,6 +62,11 @@ METRICS = {
         _by_reason,
         ("reason",),
     ),
+    "dead_letters_total": Described(
+        "counter",
+        "Dead letters that are committed; absent without a dead-letter topic.",
+        lambda status: status.totals.dead_letters.committed if status.has_dead_letters else None,
+    ),
     "lag_records": Described(
         "gauge",
         "Records that wait or are not handled yet; 0 if all are, even if a transaction's marker is the last entry.",

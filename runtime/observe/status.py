@@ -17,11 +17,11 @@ class Status:
     """What is known of a worker; the log, /metrics and /status.json take their figures from here.
 
     Args:
-        names: the members `input`, `output`, `group` and `client`.
+        names: the members `input`, `output`, `dead_letter`, `group` and `client`.
         settings: the settings in force, secrets masked.
     """
 
-    def __init__(self, names: Mapping[str, str], settings: Mapping[str, object]) -> None:
+    def __init__(self, names: Mapping[str, str | None], settings: Mapping[str, object]) -> None:
         self.totals = Totals()
         self.progress = Progress()
         self.queue = ProducerQueue()
@@ -29,6 +29,11 @@ class Status:
         self.settings = {name: str(value) for name, value in settings.items()}
         self._names = names
         self._started = time.time()
+
+    @property
+    def has_dead_letters(self) -> bool:
+        """Whether malformed records also go to a dead-letter topic."""
+        return self._names.get("dead_letter") is not None
 
     @cached_property
     def versions(self) -> Mapping[str, str]:

@@ -26,8 +26,7 @@ from runtime.settings.values import (
     Topic,
     Unset,
     Upper,
-    cut,
-    is_secret,
+    error_lines,
     pem_problem,
     setting,
 )
@@ -112,7 +111,7 @@ class BrokerSettings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise Misconfigured("; ".join(cls._error_lines(error))) from None
+            raise Misconfigured("; ".join(error_lines(cls.model_fields, error, ADDRESS))) from None
 
     @property
     def broker(self) -> str:
@@ -183,21 +182,6 @@ class BrokerSettings(BaseModel):
             raise ValueError(f"the other BROKER_* settings also require: {', '.join(missing)}")
         return self
 
-    @classmethod
-    def _error_lines(cls, error: ValidationError) -> list[str]:
-        fields = {field.validation_alias: field for field in cls.model_fields.values()}
-        lines = []
-        for problem in error.errors():
-            if problem["loc"]:
-                name = str(problem["loc"][0])
-                field = fields[name]
-                hidden = is_secret(field) or (field.validation_alias == ADDRESS and "@" in str(problem["input"]))
-                value = "***" if hidden else cut(problem["input"])
-                lines.append(f"{name} must be {field.description} (got {value})")
-            else:
-                lines.append(problem["msg"].removeprefix("Value error, "))
-        return lines
-
 
 class Settings(BrokerSettings):
     """All settings of the pipeline."""
@@ -217,6 +201,12 @@ class Settings(BrokerSettings):
     input: Topic = setting("input", "user-login", TOPIC_NAME, "the topic to read")
     output: Topic = setting(
         "output", "processed-user-login", TOPIC_NAME, "the topic to write; must differ from `input`"
+    )
+    dead_letter: Annotated[Topic | None, Unset] = setting(
+        "dead_letter",
+        None,
+        TOPIC_NAME,
+        "if set, the original of each malformed record is also written to this topic",
     )
     processing_guarantee: Annotated[Literal["exactly-once", "at-least-once"], Lower] = setting(
         "PROCESSING_GUARANTEE", "exactly-once", "exactly-once or at-least-once", "whether a crash may duplicate records"
@@ -243,8 +233,15 @@ class Settings(BrokerSettings):
         purpose="create missing topics; if false, a missing topic is an error",
     )
 
+    @property
+    def topics(self) -> list[str]:
+        """The input topic, the output topic, and the dead-letter topic if there is one."""
+        return [self.input, self.output, *([self.dead_letter] if self.dead_letter else [])]
+
     @model_validator(mode="after")
     def _check_topics_differ(self) -> Self:
         if self.input == self.output:
             raise ValueError(f"output must differ from input (both are {self.output!r})")
+        if self.dead_letter in {self.input, self.output}:
+            raise ValueError(f"dead_letter must differ from input and output (got {self.dead_letter!r})")
         return self

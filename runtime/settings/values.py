@@ -2,11 +2,12 @@
 
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from reprlib import Repr
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -67,11 +68,24 @@ def pem_problem(path: str) -> str:
         return error.strerror or str(error)
 
 
-def is_secret(field: FieldInfo) -> bool:
-    """Whether a setting's value must not be shown."""
-    return SecretStr in (field.annotation, *get_args(field.annotation))
+def error_lines(fields: Mapping[str, FieldInfo], error: ValidationError, address: str) -> list[str]:
+    """Give one line for each wrong setting, without secrets.
 
-
-def cut(value: object) -> str:
-    """Give a value for an error line; a long one is cut in its middle."""
-    return _CUT.repr(value)
+    Args:
+        fields: the settings.
+        error: says what is wrong.
+        address: the setting whose value may have credentials before an "@".
+    """
+    by_variable = {str(field.validation_alias): field for field in fields.values()}
+    lines = []
+    for problem in error.errors():
+        if problem["loc"]:
+            name = str(problem["loc"][0])
+            field = by_variable[name]
+            hidden = SecretStr in (field.annotation, *get_args(field.annotation))
+            hidden = hidden or (name == address and "@" in str(problem["input"]))
+            value = "***" if hidden else _CUT.repr(problem["input"])
+            lines.append(f"{name} must be {field.description} (got {value})")
+        else:
+            lines.append(problem["msg"].removeprefix("Value error, "))
+    return lines

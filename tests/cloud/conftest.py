@@ -31,7 +31,8 @@ ALL, READ, WRITE, DESCRIBE = AclOperation.ALL, AclOperation.READ, AclOperation.W
 RIGHTS = [
     (USER, TOPIC, f"{WORKSPACE}-", PREFIX, ALL),
     *((NARROW, TOPIC, f"{WORKSPACE}-", PREFIX, operation) for operation in (READ, WRITE, DESCRIBE)),
-    *((user, EACH_GROUP, f"{WORKSPACE}-{GROUP}", EXACT, ALL) for user in (USER, NARROW)),
+    (USER, EACH_GROUP, f"{WORKSPACE}-", PREFIX, ALL),
+    (NARROW, EACH_GROUP, f"{WORKSPACE}-{GROUP}", EXACT, ALL),
     *((user, TRANSACTION, f"{WORKSPACE}-{GROUP}", PREFIX, ALL) for user in (USER, NARROW)),
 ]
 """The permissions of the workspace's users: only for names that begin with the workspace's id."""

@@ -51,16 +51,23 @@ def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: 
     """Every record arrives as the contract requires, in a topic created like the input; no secret is logged.
 
     Group and transactional id begin with the workspace's id; the broker refuses others. No state folder is created.
-    Afterwards, `verify` and `tail` find the topics in the same way.
+    Afterwards, the other commands find the topics in the same way.
     """
-    source, target = f"{WORKSPACE}-logins", f"{WORKSPACE}-processed"
-    settings = platform.environment(input="logins", output="processed", AUTO_CREATE_TOPICS="true", LOG_LEVEL="DEBUG")
+    source, target, dead = (f"{WORKSPACE}-{name}" for name in ("logins", "processed", "dead"))
+    names = {"input": "logins", "output": "processed", "dead_letter": "dead"}
+    settings = platform.environment(**names, AUTO_CREATE_TOPICS="true", LOG_LEVEL="DEBUG")
     with Pipeline(settings, folder) as pipeline:
         pipeline.wait_for("Committed a checkpoint")
         found = kafka.read(target, 60)
         assert pipeline.stop() == 0
 
     assert found == [expected(record) for record in sent]
+    malformed = [one for one, record in zip(sent, found, strict=True) if dict(record.headers).get("malformed")]
+    letters = kafka.read(dead, len(malformed))
+    assert [(one.key, one.value, one.timestamp) for one in letters] == [
+        (one.key, one.value, one.timestamp) for one in malformed
+    ]
+    assert {dict(one.headers)["__streams.errors.topic"] for one in letters} == {source.encode()}
     assert "stopped: 60 in, 60 out" in pipeline.lines[-1]
     ends = {number: end for number, end in kafka.end_offsets(source).items() if end}
     assert kafka.committed(f"{WORKSPACE}-{GROUP}", source) == ends
@@ -70,8 +77,15 @@ def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: 
     warnings = [line for line in pipeline.lines if "WARNING" in line]
     assert all(" malformed record" in line for line in warnings), warnings
     assert list(folder.iterdir()) == []
-    for command, shown in {"verify": "OK: 60 records match", "tail": f"{target}["}.items():
-        with Pipeline({**settings, "LOG_LEVEL": "INFO"}, folder, command) as tool:
+    shown_by = {
+        "check": "ok      group ",
+        "verify": "OK: 60 records match",
+        "tail": f"{target}[",
+        "tail dead_letter": f"{dead}[",
+        "replay --dry-run": f"would send {len(letters)} records back to {source}",
+    }
+    for command, shown in shown_by.items():
+        with Pipeline({**settings, "LOG_LEVEL": "INFO"}, folder, *command.split()) as tool:
             assert tool.wait() == 0, tool.log
             assert shown in tool.log
 

@@ -23,7 +23,7 @@ LEFT_OUT = (
 )
 """Prefixes of the settings that Quix Cloud sets itself, supplies with the broker, or does not use."""
 
-TOPICS = {"input": "InputTopic", "output": "OutputTopic"}
+TOPICS = {"input": "InputTopic", "output": "OutputTopic", "dead_letter": "OutputTopic"}
 Change = Callable[[Any], object]
 
 
@@ -133,7 +133,7 @@ def test_agreement() -> None:
         variable["defaultValue"]
         for name in SETTINGS
         for variable in read(descriptor(name))["variables"]
-        if variable["name"] in TOPICS
+        if variable["name"] in TOPICS and variable["required"]
     }
     assert {topic["name"] for topic in quix["topics"]} == used
 

@@ -60,10 +60,10 @@ class Stack:
         self.address = f"localhost:{self.port}"
         self._name = name
 
-    def compose(self, *arguments: str) -> str:
-        """Run `docker compose` on this project."""
+    def compose(self, *arguments: str, text: str | None = None) -> str:
+        """Run `docker compose` on this project, with this text as its standard input."""
         files = [word for file in self.files for word in ("-f", file)]
-        return run(["docker", "compose", "-p", self._name, *files, *arguments], self.variables)
+        return run(["docker", "compose", "-p", self._name, *files, *arguments], self.variables, text)
 
     def up(self, *arguments: str) -> None:
         """Start the containers that are missing, and wait until all are healthy."""

@@ -47,13 +47,24 @@ def test_contract(stack: Stack) -> None:
     assert stack.check_contract() > 0
 
 
-@pytest.mark.parametrize(
-    ("command", "shown"),
-    [(["check"], "ok      group "), (["tail", "-n", "1"], "processed-user-login["), (["verify"], " records match")],
-)
-def test_command(stack: Stack, command: list[str], shown: str) -> None:
+COMMANDS = {
+    "check": "ok      group ",
+    "tail -n 1": "processed-user-login[",
+    "verify": " records match",
+    "replay --dry-run": "would send 0 records back to user-login",
+    "try": 'ok {"device_type": "IOS"}',
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(stack: Stack, command: str) -> None:
     """`docker compose run --rm pipeline COMMAND` runs a command of the pipeline on the demo's broker."""
-    assert shown in stack.compose("run", "--rm", "-T", "pipeline", *command)
+    settings = []
+    if command.startswith("replay"):
+        settings = ["-e", f"dead_letter={Kafka(stack.address).create_topic('dead', 4)}"]
+    login = '{"device_type": "ios"}\n'
+    shown = stack.compose("run", "--rm", "-T", *settings, "pipeline", *command.split(), text=login)
+    assert COMMANDS[command] in shown
 
 
 def test_hardened(container: dict[str, Any]) -> None:

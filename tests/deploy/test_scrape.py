@@ -50,7 +50,7 @@ class Run(NamedTuple):
 def run(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """The workers are ready, and some records have expired before they were read."""
     folder = tmp_path_factory.mktemp("scrape")
-    source, target = (kafka.create_topic(f"{name}-scrape", 2) for name in ("in", "out"))
+    source, target, dead = (kafka.create_topic(f"{name}-scrape", 2) for name in ("in", "out", "dead"))
     produce(kafka, source, 10)
     kafka.commit(group_of(source), source, 0)
     kafka.delete_records(source, EXPIRED)
@@ -62,7 +62,8 @@ def run(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]
     ):
         workers = {}
         for port in ports:
-            workers[f"127.0.0.1:{port}"] = pipelines.start(source, target, HTTP_PORT=port, PAUSED_WHILE=pause)
+            settings = {"dead_letter": dead, "HTTP_PORT": port, "PAUSED_WHILE": pause}
+            workers[f"127.0.0.1:{port}"] = pipelines.start(source, target, **settings)
             wait_for(port, "/ready", 200)
         yield Run(prometheus, source, workers, pause)
 

@@ -30,7 +30,7 @@ def test_paths() -> None:
 
 def test_members() -> None:
     """The table of members has those of /status.json, also of those that are objects."""
-    status = Status({"input": "", "output": "", "group": "", "client": ""}, {})
+    status = Status(dict.fromkeys(("input", "output", "dead_letter", "group", "client"), ""), {})
     document = status.document()
     rows = {name: row[1] for row in table(PAGE, "## status.json") for name in code(row[0])}
     assert sorted(rows) == sorted(document)

@@ -34,12 +34,12 @@ def test_options() -> None:
 
 def test_json() -> None:
     """The page names all members of the JSON object."""
-    report = json.loads(Report("a", "b").of({0: Findings()}, final=True).as_json())
-    assert {*report, *report["partitions"][0]} - set(COUNTS) - set(code(read(PAGE))) == set()
+    report = json.loads(Report("a", "b", dead_letter="c").of({0: Findings()}, final=True).as_json())
+    assert {*report, *report["partitions"][0], *report["dead_letters"]} - set(COUNTS) - set(code(read(PAGE))) == set()
 
 
 def test_numbers() -> None:
     """Its bounds are the code's."""
-    for number in (HISTORY, WINDOW):
+    for number in (HISTORY, WINDOW, 2 * WINDOW):
         assert f"{number:,}" in read(PAGE)
     assert (EXAMPLES, NOT_RIGHT) == (5, 1)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from faults.idcheck import IdCheck, percentile
+from faults.idcheck import DEAD_LETTERS, IdCheck, percentile
 from faults.records import record
 
 SEED = 7
@@ -48,6 +48,23 @@ def test_wrong() -> None:
     check = IdCheck(SEED, [0])
     sent = record(SEED, 1, 0)
     check.take(0, sent.key, sent.mapped, None, (0.0, 0.0))
+    assert check.counts.wrong == 1
+
+
+def test_dead_letters() -> None:
+    """Of the dead letters' topic, only malformed records are expected: as they were sent, each once."""
+    malformed = [number for number in range(1000) if record(SEED, 0, number).reason]
+    check, incomplete = IdCheck(SEED, [0], DEAD_LETTERS), IdCheck(SEED, [0], DEAD_LETTERS)
+    for number in malformed:
+        sent = record(SEED, 0, number)
+        check.take(0, sent.key, sent.value, sent.reason, (0.0, 0.0))
+        if number != malformed[1]:
+            incomplete.take(0, sent.key, sent.value, sent.reason, (0.0, 0.0))
+    assert check.waiting_for({0: 1000}) == 0
+    assert asdict(check.final_counts({0: 1000})) == FINE | {"checked": len(malformed)}
+    assert asdict(incomplete.final_counts({0: 1000})) == FINE | {"checked": len(malformed) - 1, "lost": 1}
+    login = next(record(SEED, 0, number) for number in range(1000) if number not in malformed)
+    check.take(0, login.key, login.value, None, (0.0, 0.0))
     assert check.counts.wrong == 1
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from faults.hostile import LIMIT, hostile, judge
 from faults.records import TRACED, Sent, is_right, number_of, record
-from runtime.connect.timestamp_limits import TimestampLimits
+from runtime.connect.topic_facts import TopicFacts
 from runtime.loop.output_record import TIME_OF_PRODUCING, Output
 from runtime.observe.counters import Totals
 from transforms import Malformed, upper_device_type
@@ -71,8 +71,8 @@ def produced(sent: Sent, limit: int) -> tuple[bytes | None, bytes | None]:
     """What the pipeline produces for a record if the output topic has this limit: value and tag."""
     record = CurrentRecord(sent)
     headers: list[tuple[str, bytes | None]] = [("trace", b"0")] if record.offset() % TRACED == 0 else []
-    output = Output("out", limit, TimestampLimits({}), Totals())
-    value, _, tagged = output.build(upper_device_type(sent.value), sent.key, TIME_OF_PRODUCING, headers, record)
+    output = Output(TopicFacts("out", 1, {"max.message.bytes": f"{limit}"}), Totals())
+    value, _, tagged, _ = output.build(upper_device_type(sent.value), sent.key, TIME_OF_PRODUCING, headers, record)
     return value, dict(tagged).get("malformed")
 
 

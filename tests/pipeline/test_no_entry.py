@@ -93,13 +93,14 @@ def secured() -> Iterator[Broker]:
     }
     with Broker(properties=properties) as broker:
         admin = AdminClient(client(broker, ADMIN))
-        topics = [NewTopic("in", 1), NewTopic("out", 1)]
+        topics = [NewTopic(name, 1) for name in ("in", "out", "dead")]
         rules = [rule(user, grant) for user, grants in RUNS.items() for grant in grants]
         for answers in (admin.create_topics(topics), admin.create_acls(rules)):
             for answer in answers.values():
                 answer.result(TIMEOUT)
         producer = Producer(client(broker, ADMIN))
-        producer.produce("in", b'{"device_type": "ios"}')
+        for value in (b'{"device_type": "ios"}', b"["):
+            producer.produce("in", value)
         assert producer.flush(TIMEOUT) == 0
         yield broker
 
@@ -117,6 +118,7 @@ def refusing(secured: Broker, folder: Path) -> Iterator[dict[str, Pipeline]]:
                 "BROKER_SASL_USERNAME": user,
                 "BROKER_SASL_PASSWORD": PASSWORD[::-1] if user in ("wrong-password", "json") else PASSWORD,
                 "Quix__Consumer_Group": group_of(user),
+                "dead_letter": "dead",
                 "PROCESSING_GUARANTEE": "at-least-once" if user == "at-least-once" else "exactly-once",
                 "LOG_FORMAT": "json" if user == "json" else "text",
                 "LOG_LEVEL": "DEBUG" if user in ("exactly-once", "at-least-once") else "INFO",
@@ -186,7 +188,7 @@ def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
     pipeline.wait_for(RUNNING)
     pipeline.wait_for("Committed a checkpoint")
     assert pipeline.stop() == 0
-    assert "stopped: 1 in, 1 out" in pipeline.lines[-1]
+    assert "stopped: 2 in, 2 out, 1 malformed" in pipeline.lines[-1]
     assert PASSWORD not in pipeline.log
 
 

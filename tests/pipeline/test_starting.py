@@ -112,7 +112,7 @@ def test_command_line(tmp_path: Path) -> None:
         assert "usage: " in wrong.log
         assert "--nonsense" in wrong.lines[-1]
         assert asked.wait() == 0
-        assert set(COMMANDS) == {"run", "check", "tail", "try", "verify"}
+        assert set(COMMANDS) == {"run", "check", "replay", "tail", "try", "verify"}
         assert all(f"{name} " in asked.log for name in COMMANDS)
         assert "usage: " in asked.log
         assert "docs/settings.md" in asked.log

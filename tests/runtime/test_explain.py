@@ -23,7 +23,7 @@ from quixstreams.platforms.quix.exceptions import (
 )
 
 from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Replaced, Stopped, Unavailable, Unexpected
-from runtime.explain import bad_batch, explain, start_one
+from runtime.explain import bad_batch, exception_chain, explain, start_one
 
 ADDRESS = "127.0.0.1:29092"
 START_ONE = ["docker compose up kafka", "python -m tools.broker --port 29092"]
@@ -207,3 +207,10 @@ def test_chained() -> None:
     raised.__cause__ = handling
 
     assert type(explain(raised, ADDRESS)) is Refused
+
+
+def test_own_cause() -> None:
+    """An exception that is its own cause is read once."""
+    error = ValueError()
+    error.__cause__ = error
+    assert list(exception_chain(error)) == [error]

@@ -32,7 +32,7 @@ UNSET = {
     *("Quix__Sdk__Token", "Quix__Portal__Api", "Quix__Workspace__Id"),
     *("BROKER_SECURITY_PROTOCOL", "BROKER_SASL_MECHANISM", "BROKER_SASL_USERNAME"),
     *("BROKER_SASL_PASSWORD", "BROKER_SSL_CA_LOCATION", "BROKER_SSL_CERTIFICATE_LOCATION"),
-    *("BROKER_SSL_KEY_LOCATION", "BROKER_SSL_KEY_PASSWORD", "INSTANCE_ID"),
+    *("BROKER_SSL_KEY_LOCATION", "BROKER_SSL_KEY_PASSWORD", "INSTANCE_ID", "dead_letter"),
 }
 
 TAKEN = [
@@ -105,6 +105,9 @@ WRONG = [
     ("output", "", "a topic name of at most 249 letters"),
     ("output", "a/b", "a topic name of at most 249 letters"),
     ("output", "user-login", "must differ from input (both are 'user-login')"),
+    ("dead_letter", "a/b", "a topic name of at most 249 letters"),
+    ("dead_letter", "user-login", "dead_letter must differ from input and output (got 'user-login')"),
+    ("dead_letter", "processed-user-login", "dead_letter must differ from input and output"),
     ("BROKER_SSL_CA_LOCATION", "nowhere/ca.pem", "(got 'nowhere/ca.pem': No such file or directory)"),
     ("BROKER_SSL_CERTIFICATE_LOCATION", "nowhere/it.pem", "must be a file in PEM format"),
     ("BROKER_SSL_KEY_LOCATION", ".", "must be a file in PEM format (got '.': not a file)"),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any, Literal, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -20,7 +21,7 @@ from runtime.connect.diagnose import KafkaVersion, kafka_version
 from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topic_ids import TopicIds
-from runtime.connect.topics import check_topics_fit, connect, topic_facts
+from runtime.connect.topics import check_dead_letters_fit, check_topics_fit, connect, topic_facts
 from runtime.errors import Failed
 from runtime.explain import explain
 from runtime.loop.positions import Positions
@@ -60,12 +61,13 @@ class Checks:
             return
         yield from self._run("brokers", self._brokers)
         yield from self._run(f"topic {settings.input}", lambda: self._topic(settings.input, AclOperation.READ))
-        yield from self._run(f"topic {settings.output}", lambda: self._topic(settings.output, AclOperation.WRITE))
-        if len(self._topics) == len({settings.input, settings.output}):
-            yield from self._run("topics", self._both_topics)
+        for name in settings.topics[1:]:
+            yield from self._run(f"topic {name}", partial(self._topic, name, AclOperation.WRITE))
+        if len(self._topics) == len(settings.topics):
+            yield from self._run("topics", self._all_topics)
         if settings.processing_guarantee == "exactly-once":
             yield from self._run("transactions", self._transactions)
-        yield from self._run(f"group {settings.consumer_group}", self._group)
+        yield from self._run(f"group {self._app.config.consumer_group}", self._group)
 
     def _run(self, subject: str, check: Check) -> Iterator[Finding]:
         """Run a check. What `run` would log as a warning becomes a finding, and so does an error."""
@@ -132,10 +134,14 @@ class Checks:
         )
         yield from self._newest(facts)
 
-    def _both_topics(self) -> Iterator[Finding]:
-        """Whether the output takes what the input has."""
-        check_topics_fit(self._topics[self._settings.input], self._topics[self._settings.output])
+    def _all_topics(self) -> Iterator[Finding]:
+        """Whether the other topics take what the input has."""
+        source, target, *dead_letters = (self._topics[name] for name in self._settings.topics)
+        check_topics_fit(source, target)
         yield Finding("ok", "topics", "the output topic suits the input topic")
+        for dead_letter in dead_letters:
+            check_dead_letters_fit(source, target, dead_letter)
+            yield Finding("ok", "topics", "the dead-letter topic suits the input topic")
 
     def _newest(self, facts: TopicFacts) -> Iterator[Finding]:
         """Whether the newest timestamp is ahead of this machine's clock."""
@@ -151,7 +157,7 @@ class Checks:
 
     def _transactions(self) -> Iterator[Finding]:
         """Whether a transactional producer gets an id; it begins no transaction."""
-        name = f"{self._settings.consumer_group}:check"
+        name = f"{self._app.config.consumer_group}:check"
         producer = Producer({**self._client(), "transactional.id": name})
         try:
             with self._causes.explained(TRANSACTIONS):
@@ -164,7 +170,7 @@ class Checks:
 
     def _group(self) -> Iterator[Finding]:
         """The group's permission, members, offsets and lag."""
-        group = self._settings.consumer_group
+        group = self._app.config.consumer_group
         with self._causes.explained(GROUPS):
             wait_for_group_coordinator(self._broker, group, self._settings.input, self._left())
         description = self._describe_group(group)
@@ -186,7 +192,7 @@ class Checks:
         """By partition, the records after the group's position; a position that `run` refuses raises its error."""
         lowest, highest = (self._offsets(source, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
         places = [TopicPartition(source.name, number) for number in range(source.partitions)]
-        with closing(Consumer({**self._client(), "group.id": self._settings.consumer_group})) as consumer:
+        with closing(Consumer({**self._client(), "group.id": self._app.config.consumer_group})) as consumer:
             positions = Positions(cast("Any", consumer), self._settings.auto_offset_reset)
             positions.topic_ids = TopicIds(self._broker.admin, {source.name: source.topic_id}, str)
             positions.assign(places)

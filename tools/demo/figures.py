@@ -25,8 +25,8 @@ class Figures(Expectation):
     `clock` returns seconds since the epoch.
     """
 
-    def __init__(self, source: str, target: TopicFacts, board: Board, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(source, target)
+    def __init__(self, target: TopicFacts, board: Board, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(target)
         self._board, self._clock = board, clock
         self._latencies: deque[Counter[int]] = deque([Counter()], LATENCY_OVER)  # milliseconds, for each second
         self._last_second = (-math.inf, 0, 0)  # when it ended, and the records in and out until then

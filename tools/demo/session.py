@@ -27,8 +27,9 @@ from tools.demo.view import PARTITIONS, Board, picture
 from tools.demo.workers import Child, Workers, end_of
 from tools.generator.command import GeneratorSettings
 from tools.verify.findings import total
+from tools.verify.range import EVERYTHING
 from tools.verify.topics import TopicPair
-from tools.verify.walk import EVERYTHING, Walk
+from tools.verify.walk import Walk
 
 _START_TIMEOUT = 300.0  # seconds until the first record has been processed
 _CATCH_UP = 120.0  # seconds without a processed record, once no more are sent, after which the rest is given up
@@ -37,7 +38,7 @@ _STOP_TIMEOUT = 30.0  # seconds for a process
 _STEP = 0.05  # seconds between two looks at the topics: the latency is as exact as this
 
 _FIXED = {"input": "user-login", "output": "processed-user-login", "TOPIC_PARTITIONS": f"{PARTITIONS}"}
-_FIXED |= {"AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "", "COUNT": "0"}
+_FIXED |= {"AUTO_OFFSET_RESET": "earliest", "INSTANCE_ID": "", "COUNT": "0", "dead_letter": ""}
 _DEFAULTS = {"RATE": "50", "MALFORMED": "0.05", "SEED": "", "HTTP_PORT": "0", "DEMO_SECONDS": "", "DEMO_PICTURE": ""}
 _BURST = {"RATE": "0", "COUNT": "100000", "SEED": ""}
 
@@ -153,7 +154,7 @@ class Session:
         for future in admin.create_topics(topics).values():
             future.result(_ANSWER_TIMEOUT)
         pair = TopicPair(settings, _ANSWER_TIMEOUT)
-        self._figures = Figures(pair.source.name, pair.target, self.board)
+        self._figures = Figures(pair.target, self.board)
         self._walk = Walk(pair, settings, EVERYTHING, lambda: False, self._figures)
         self.closing.callback(self._walk.close)
         self._workers = Workers(self._work, admin, settings.consumer_group, self.board)

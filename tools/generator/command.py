@@ -18,6 +18,9 @@ import argparse
 import math
 import time
 from collections import Counter
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from confluent_kafka import KafkaError, Message
@@ -38,17 +41,15 @@ from runtime.observe.output import say
 from runtime.settings import ADDRESS, BrokerSettings
 from runtime.settings.values import Unset, setting
 from runtime.stop.signals import stop_request
-from tools.generator.logins import WELL_FORMED, GeneratedRecord, records
-from transforms import Reason
+from tools.generator.logins import MALFORMED_KINDS, WELL_FORMED, GeneratedRecord, records
+from tools.generator.manifest import ManifestWriter
+from tools.generator.schedule import Schedule
 
 DELIVERY_TIMEOUT = 60.0
 """Seconds for which a record is tried again before it counts as not delivered."""
 
 STOP_TIMEOUT = 5.0
 """Seconds for the delivery of the last records, after a request to stop."""
-
-BACKLOG = 1.0
-"""After a delay, at most the records of this many seconds are sent at once."""
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1  # above 100 records/s, several are sent after each pause
 
@@ -58,7 +59,7 @@ _RESERVED = {".", "..", "__cluster_metadata", "__consumer_offsets", "__share_gro
 _OTHER_NAMES = {"output": "KAFKA_TOPIC", ADDRESS: "BOOTSTRAP_SERVERS"}
 _OWN_SETTINGS = {
     "AUTO_CREATE_TOPICS": "`output`, TOPIC_PARTITIONS",
-    "Read on `input`, Write on `output`": "Describe, DescribeConfigs and Write on `output`",
+    "Read on `input`, Write on `output` and `dead_letter`": "Describe, DescribeConfigs and Write on `output`",
 }
 """What the texts of runtime/explain.py name, and what the generator has instead."""
 
@@ -99,31 +100,12 @@ class GeneratorSettings(BrokerSettings):
         return values | {name: value for name, value in meant.items() if value}
 
 
-class Schedule:
-    """When the next record is due: at even intervals, without drift, and without a burst after a delay.
-
-    Args:
-        rate: records per second; 0 for as fast as possible.
-        now: seconds of a monotonic clock.
-    """
-
-    def __init__(self, rate: float, now: float) -> None:
-        self._interval = 1 / rate if rate else 0.0
-        self._due = now
-
-    def pause(self, now: float) -> float:
-        """Seconds until the next record is due; not above 0 if it is."""
-        return self._due - now
-
-    def sent(self, now: float) -> None:
-        """Note that it was sent, so that the one after it is next."""
-        self._due = max(self._due + self._interval, now - BACKLOG)
-
-
 class Sender:
-    """Sends records, and counts them by reason."""
+    """Sends records, and counts them by reason; each delivered one goes into the manifest, if there is one."""
 
-    def __init__(self, producer: Producer, topic: str, settings: GeneratorSettings) -> None:
+    def __init__(
+        self, producer: Producer, topic: str, settings: GeneratorSettings, manifest: ManifestWriter | None = None
+    ) -> None:
         self.sent: Counter[str] = Counter()
         self.not_delivered = 0
         self.health = Health()
@@ -131,6 +113,7 @@ class Sender:
         self._producer = producer
         self._topic = topic
         self._settings = settings
+        self._manifest = manifest
 
     def run(self) -> None:
         """Send until COUNT is reached, or SIGINT or SIGTERM asks to stop, and wait for delivery.
@@ -155,10 +138,11 @@ class Sender:
 
     def _send(self, record: GeneratedRecord) -> None:
         """Pass one record to the producer once its queue has room, unless asked to stop."""
+        on_delivery = partial(self._on_delivery, record)
         while not stop_request.requested and not self._error:
             try:
                 self._producer.produce(
-                    self._topic, record.value, record.key, buffer_error_max_tries=1, on_delivery=self._on_failure
+                    self._topic, record.value, record.key, buffer_error_max_tries=1, on_delivery=on_delivery
                 )
             except BufferError:
                 self._producer.poll(_LONGEST_PAUSE)
@@ -166,10 +150,12 @@ class Sender:
                 self.sent[record.reason] += 1
                 return
 
-    def _on_failure(self, error: KafkaError | None, _message: Message) -> None:
+    def _on_delivery(self, record: GeneratedRecord, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self.not_delivered += 1
             self._error = self._error or error
+        elif self._manifest:
+            self._manifest.add(record, message.partition(), message.offset())
 
     def _wait_for_delivery(self) -> None:
         deadline = math.inf
@@ -192,14 +178,16 @@ class Sender:
             raise Unavailable(f"the broker did not take {self.not_delivered} records in time{hint}")
 
     def __str__(self) -> str:
-        by_reason = ", ".join(f"{reason} {self.sent[reason]}" for reason in (WELL_FORMED, *Reason) if self.sent[reason])
+        by_reason = ", ".join(
+            f"{reason} {self.sent[reason]}" for reason in (WELL_FORMED, *MALFORMED_KINDS) if self.sent[reason]
+        )
         parts = [f"{self.sent.total()} sent to {self._settings.topic}" + (f" ({by_reason})" if by_reason else "")]
         if self.not_delivered:
             parts.append(f"{self.not_delivered} of them not delivered")
         return ", ".join(parts)
 
 
-def run(settings: GeneratorSettings) -> None:
+def run(settings: GeneratorSettings, manifest: ManifestWriter | None) -> None:
     """Create the topic if it is missing, send, and print what was sent.
 
     Raises:
@@ -213,7 +201,10 @@ def run(settings: GeneratorSettings) -> None:
         loglevel=None,
         use_changelog_topics=False,
         topic_manager=topics if known else None,
-        producer_extra_config={"delivery.timeout.ms": int(DELIVERY_TIMEOUT * 1000), "delivery.report.only.error": True},
+        producer_extra_config={
+            "delivery.timeout.ms": int(DELIVERY_TIMEOUT * 1000),
+            "delivery.report.only.error": manifest is None,
+        },
     )
     broker = BrokerAdmin(app.config.broker_address, cloud=app.is_quix_app)
     broker.wait()
@@ -223,7 +214,7 @@ def run(settings: GeneratorSettings) -> None:
         topic = app.topic(settings.topic, config=TopicConfig(settings.topic_partitions, replicas))
     except (CreateTopicFailure, CreateTopicTimeout, TopicPermissionError) as error:
         raise _with_own_settings(explain(error, settings.broker, cloud=settings.address is None)) from error
-    sender = Sender(app.get_producer(), topic.name, settings)
+    sender = Sender(app.get_producer(), topic.name, settings, manifest)
     try:
         with sender.health.served(*settings.http):
             sender.run()
@@ -239,7 +230,16 @@ def _with_own_settings(error: PipelineError) -> PipelineError:
 
 
 def main() -> int:
-    """Run with the settings; return an exit code of runtime/errors.py."""
+    """Run with the command line and the settings; return an exit code of runtime/errors.py."""
     formatter = argparse.RawDescriptionHelpFormatter
-    argparse.ArgumentParser("python -m tools.generator", description=__doc__, formatter_class=formatter).parse_args()
-    return run_command(GeneratorSettings, None, run)
+    parser = argparse.ArgumentParser("python -m tools.generator", description=__doc__, formatter_class=formatter)
+    parser.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="add a JSON line for each delivered record: docs/verify.md"
+    )
+    file = parser.parse_args().manifest
+
+    def run_with_manifest(settings: GeneratorSettings) -> None:
+        with ManifestWriter(file) if file else nullcontext() as manifest:
+            run(settings, manifest)
+
+    return run_command(GeneratorSettings, None, run_with_manifest)

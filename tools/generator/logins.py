@@ -1,10 +1,12 @@
-"""Makes the logins that the generator sends: random, the same for the same seed, some malformed."""
+"""Makes the logins that the generator sends: random, the same for the same seed, some malformed.
+
+What the pipeline must make of each is stated here, too, independently of transforms/.
+"""
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from random import Random
 from typing import NamedTuple
-
-from transforms import Reason
 
 WELL_FORMED = "well_formed"
 """The `reason` of a record that is not malformed."""
@@ -14,11 +16,18 @@ SHARE_WITHOUT_DEVICE_TYPE = 0.05
 
 
 class GeneratedRecord(NamedTuple):
-    """One record to send; `reason` is WELL_FORMED, or that of the transforms for which it is malformed."""
+    """One record to send; `reason` is WELL_FORMED, or why it is malformed. `output` is a login's expected output."""
 
     key: bytes
     value: bytes | None
     reason: str
+    output: bytes | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """The SHA-256, in hex, of a login's expected output, or of a malformed record's value; None for a null."""
+        content = self.output if self.reason == WELL_FORMED else self.value
+        return None if content is None else sha256(content).hexdigest()
 
 
 def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> Iterator[GeneratedRecord]:
@@ -45,10 +54,10 @@ def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> I
         if is_replaced:
             yield GeneratedRecord(key, *_malformed(login.encode(), reason_drawn, kind_drawn))
         elif is_complete:
-            device_type = "android" if raw[53] & 1 else "iOS"
-            yield GeneratedRecord(key, f'{login}, "device_type": "{device_type}"}}'.encode(), WELL_FORMED)
+            value, output = (f'{login}, "device_type": "{text}"}}'.encode() for text in _DEVICE_TYPES[raw[53] & 1])
+            yield GeneratedRecord(key, value, WELL_FORMED, output)
         else:
-            yield GeneratedRecord(key, f"{login}}}".encode(), Reason.MISSING_DEVICE_TYPE)
+            yield GeneratedRecord(key, f"{login}}}".encode(), "missing_device_type")
 
 
 def _uuid4(digits: str) -> str:
@@ -56,7 +65,7 @@ def _uuid4(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
-def _malformed(login: bytes, reason_drawn: float, kind_drawn: float) -> tuple[bytes | None, Reason]:
+def _malformed(login: bytes, reason_drawn: float, kind_drawn: float) -> tuple[bytes | None, str]:
     reason = _REASONS[int(reason_drawn * len(_REASONS))]
     kinds = MALFORMED_KINDS[reason]
     value = kinds[int(kind_drawn * len(kinds))]
@@ -66,15 +75,15 @@ def _malformed(login: bytes, reason_drawn: float, kind_drawn: float) -> tuple[by
 LOGIN = b"<login>"
 """In MALFORMED_KINDS, the place of a login's opening brace and all its members except `device_type`."""
 
-MALFORMED_KINDS: dict[Reason, tuple[bytes | None, ...]] = {
-    Reason.NULL_VALUE: (None,),
-    Reason.EMPTY_VALUE: (b"", b" \r\n"),
-    Reason.INVALID_UTF8: (
+MALFORMED_KINDS: dict[str, tuple[bytes | None, ...]] = {
+    "null_value": (None,),
+    "empty_value": (b"", b" \r\n"),
+    "invalid_utf8": (
         b'<login>, "city": "Montr\xe9al", "device_type": "android"}',
         b'<login>, "device_type": "i\xffOS"}',
         b'<login>, "device_type": "android", "city": "Montr\xc3',
     ),
-    Reason.INVALID_JSON: (
+    "invalid_json": (
         b"<login>",
         b'<login>, "device_type": "andr',
         b'<login>, "device_type": "iOS",}',
@@ -87,17 +96,17 @@ MALFORMED_KINDS: dict[Reason, tuple[bytes | None, ...]] = {
         b'<login>, "device_type": "android"}<login>, "device_type": "iOS"}',
         b"login failed",
     ),
-    Reason.NOT_AN_OBJECT: (b'[<login>, "device_type": "iOS"}]', b'"android"', b"2.3", b"true", b"null"),
-    Reason.MISSING_DEVICE_TYPE: (
+    "not_an_object": (b'[<login>, "device_type": "iOS"}]', b'"android"', b"2.3", b"true", b"null"),
+    "missing_device_type": (
         b"{}",
         b'<login>, "deviceType": "iOS"}',
         b'<login>, "device": {"device_type": "android"}}',
     ),
-    Reason.DUPLICATE_DEVICE_TYPE: (
+    "duplicate_device_type": (
         b'<login>, "device_type": "android", "device_type": "iOS"}',
         b'<login>, "device_type": "iOS", "device\\u005ftype": "iOS"}',
     ),
-    Reason.INVALID_DEVICE_TYPE: (
+    "invalid_device_type": (
         b'<login>, "device_type": null}',
         b'<login>, "device_type": 7}',
         b'<login>, "device_type": false}',
@@ -111,6 +120,8 @@ MALFORMED_KINDS: dict[Reason, tuple[bytes | None, ...]] = {
 """The values that malformed records are made of: every reason except `too_large`."""
 
 _REASONS = tuple(MALFORMED_KINDS)
+_DEVICE_TYPES = (("iOS", "IOS"), ("android", "ANDROID"))
+"""Each as it is sent, and as it is expected."""
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _STATE_CODES = (
     "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO "

@@ -1,7 +1,8 @@
 """Shows a topic's last records, as people read them: `python pipeline.py tail`.
 
 Each line has the time, the place (topic[partition]@offset), the key, the headers and the value; on a terminal, what the
-pipeline has changed in the value is in colour. Control characters are shown as escapes; --json gives the exact text.
+pipeline has changed in the value is in colour. A dead letter has why the record is malformed, and where it is in the
+input, in the place of the headers that say so. Control characters are shown as escapes; --json gives the exact text.
 It reads committed records, joins no consumer group and changes nothing. The settings are those of pipeline.py.
 """
 
@@ -19,6 +20,7 @@ from loguru import logger
 
 from pipeline import TRANSFORMS
 from runtime.command import run_command
+from runtime.errors import Misconfigured
 from runtime.observe.output import UnwritableError, say
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
@@ -31,7 +33,7 @@ from tools.verify.command import whole_number
 from tools.verify.topics import Topics
 from transforms import Malformed, Reason, chain
 
-TOPICS = ("input", "output")
+TOPICS = ("input", "output", "dead_letter")
 """The settings whose topics can be shown."""
 
 COUNT = 20
@@ -60,15 +62,20 @@ def _run(given: argparse.Namespace, settings: Settings) -> None:
 
 
 def _show(given: argparse.Namespace, settings: Settings) -> None:
+    name = getattr(settings, given.topic)
+    if name is None:
+        raise Misconfigured("dead_letter is not set: it names the topic with the originals of malformed records")
     topics = Topics(settings, _PATIENCE, "read the records after it with --from", **READER)
-    facts, *_ = topics.facts(getattr(settings, given.topic), *([settings.input] if given.diff else []))
+    facts, *_ = topics.facts(name, *([settings.input] if given.diff else []))
     originals = Originals(topics, settings.input, is_required=given.diff)
     is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    lines = Lines(is_coloured=is_coloured, has_before=given.diff)
+    is_letter = given.topic == "dead_letter"
+    lines = Lines(is_coloured=is_coloured, has_before=given.diff, of_dead_letters=is_letter)
     needs_before = given.diff or (is_coloured and given.topic == "output" and not given.json)
+    json_of = partial(as_json, has_before=given.diff, of_dead_letters=is_letter)
     for record in _records(given, TopicTail(topics, facts, _filter(given)), facts.name):
         before = originals.find(record) if needs_before else None
-        say(as_json(record, before, has_before=given.diff) if given.json else lines.text(record, before))
+        say((json_of if given.json else lines.text)(record, before))
 
 
 def _records(given: argparse.Namespace, tail: TopicTail, name: str) -> Iterator[TopicRecord]:
@@ -96,8 +103,10 @@ def _filter(given: argparse.Namespace) -> Callable[[TopicRecord], bool]:
     wanted: str | None = given.reason
 
     def reason(record: TopicRecord) -> str | None:
-        if given.topic != "input":
+        if given.topic == "output":
             return record.tag
+        if given.topic == "dead_letter":
+            return record.dead_letter and record.dead_letter.reason
         result = transform(record.value)
         return result.reason if isinstance(result, Malformed) else None
 

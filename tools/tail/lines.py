@@ -29,16 +29,22 @@ class Lines:
     Args:
         is_coloured: whether to use colours.
         has_before: whether to write the input's value, too, if it is known.
+        of_dead_letters: whether the records are dead letters.
     """
 
-    def __init__(self, *, is_coloured: bool, has_before: bool) -> None:
-        self._is_coloured, self._has_before = is_coloured, has_before
+    def __init__(self, *, is_coloured: bool, has_before: bool, of_dead_letters: bool = False) -> None:
+        self._is_coloured, self._has_before, self._of_dead_letters = is_coloured, has_before, of_dead_letters
 
     def text(self, record: TopicRecord, before: InputValue | None) -> str:
         """One line for a record; if it has the input's value, a line for each of both values below it."""
-        names = [f"{printable(name.encode())}:{_shown(content)}" for name, content in record.headers]
+        letter = record.dead_letter if self._of_dead_letters else None
+        shown = letter.others if letter else record.headers
+        names = [f"{printable(name.encode())}:{_shown(content)}" for name, content in shown]
         headers = [self._styled(text, FAINT) for text in names]
-        if record.tag is not None:
+        if letter:
+            why = printable(f"{letter.reason}: {letter.detail}".encode())
+            headers += [self._styled(why, TAGGED), self._styled(printable(f"from {letter.place}".encode()), FAINT)]
+        elif record.tag is not None:
             headers[-1] = self._styled(names[-1], TAGGED)
         place = self._styled(f"{time_of(record.timestamp)}  {record.place}", FAINT)
         line = "  ".join([place, self._styled(_shown(record.key), KEY), *headers])
@@ -60,8 +66,9 @@ class Lines:
         return f"\x1b[{style}m{text}\x1b[0m" if self._is_coloured and text else text
 
 
-def as_json(record: TopicRecord, before: InputValue | None, *, has_before: bool) -> str:
+def as_json(record: TopicRecord, before: InputValue | None, *, has_before: bool, of_dead_letters: bool = False) -> str:
     """The record as a JSON object, exactly."""
+    letter = record.dead_letter if of_dead_letters else None
     shown = {
         "topic": record.topic,
         "partition": record.partition,
@@ -69,9 +76,12 @@ def as_json(record: TopicRecord, before: InputValue | None, *, has_before: bool)
         "timestamp": record.timestamp,
         "key": _exact(record.key),
         "headers": [[name, _exact(content)] for name, content in record.headers],
-        "reason": record.tag,
+        "reason": letter.reason if letter else record.tag,
         "value": _exact(record.value),
     }
+    if of_dead_letters:
+        source = {name: getattr(letter, name) for name in ("topic", "partition", "offset")} if letter else None
+        shown |= {"detail": letter.detail if letter else None, "source": source}
     if has_before:
         shown |= {"found": before is not None, "before": _exact(before.value) if before else None}
     return json.dumps(shown).replace("\x7f", r"\u007f")  # the one control character that json.dumps does not escape

@@ -10,6 +10,7 @@ from loguru import logger
 
 from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Misconfigured
+from runtime.explain import TOPIC_SETTINGS
 from tools.tail.records import TopicReader, TopicRecord
 from tools.verify.topics import Topics
 
@@ -89,7 +90,7 @@ class TopicTail:
         """The present first and end offsets by partition."""
         numbers = range(self._topics.partitions(self._facts))
         if not numbers:
-            raise Misconfigured(f'Topic "{self._facts.name}" does not exist any more; correct `input` or `output`')
+            raise Misconfigured(f'Topic "{self._facts.name}" does not exist any more; correct {TOPIC_SETTINGS}')
         return self._topics.begins(self._facts, numbers), self._topics.ends(self._facts, numbers)
 
     def _wanted(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[TopicRecord]:

@@ -5,12 +5,29 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from runtime.connect.topic_facts import TopicFacts
-from runtime.errors import Failed
+from runtime.loop.dead_letters import DETAIL, NAMES, OFFSET, PARTITION, TOPIC
 from runtime.loop.headers import headers_of
 from runtime.loop.output_record import TAG, Headers
 from tools.verify.topics import Topics
 
 _OVERHEAD = 500  # bytes of a record in memory, without its value
+
+
+class DeadLetter(NamedTuple):
+    """What the headers of a dead letter say: why the record is malformed, and where it is in the input topic."""
+
+    reason: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    others: Headers
+    """The record's own headers."""
+
+    @property
+    def place(self) -> str:
+        """Topic, partition and offset of the record."""
+        return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
 class TopicRecord(NamedTuple):
@@ -34,6 +51,17 @@ class TopicRecord(NamedTuple):
         """The reason in the header of a malformed record; None if it has no tag, as a login."""
         name, content = self.headers[-1] if self.headers else ("", None)
         return (content or b"").decode(errors="backslashreplace") if name == TAG else None
+
+    @property
+    def dead_letter(self) -> DeadLetter | None:
+        """What its headers say; None if they are not those of a dead letter."""
+        texts = {name: (content or b"").decode(errors="backslashreplace") for name, content in self.headers}
+        try:
+            place = texts[TOPIC], int(texts[PARTITION]), int(texts[OFFSET])
+            others = [header for header in self.headers if header[0] not in NAMES]
+            return DeadLetter(texts[TAG], texts[DETAIL], *place, others)
+        except (KeyError, ValueError):
+            return None
 
 
 class TopicReader:
@@ -63,13 +91,9 @@ class TopicReader:
             arrived = reader.read()
             messages += arrived
             size -= sum(len(message) + _OVERHEAD for message in arrived)
-        if not reader.deleted:
-            return _records(messages), reader.at
-        first = self._topics.begins(self._facts, [number])[number]
-        if first <= reader.at:
-            place = f"{self._facts.name}[{number}]@{reader.at}"
-            raise Failed(f"{place} does not exist any more: the topic was deleted and created again")
-        return _records(messages), min(first, end)
+        if reader.deleted:
+            return _records(messages), min(self._topics.first_left(reader, self._facts, number), end)
+        return _records(messages), reader.at
 
 
 def _records(messages: list[Message]) -> list[TopicRecord]:

@@ -1,9 +1,9 @@
 """Compares the output topic with the input topic, record by record: `python pipeline.py verify`.
 
-The transforms are pure and order is kept, so each output partition must equal its transformed input partition. The
-settings are those of pipeline.py. Exit codes are those of runtime/errors.py, and 1 if anything is lost, duplicated,
-reordered or wrong; with --complete, also if anything is pending. If nothing was compared, it is 0 only if both topics
-are empty.
+The transforms are pure and order is kept, so each output partition must equal its transformed input partition. If
+`dead_letter` is set, each malformed record must have its dead letter, too. The settings are those of pipeline.py. Exit
+codes are those of runtime/errors.py, and 1 if anything is lost, duplicated, reordered or wrong; with --complete, also
+if anything is pending. If nothing was compared, it is 0 only if both topics are empty.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from loguru import logger
 from rich.console import Console
@@ -22,9 +23,11 @@ from runtime.errors import Failed
 from runtime.observe.output import say
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
+from tools.verify.manifest import Manifest, ManifestWalk
+from tools.verify.range import EVERYTHING, Begin
 from tools.verify.report import Report
 from tools.verify.topics import TopicPair
-from tools.verify.walk import EVERYTHING, Begin, Walk
+from tools.verify.walk import Walk
 
 NOT_RIGHT = 1
 """The exit code if the output is wrong."""
@@ -56,25 +59,30 @@ class Options:
     follow: bool = False
     as_json: bool = False
     complete: bool = False
+    manifest: Path | None = None
 
 
 def audit(settings: Settings, options: Options) -> Report:
-    """Compare the output topic with the input topic; with `follow`, until a signal asks to stop.
+    """Compare the output topic with the input topic or a manifest; with `follow`, until a signal asks to stop.
 
     Raises:
-        PipelineError: no broker, a topic is missing or misconfigured, or a signal came without `follow`.
+        PipelineError: no broker, a topic is missing or misconfigured, a manifest cannot be read, or a signal came
+            without `follow`.
     """
+    manifest = Manifest(options.manifest) if options.manifest else None
     topics = TopicPair(settings, _AWAY if options.follow else _AWAY_AT_THE_END)
     must_stop = _is_requested if options.follow else _refuse_stop
-    with closing(Walk(topics, settings, options.begin, must_stop)) as walk:
-        report = Report(topics.source.name, topics.target.name, options.complete)
+    by_manifest = manifest and ManifestWalk(topics, manifest, must_stop)
+    with closing(by_manifest or Walk(topics, settings, options.begin, must_stop)) as walk:
+        letters = topics.dead_letter.name if topics.dead_letter and not manifest else None
+        report = Report(topics.source.name, topics.target.name, options.complete, letters)
         if options.follow:
             _follow(walk, report, as_json=options.as_json)
             topics.patience = _AWAY_AT_THE_END
         with _progress(walk.size()) as progress:
             task = progress.add_task("comparing", total=walk.size())
             walk.step(lambda count: progress.advance(task, count), final=True)
-        return report.of(walk.findings(), final=True, empty=walk.is_empty)
+        return report.of(*walk.all_findings(), final=True, empty=walk.is_empty)
 
 
 def _is_requested() -> bool:
@@ -87,7 +95,7 @@ def _refuse_stop() -> bool:
     return False
 
 
-def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:
+def _follow(walk: Walk | ManifestWalk, report: Report, *, as_json: bool) -> None:
     """Compare until asked to stop; report from time to time."""
     due = 0.0
     while not stop_request.requested:
@@ -95,9 +103,9 @@ def _follow(walk: Walk, report: Report, *, as_json: bool) -> None:
         if time.monotonic() >= due:
             due = time.monotonic() + (REPORT_EVERY if as_json else LOG_EVERY)
             if as_json:
-                say(report.of(walk.findings()).as_json())
+                say(report.of(*walk.all_findings()).as_json())
             else:
-                logger.info("so far: {}", report.of(walk.findings()).summary())
+                logger.info("so far: {}", report.of(*walk.all_findings()).summary())
         if not has_news:
             time.sleep(_PAUSE)
 
@@ -128,13 +136,22 @@ def _options(arguments: Sequence[str]) -> Options:
     where.add_argument(
         "--last", type=whole_number, metavar="N", help="begin N offsets before the end of each input partition"
     )
+    where.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="compare the output with what `python -m tools.generator --manifest FILE` says, without the transforms",
+    )
     parser.add_argument("--follow", action="store_true", help="go on while the pipeline runs, until Ctrl-C or SIGTERM")
     parser.add_argument(
         "--json", action="store_true", help="print JSON: one line at the end, with --follow one a second"
     )
     parser.add_argument("--complete", action="store_true", help="pending records are an error: exit code 1")
     given = parser.parse_args(arguments)
-    return Options(Begin(given.from_timestamp, given.last), given.follow, given.json, given.complete)
+    if given.manifest and given.follow:
+        parser.error("argument --follow: not allowed with argument --manifest")
+    begin = Begin(given.from_timestamp, given.last)
+    return Options(begin, given.follow, given.json, given.complete, given.manifest)
 
 
 def whole_number(text: str) -> int:

@@ -5,16 +5,19 @@ nearest place where both sides match again is searched within WINDOW records (ga
 counted (cases.py). Offsets only name records: transaction markers and aborted records have offsets as well.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from itertools import takewhile
+
+from confluent_kafka import Message
 
 from tools.verify.begin import Known, find_begin
 from tools.verify.cases import HISTORY, Ledger
 from tools.verify.findings import Findings
 from tools.verify.gap import WINDOW, Record, alike, find_anchor, first_due, pair_alike, resembles
 from tools.verify.retiming import Retiming, retime
-from tools.verify.side import Side
+from tools.verify.side import OnDrop, Side
 
 _NEAR = 40  # how much further an output is searched among the inputs
 
@@ -27,10 +30,11 @@ class Comparison:
         cut: whether the first inputs may be missing, perhaps all.
         skips_inputs: whether the outputs of the first inputs may be missing: never written, or expired.
         compacted: whether an output's input may be missing wherever input offsets are missing.
-        retiming: what to expect for an input whose timestamp the output topic refuses.
+        retiming: what to expect for an input whose timestamp the output topic refuses; None if it refuses none.
+        on_judged: called with inputs, and the outputs that are expected of them, once these are known for certain.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each is a way in which the sides may differ)
         self,
         *,
         history: int = HISTORY,
@@ -38,6 +42,7 @@ class Comparison:
         skips_inputs: bool = False,
         compacted: bool = False,
         retiming: Retiming | None = None,
+        on_judged: OnDrop | None = None,
     ) -> None:
         self.covered = False
         """Whether all inputs of the outputs so far have been added."""
@@ -45,11 +50,11 @@ class Comparison:
         """Whether all outputs have been added or soon will be, so that waiting for more is useless."""
         self.aligned = False
         """Whether the output is known to belong to this input; from then on, no output without an input is skipped."""
-        self._inputs, self._outputs = Side(), Side()
+        self._inputs, self._outputs = Side(on_judged), Side()
         self._ledger = Ledger(history)
         self._cut, self._skips_inputs, self._compacted = cut, skips_inputs, compacted
         self._retime = partial(retime, self._inputs, self._outputs, retiming)
-        self._skipped = 0
+        self._set_aside: Counter[str] = Counter()
         self._complete = False
         self._last_offset: int | None = None
         self._last_at: dict[int, int] = {}
@@ -67,14 +72,12 @@ class Comparison:
         """The offset of the first input that waits; None if none does."""
         return self._inputs.offsets[0] if self._inputs else None
 
-    def add_inputs(
-        self, offsets: Sequence[int], records: Sequence[Record], values: Sequence[bytes | None] = ()
-    ) -> None:
-        """Take the next expected records, and the inputs' values if timestamps may be refused.
+    def add_inputs(self, offsets: Sequence[int], records: Sequence[Record], messages: Sequence[Message] = ()) -> None:
+        """Take the next expected records, and the inputs if timestamps may be refused or `on_judged` needs them.
 
         A timestamp of 0 matches any.
         """
-        self._inputs.add(offsets, records, values)
+        self._inputs.add(offsets, records, messages)
         self._advance()
 
     def add_outputs(self, offsets: Sequence[int], records: Sequence[Record]) -> None:
@@ -86,6 +89,18 @@ class Comparison:
         """Count the rest, as no record follows. Inputs after the last output stay pending."""
         self.covered = self._complete = True
         self._advance()
+        self._inputs.tell(len(self._inputs))
+
+    def set_aside(self, kind: str, *, inputs: int = 0, outputs: int = 0) -> None:
+        """Count these first records as pending or skipped, whatever follows."""
+        self._inputs.drop(inputs)
+        self._outputs.drop(outputs)
+        self._set_aside[kind] += inputs + outputs
+
+    def realign(self, *, cut: bool) -> None:
+        """Search for the begin again, as the next records of one side are missing: the inputs if `cut`."""
+        self._cut, self.aligned, self._last_at = self._cut or cut, False, {}
+        self._try_again_at = self._indexed = self._inputs.taken = self._outputs.taken = 0
 
     def findings(self) -> Findings:
         """The result so far."""
@@ -95,7 +110,8 @@ class Comparison:
             times = [record.timestamp or 0 for record in self._inputs.records]
             are_older = self._cut and min(times, default=0) >= self._latest_skipped
             found.cannot_align = bool(self._inputs.taken or times) and not are_older
-        found.counts["skipped"] += self._skipped
+        for kind, count in self._set_aside.items():
+            found.counts[kind] += count
         return found
 
     def _advance(self) -> None:
@@ -121,9 +137,7 @@ class Comparison:
             self._latest_skipped = max(
                 [self._latest_skipped, *(record.timestamp or 0 for record in self._outputs.records[: skip.outputs])]
             )
-            self._skipped += sum(skip)
-            self._inputs.drop(skip.inputs)
-            self._outputs.drop(skip.outputs)
+            self.set_aside("skipped", inputs=skip.inputs, outputs=skip.outputs)
         return True
 
     def _take_equal(self) -> None:
@@ -213,7 +227,7 @@ class Comparison:
         if not self.aligned:
             records = [record for _, record in found]
             skipped = first_due(due, records) if self._skips_inputs else 0
-            self._skipped += min(skipped, inputs)
+            self._set_aside["skipped"] += min(skipped, inputs)
             expected, due = expected[skipped:], due[skipped:]
             begun = not (self._cut or self._compacted) and any(resembles(due[0], record) for record in records if due)
             self._latest_skipped = max([self._latest_skipped, *(record.timestamp or 0 for record in records)])

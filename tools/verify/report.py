@@ -18,17 +18,33 @@ class Report:
     target: str
     complete: bool = False
     """Whether records that are pending at the end are an error."""
+    dead_letter: str | None = None
     partitions: Mapping[int, Findings] = field(default_factory=dict)
+    letters: Mapping[int, Findings] = field(default_factory=dict)
+    """What was found in the dead-letter topic."""
     is_final: bool = False
     is_empty: bool = False
     """Whether both topics are empty."""
     seconds: float = 0.0
     _started: float = field(default_factory=time.monotonic)
 
-    def of(self, partitions: Mapping[int, Findings], *, final: bool = False, empty: bool = False) -> "Report":
+    def of(
+        self,
+        partitions: Mapping[int, Findings],
+        letters: Mapping[int, Findings] | None = None,
+        *,
+        final: bool = False,
+        empty: bool = False,
+    ) -> "Report":
         """Return the report with these findings, at this moment; `empty` is whether both topics are empty."""
-        seconds = time.monotonic() - self._started
-        return replace(self, partitions=partitions, is_final=final, is_empty=empty, seconds=seconds)
+        return replace(
+            self,
+            partitions=partitions,
+            letters=letters or {},
+            is_final=final,
+            is_empty=empty,
+            seconds=time.monotonic() - self._started,
+        )
 
     @property
     def ok(self) -> bool:
@@ -36,7 +52,8 @@ class Report:
 
         Two empty topics are right, too.
         """
-        return self._is_right and not (self.complete and self.is_final and self._pending) and not self.is_void
+        is_behind = self._pending or self._pending_letters
+        return self._is_right and not (self.complete and self.is_final and is_behind) and not self.is_void
 
     @property
     def is_void(self) -> bool:
@@ -49,15 +66,19 @@ class Report:
 
     @property
     def _is_right(self) -> bool:
-        return all(found.ok for found in self.partitions.values())
+        return all(found.ok for found in (*self.partitions.values(), *self.letters.values()))
 
     @property
     def _pending(self) -> int:
         return total(self.partitions)["pending"]
 
+    @property
+    def _pending_letters(self) -> int:
+        return total(self.letters)["pending"]
+
     def summary(self) -> str:
         """All counts on one line."""
-        return ", ".join(f"{name} {count}" for name, count in total(self.partitions).items())
+        return _counts(self.partitions) + (f"; dead letters: {_counts(self.letters)}" if self.dead_letter else "")
 
     def as_json(self) -> str:
         """The report as docs/verify.md describes it, on one line."""
@@ -68,33 +89,20 @@ class Report:
                 "seconds": round(self.seconds, 3),
                 "input": self.source,
                 "output": self.target,
-                "total": total(self.partitions),
-                "partitions": [
-                    {
-                        "partition": number,
-                        **found.counts,
-                        "cannot_align": found.cannot_align,
-                        "examples": found.examples,
-                    }
-                    for number, found in sorted(self.partitions.items())
-                ],
+                **_members(self.partitions),
+                "dead_letters": {"topic": self.dead_letter, **_members(self.letters)} if self.dead_letter else None,
             }
         )
 
     def __str__(self) -> str:
-        rows = [
-            ["partition", *COUNTS],
-            *([str(number), *map(str, found.counts.values())] for number, found in sorted(self.partitions.items())),
-            ["all", *map(str, total(self.partitions).values())],
-        ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-        lines += (line for number, found in sorted(self.partitions.items()) for line in _faults(number, found))
-        return "\n".join([*lines, self._verdict()])
+        letters = ["dead letters:", *_lines(self.letters, "dead-letter")] if self.dead_letter else []
+        return "\n".join([*_lines(self.partitions, "output"), *letters, self._verdict()])
 
     def _verdict(self) -> str:
-        pending = f", {self._pending:,} pending" if self._pending else ""
-        records = f"{self._checked:,} records match{pending}"
+        records = f"{self._checked:,} records match{_and_pending(self._pending)}"
+        if self.dead_letter:
+            letters = total(self.letters)["checked"]
+            records += f", {letters:,} dead letters match{_and_pending(self._pending_letters)}"
         if self.is_empty:
             records = "both topics are empty"
         if self.is_void:
@@ -103,15 +111,45 @@ class Report:
         return f"{verdict}: {records} ({self.seconds:.1f} s)"
 
 
-def _faults(number: int, found: Findings) -> list[str]:
+def _and_pending(count: int) -> str:
+    return f", {count:,} pending" if count else ""
+
+
+def _counts(partitions: Mapping[int, Findings]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in total(partitions).items())
+
+
+def _members(partitions: Mapping[int, Findings]) -> dict[str, object]:
+    """The members of the JSON object on one topic."""
+    return {
+        "total": total(partitions),
+        "partitions": [
+            {"partition": number, **found.counts, "cannot_align": found.cannot_align, "examples": found.examples}
+            for number, found in sorted(partitions.items())
+        ],
+    }
+
+
+def _lines(partitions: Mapping[int, Findings], topic: str) -> list[str]:
+    """The table on one topic, and its faults."""
+    rows = [
+        ["partition", *COUNTS],
+        *([str(number), *map(str, found.counts.values())] for number, found in sorted(partitions.items())),
+        ["all", *map(str, total(partitions).values())],
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return [*lines, *(line for number, found in sorted(partitions.items()) for line in _faults(number, found, topic))]
+
+
+def _faults(number: int, found: Findings, topic: str) -> list[str]:
     """One line for each kind of fault, with the first offsets."""
     lines = []
     for fault in FAULTS:
         if found.counts[fault]:
             more = ", ..." if found.counts[fault] > len(found.examples[fault]) else ""
             offsets = ", ".join(map(str, found.examples[fault])) + more
-            topic = "input" if fault in _OF_INPUT else "output"
-            lines.append(f"partition {number}: {fault} at {topic} offset {offsets}")
+            lines.append(f"partition {number}: {fault} at {'input' if fault in _OF_INPUT else topic} offset {offsets}")
     if found.cannot_align:
-        lines.append(f"partition {number}: cannot align: no output belongs to any remaining input")
+        lines.append(f"partition {number}: cannot align: no {topic} record belongs to any remaining input")
     return lines

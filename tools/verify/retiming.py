@@ -1,11 +1,13 @@
-"""Finds outputs with the time of producing as timestamp: the input's is 0, or the output topic refuses it; pure.
+"""Finds outputs with the time of producing as timestamp: the input's is 0, or their topic refuses it; pure.
 
-The client replaces a timestamp of 0. A record whose timestamp the topic refuses is tagged and gets a new one.
+The client replaces a timestamp of 0. A record whose timestamp the topic refuses gets a new one; the output is tagged.
 """
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
+
+from confluent_kafka import Message
 
 from runtime.loop.output_record import TAG
 from tools.verify.gap import Record, sort_gap
@@ -13,15 +15,15 @@ from tools.verify.side import Side
 
 
 class Retiming(NamedTuple):
-    """What the pipeline makes of inputs whose timestamp the output topic refuses.
+    """What the pipeline makes of inputs whose timestamp a topic refuses.
 
     Attributes:
-        retimed: from an input's offset, its value and the record expected otherwise, returns the record to produce,
-            with a timestamp of 0; None if there is none.
+        retimed: from an input and the record expected otherwise, returns the record to produce, with a timestamp of 0;
+            None if there is none.
         may_refuse: whether the topic may have refused a timestamp at a time of producing; both in milliseconds.
     """
 
-    retimed: Callable[[int, bytes | None, Record], Record | None]
+    retimed: Callable[[Message, Record], Record | None]
     may_refuse: Callable[[int, int], bool]
 
 
@@ -38,20 +40,20 @@ def _find_retimed(
 ) -> Iterator[tuple[int, Record]]:
     """Yield the indices of inputs with their outputs."""
     expected = inputs.records[:count]
-    if not inputs.values and not any(record.timestamp == 0 for record in expected):
+    if not retiming and not any(record.timestamp == 0 for record in expected):
         return
     gap = sort_gap(expected, found)
     waiting = defaultdict[Record, deque[Record]](deque)
     for at in gap.extra:
         waiting[found[at]._replace(timestamp=0)].append(found[at])
-    tagged_keys = {one.key for one in waiting if one.headers and one.headers[-1][0] == TAG}
+    tagged_keys = {one.key for one in waiting if any(name == TAG for name, _ in one.headers or ())}
     for at in gap.missing if waiting else ():
         record = expected[at]
         if record.timestamp == 0:
             if same := waiting.get(record):
                 yield at, same.popleft()
-        elif inputs.values and retiming and record.key in tagged_keys:
-            made = retiming.retimed(inputs.offsets[at], inputs.values[at], record)
+        elif retiming and record.key in tagged_keys:
+            made = retiming.retimed(inputs.messages[at], record)
             same = waiting.get(made) if made else None
             if same and retiming.may_refuse(record.timestamp or 0, same[0].timestamp or 0):
                 yield at, same.popleft()

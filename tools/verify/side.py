@@ -1,25 +1,34 @@
 """One side of a partition: the records that wait to be compared; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from confluent_kafka import Message
 
 from tools.verify.gap import Record
 
+OnDrop = Callable[[Sequence[Message], Sequence[Record]], None]
+
 
 class Side:
-    """The records of one side that are not compared yet."""
+    """The records of one side that are not compared yet.
 
-    def __init__(self) -> None:
+    Args:
+        on_drop: called with the messages of the records that are removed, and with these records.
+    """
+
+    def __init__(self, on_drop: OnDrop | None = None) -> None:
         self.offsets: list[int] = []
         self.records: list[Record] = []
-        self.values: list[bytes | None] = []
+        self.messages: list[Message] = []
         self.taken = 0
+        self._on_drop = on_drop
 
     def __len__(self) -> int:
         return len(self.records)
 
-    def add(self, offsets: Sequence[int], records: Sequence[Record], values: Sequence[bytes | None] = ()) -> None:
-        """Add the next records, and the values of their inputs if those are needed later."""
-        self.values += values
+    def add(self, offsets: Sequence[int], records: Sequence[Record], messages: Sequence[Message] = ()) -> None:
+        """Add the next records, and their inputs if those are needed later."""
+        self.messages += messages
         self.offsets += offsets
         self.records += records
 
@@ -31,5 +40,11 @@ class Side:
 
     def drop(self, count: int) -> None:
         """Remove the first records."""
-        del self.offsets[:count], self.records[:count], self.values[:count]
+        self.tell(count)
+        del self.offsets[:count], self.records[:count], self.messages[:count]
         self.taken += count
+
+    def tell(self, count: int) -> None:
+        """Call `on_drop` for the first records."""
+        if self._on_drop:
+            self._on_drop(self.messages[:count], self.records[:count])

@@ -11,7 +11,7 @@ from quixstreams.models.topics.exceptions import TopicNotFoundError
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topics import connect
 from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
-from runtime.explain import explain_kafka
+from runtime.explain import TOPIC_SETTINGS, explain_kafka
 from runtime.settings import Settings
 from tools.verify.reader import ANSWER_WITHIN, NEW_CLIENT_AFTER, PartitionReader
 
@@ -66,7 +66,7 @@ class Topics:
         try:
             return self._broker.facts(*(self._app.topic(name).name for name in names))
         except TopicNotFoundError as error:
-            raise Misconfigured(f"{error}; correct `input` or `output`") from error
+            raise Misconfigured(f"{error}; correct {TOPIC_SETTINGS}") from error
 
     def _new_admin(self) -> AdminClient:
         return AdminClient({**self._client, "log_level": 0})
@@ -91,6 +91,25 @@ class Topics:
         """Return the offset of the first record at or after this timestamp, in milliseconds; None if there is none."""
         found = self._offsets(facts, {partition: OffsetSpec.for_timestamp(timestamp)})[partition]
         return found if found >= 0 else None
+
+    def first_since(self, facts: TopicFacts, partition: int, timestamp: int | None) -> int:
+        """Return the offset of the first record at or after this timestamp, otherwise the end; None is the begin."""
+        if timestamp is None:
+            return self.begins(facts, [partition])[partition]
+        found = self.from_time(facts, partition, timestamp)
+        return self.ends(facts, [partition])[partition] if found is None else found
+
+    def first_left(self, reader: PartitionReader, facts: TopicFacts, partition: int) -> int:
+        """Return the first offset that is left in a partition of the topic that a reader reads.
+
+        Raises:
+            Failed: the reader's next record was not deleted: the topic was created again.
+        """
+        first = self.begins(facts, [partition])[partition]
+        if reader.deleted and first <= reader.at:
+            place = f"{facts.name}[{partition}]@{reader.at}"
+            raise Failed(f"{place} does not exist any more: the topic was deleted and created again")
+        return first
 
     def _offsets(self, facts: TopicFacts, wanted: dict[int, OffsetSpec]) -> dict[int, int]:
         if not wanted:
@@ -136,7 +155,7 @@ class Topics:
 
 
 class TopicPair(Topics):
-    """The input and the output topic.
+    """The input and the output topic, and the dead-letter topic if there is one.
 
     Args:
         settings: those of the pipeline.
@@ -146,12 +165,15 @@ class TopicPair(Topics):
         PipelineError: no broker answers, or a topic is missing.
     """
 
+    dead_letter: TopicFacts | None = None
+
     def __init__(self, settings: Settings, patience: float) -> None:
         try:
             super().__init__(settings, patience, "verify the records after it with --from-timestamp or --last")
         except Stopped as stop:
             raise Failed(f"{stop}: there is no verdict") from stop
-        self.source, self.target = self.facts(settings.input, settings.output)
+        self.source, self.target, *others = self.facts(*settings.topics)
+        self.dead_letter = others[0] if others else None
 
 
 def is_temporary(error: KafkaError, address: str) -> bool:

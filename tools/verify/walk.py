@@ -1,42 +1,29 @@
 """Reads both topics partition by partition and compares them, repeatedly while the pipeline runs."""
 
-import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from confluent_kafka import Message
 
-from runtime.errors import Failed
 from runtime.settings import Settings
 from tools.verify.cases import HISTORY
 from tools.verify.comparison import Comparison
+from tools.verify.dead_letters import DeadLetterWalk
 from tools.verify.findings import Findings, total
 from tools.verify.gap import WINDOW
 from tools.verify.partition import PartitionState
-from tools.verify.reader import PartitionReader
+from tools.verify.range import EVERYTHING, Begin
 from tools.verify.records import Expectation
-from tools.verify.retiming import Retiming
 from tools.verify.topics import TopicPair
 
 _LEAST_HISTORY = 10_000  # records of each partition, however many there are
 
 
-class Begin(NamedTuple):
-    """Where to begin in the input: at a timestamp in milliseconds, or a number of offsets before the end."""
-
-    timestamp: int | None = None
-    last: int | None = None
-
-
-EVERYTHING = Begin()
-
-
 class Walk:
-    """The comparison of two topics; each output partition belongs to the input partition of the same number.
+    """The comparison of the topics; each output partition belongs to the input partition of the same number.
 
     Args:
-        topics: the two.
+        topics: the input, the output, and the dead-letter topic if there is one.
         settings: the pipeline's.
         begin: where to begin in the input.
         must_stop: whether to end a step early; it may raise an error instead.
@@ -52,7 +39,8 @@ class Walk:
         expectation: Expectation | None = None,
     ) -> None:
         self._topics, self._begin, self._must_stop = topics, begin, must_stop
-        self._expectation = expectation or Expectation(topics.source.name, topics.target)
+        self._expectation = expectation or Expectation(topics.target)
+        self._letters = DeadLetterWalk(topics, topics.dead_letter, self._expectation) if topics.dead_letter else None
         self._inputs, self._outputs = topics.reader(topics.source), topics.reader(topics.target)
         self._compacted = "compact" in topics.source.config.get("cleanup.policy", "")
         self._began_later = settings.auto_offset_reset == "latest"
@@ -68,10 +56,11 @@ class Walk:
     def size(self) -> int:
         """The present number of offsets to read."""
         found = self._partitions.values()
-        return sum(one.input_end - one.begin + one.output_end - (one.output_at or 0) for one in found)
+        letters = self._letters.size() if self._letters else 0
+        return letters + sum(one.input_end - one.begin + one.output_end - (one.output_at or 0) for one in found)
 
     def step(self, advance: Callable[[int], None], *, final: bool) -> bool:
-        """Read both topics to their present ends; return whether there were new records.
+        """Read the topics to their present ends; return whether there were new records.
 
         Args:
             advance: called with numbers of records that were read.
@@ -81,7 +70,7 @@ class Walk:
             PipelineError: no broker, or interrupted.
         """
         self._update_ends()
-        news = [number for number, one in self._partitions.items() if final or one.has_news]
+        news = [number for number, one in self._partitions.items() if final or self._has_news(number, one)]
         for number in news:
             while not self._visit(number, self._partitions[number], advance, final=final):
                 self._partitions[number] = self._after_deleted(number, self._partitions[number])
@@ -90,32 +79,48 @@ class Walk:
         return bool(news)
 
     def findings(self) -> dict[int, Findings]:
-        """The result, by partition."""
-        return {number: one.findings(everything=self._begin == EVERYTHING) for number, one in self._partitions.items()}
+        """The result of the output, by partition."""
+        everything, found = self._begin == EVERYTHING, self._partitions.items()
+        return {number: one.findings(everything=everything) for number, one in found if number in self._compared}
+
+    def all_findings(self) -> tuple[dict[int, Findings], dict[int, Findings]]:
+        """The results of the output and of the dead letters, by partition."""
+        return self.findings(), self._letters.findings() if self._letters else {}
 
     def close(self) -> None:
         """Disconnect."""
         self._inputs.close()
         self._outputs.close()
+        if self._letters:
+            self._letters.close()
+
+    def _has_news(self, number: int, partition: PartitionState) -> bool:
+        return partition.has_news or bool(self._letters and self._letters.has_news(number))
 
     def _update_ends(self) -> None:
-        """Update the partitions' ends: the output's first, so that each output's input is before the input's end.
+        """Update the partitions' ends: the input's last, so that the input of each record is before the input's end.
 
-        A partition that only the output has is included once it has records: they have no input.
+        A partition that the input lacks is included once it has records: they have no input.
         """
+        letter_numbers = self._letters.update_ends() if self._letters else set()
         source, target = self._topics.source, self._topics.target
         output_ends = self._topics.ends(target, range(self._topics.partitions(target)))
         input_ends = self._topics.ends(source, range(self._topics.partitions(source)))
-        numbers = {*input_ends, *(number for number, end in output_ends.items() if end)}
+        self._compared = {*input_ends, *(number for number, end in output_ends.items() if end)}
+        numbers = self._compared | letter_numbers
         new = numbers - self._partitions.keys()
         begins = self._topics.begins(source, new & input_ends.keys())
         output_begins = self._topics.begins(target, new & output_ends.keys())
         self._history = max(_LEAST_HISTORY, HISTORY // len(numbers))
         for number in sorted(new):
-            begin = self._first_input(number, begins[number], input_ends[number]) if number in begins else 0
-            partition = self._new_partition(number, begin, begins.get(number, 0), output_begins.get(number, 0))
-            partition.comparison.aligned = number not in input_ends
+            has_input, first = number in input_ends, begins.get(number, 0)
+            begin = self._begin.offset(self._topics, number, first, input_ends[number]) if has_input else 0
+            partition = self._new_partition(number, begin, first, output_begins.get(number, 0))
+            partition.comparison.aligned = not has_input
             self._partitions[number] = partition
+            if self._letters:
+                options = {"cut": begin > 0, "compacted": self._compacted, "has_input": has_input}
+                self._letters.add(number, history=self._history, **options)
         for number, partition in self._partitions.items():
             partition.input_end, partition.output_end = input_ends.get(number, 0), output_ends.get(number, 0)
 
@@ -126,21 +131,13 @@ class Walk:
             cut=begin > 0,
             skips_inputs=self._began_later or output_begin > 0,
             compacted=self._compacted,
-            retiming=Retiming(partial(self._expectation.retimed, number), self._expectation.may_refuse),
+            retiming=self._expectation.retiming,
+            on_judged=partial(self._letters.expect, number) if self._letters else None,
         )
         return PartitionState(comparison, begin, begin, None if begin > 0 else output_begin, input_begin, output_begin)
 
-    def _first_input(self, number: int, first: int, end: int) -> int:
-        """The offset to begin at in an input partition from `first` to `end`."""
-        if self._begin.last is not None:
-            return max(first, end - self._begin.last)
-        if self._begin.timestamp is not None:
-            found = self._topics.from_time(self._topics.source, number, self._begin.timestamp)
-            return end if found is None else found
-        return first
-
     def _visit(self, number: int, partition: PartitionState, advance: Callable[[int], None], *, final: bool) -> bool:
-        """Read one partition of both topics to its ends, each time the side with fewer waiting records.
+        """Read one partition of the topics to its ends, each time the side with fewer waiting records.
 
         Returns False if the next record of a side was deleted before it was read.
         """
@@ -151,7 +148,7 @@ class Walk:
         outputs.begin(number, partition.output_at or 0, partition.output_end if partition.output_at is not None else 0)
         comparison.covered, comparison.ending = inputs.done, final
         while not outputs.done or (not inputs.done and _wants_input(comparison)):
-            if inputs.deleted or outputs.deleted or (self._must_stop() and not final):
+            if inputs.deleted or outputs.deleted or self._stops(final=final):
                 break
             waiting_in, waiting_out = comparison.waiting
             if not inputs.done and (outputs.done or waiting_in <= waiting_out):
@@ -161,31 +158,39 @@ class Walk:
                 messages = outputs.read()
                 comparison.add_outputs([one.offset() for one in messages], self._expectation.found(messages))
                 advance(len(messages))
+            self._read_letters(number, comparison, advance, final=final)
+        self._read_letters(number, comparison, advance, final=final)
         partition.input_at = inputs.at
         partition.output_at = outputs.at if partition.output_at is not None else None
         return not (inputs.deleted or outputs.deleted)
+
+    def _read_letters(
+        self, number: int, comparison: Comparison, advance: Callable[[int], None], *, final: bool
+    ) -> None:
+        """Read the dead letters of the inputs so far."""
+        if self._letters:
+            covered = self._inputs.done and not comparison.waiting[0]
+            self._letters.read(number, advance, partial(self._stops, final=final), covered=covered)
+
+    def _stops(self, *, final: bool) -> bool:
+        """Whether to end a step now; the final one only ends early by an error."""
+        return self._must_stop() and not final
 
     def _after_deleted(self, number: int, partition: PartitionState) -> PartitionState:
         """The rest of a partition after records that were deleted unread; what still waits is read once more."""
         oldest = partition.comparison.oldest_input
         oldest = self._inputs.at if oldest is None else oldest
-        begin = self._next(self._inputs, number) if self._inputs.deleted else oldest
-        output_begin = self._next(self._outputs, number) if partition.output_end else 0
+        first_left, topics = self._topics.first_left, self._topics
+        begin = first_left(self._inputs, topics.source, number) if self._inputs.deleted else oldest
+        output_begin = first_left(self._outputs, topics.target, number) if partition.output_end else 0
+        if self._letters and self._inputs.deleted:
+            self._letters.inputs_deleted(number)
         rest = self._new_partition(number, begin, partition.input_begin, output_begin)
         rest.input_end, rest.output_end = max(begin, partition.input_end), max(output_begin, partition.output_end)
         rest.comparison.aligned = partition.comparison.aligned and not partition.input_end
         rest.earlier, rest.gone = partition.findings(everything=False), begin - oldest
         rest.earlier.counts["pending"] = 0
         return rest
-
-    def _next(self, reader: PartitionReader, number: int) -> int:
-        """The first offset that is left in a reader's topic."""
-        facts = self._topics.source if reader is self._inputs else self._topics.target
-        first = self._topics.begins(facts, [number])[number]
-        if reader.deleted and first <= reader.at:
-            place = f"{facts.name}[{number}]@{reader.at}"
-            raise Failed(f"{place} does not exist any more: the topic was deleted and created again")
-        return first
 
     def _first_output(
         self, number: int, partition: PartitionState, advance: Callable[[int], None], *, final: bool
@@ -195,7 +200,7 @@ class Walk:
         None if there is no input yet, or it must stop and this is not the final step.
         """
         messages: list[Message] = []
-        while not (messages or self._inputs.done or self._inputs.deleted) and (not self._must_stop() or final):
+        while not (messages or self._inputs.done or self._inputs.deleted) and not self._stops(final=final):
             messages = self._inputs.read()
         if not messages:
             return None
@@ -203,17 +208,13 @@ class Walk:
         if not partition.output_end:
             return 0
         earliest = min(message.timestamp()[1] for message in messages)
-        may_differ = earliest <= 0 or self._expectation.may_refuse(earliest, int(time.time() * 1000))
-        if may_differ or not self._expectation.has_times:
-            return self._topics.begins(self._topics.target, [number])[number]
-        found = self._topics.from_time(self._topics.target, number, earliest)
-        return partition.output_end if found is None else found
+        return self._topics.first_since(self._topics.target, number, self._expectation.kept(earliest))
 
     def _expect(self, partition: PartitionState, messages: list[Message]) -> int:
         """Pass the inputs that were just read to the comparison; return their number."""
-        values = () if self._expectation.takes_all_times else [one.value() for one in messages]
         expected = self._expectation.expected(messages)
-        partition.comparison.add_inputs([one.offset() for one in messages], expected, values)
+        kept = messages if self._expectation.retiming or self._letters else ()
+        partition.comparison.add_inputs([one.offset() for one in messages], expected, kept)
         partition.input_at = self._inputs.at  # before anyone looks at the findings: each input counts once
         return len(messages)
 
@@ -223,15 +224,20 @@ class Walk:
         self._inputs.begin(number, partition.input_at, partition.input_end)
         while not self._inputs.done:
             self._must_stop()
-            count = len(self._inputs.read())
-            partition.unread += count
+            messages = self._inputs.read()
+            partition.unread += len(messages)
             partition.input_at = self._inputs.at
-            advance(count)
+            advance(len(messages))
+            if self._letters:
+                self._letters.expect(number, messages, self._expectation.expected(messages))
+                self._letters.read(number, advance, partial(self._stops, final=True), covered=False)
             if self._inputs.deleted:
-                first = min(self._next(self._inputs, number), partition.input_end)
+                first = min(self._topics.first_left(self._inputs, self._topics.source, number), partition.input_end)
                 partition.gone += first - self._inputs.at
                 self._inputs.begin(number, first, partition.input_end)
         partition.input_at = self._inputs.at
+        if self._letters:
+            self._letters.end(number, advance, partial(self._stops, final=True))
 
 
 def _wants_input(comparison: Comparison) -> bool:

@@ -95,6 +95,13 @@ def tail_main(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def replay_main(arguments: Sequence[str]) -> int:
+    """Send dead letters' originals back to the input topic."""
+    from tools.replay.command import main  # noqa: PLC0415  (`run` must not wait for this import)
+
+    return main(arguments)
+
+
 def try_main(arguments: Sequence[str]) -> int:
     """Show what the transforms make of values, without a broker."""
     from tools.try_transforms import main  # noqa: PLC0415  (`run` must not wait for this import)
@@ -105,7 +112,8 @@ def try_main(arguments: Sequence[str]) -> int:
 COMMANDS = {
     "run": Command(run_main, "run the pipeline (the default)"),
     "check": Command(check_main, "check settings, brokers, topics, permissions and the group, and change nothing"),
-    "tail": Command(tail_main, "show the last records of the output or of the input"),
+    "replay": Command(replay_main, "send dead letters' originals back to the input topic, each once"),
+    "tail": Command(tail_main, "show the last records of the output, the input or the dead letters"),
     "try": Command(try_main, "show what the transforms make of values, without a broker"),
     "verify": Command(verify_main, "compare the output topic with the input topic, record by record"),
 }

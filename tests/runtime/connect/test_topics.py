@@ -3,7 +3,7 @@
 import pytest
 
 from runtime.connect.topic_facts import TopicFacts
-from runtime.connect.topics import check_topics_fit
+from runtime.connect.topics import LEAST_DEAD_LETTER_BYTES, check_dead_letters_fit, check_topics_fit
 from runtime.errors import Misconfigured
 
 DAY = 86_400_000
@@ -92,3 +92,30 @@ def test_all_warnings(lines: list[str]) -> None:
     check_topics_fit(facts("in"), facts("out", retention_ms="1", message_timestamp_type="LogAppendTime"))
 
     assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("dead_letter", "said"),
+    [
+        (facts("in"), r"dead_letter must differ from input and output \(it is 'in'\)"),
+        (facts("out"), r"dead_letter must differ from input and output \(it is 'out'\)"),
+        (facts("dead", cleanup_policy="compact"), r"the dead-letter topic 'dead' is compacted"),
+        (facts("dead", 2), r"the dead-letter topic 'dead' has too few partitions \(2\).*'in' has 3"),
+        (
+            facts("dead", max_message_bytes=f"{LEAST_DEAD_LETTER_BYTES - 1}"),
+            "set its max.message.bytes to 4096 or more",
+        ),
+    ],
+)
+def test_unsuitable_dead_letters(dead_letter: TopicFacts, said: str) -> None:
+    """A dead-letter topic that is another one, would lose records, or has no room for a stub is refused."""
+    with pytest.raises(Misconfigured, match=said):
+        check_dead_letters_fit(facts("in"), facts("out"), dead_letter)
+
+
+def test_suitable_dead_letters(lines: list[str]) -> None:
+    """A suitable one gives no warning; a short retention gives one."""
+    check_dead_letters_fit(facts("in"), facts("out"), facts("dead", max_message_bytes=f"{LEAST_DEAD_LETTER_BYTES}"))
+    assert lines == []
+    check_dead_letters_fit(facts("in"), facts("out"), facts("dead", retention_ms="1"))
+    assert "retention.ms of dead (1)" in lines[0]

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from runtime.connect.timestamp_limits import TimestampLimits
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed, Misconfigured, Refused, Unavailable
 from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop import application
 from runtime.loop.application import Application
-from runtime.loop.output_record import Output
+from runtime.loop.sink import Sink
 from runtime.settings import Settings
 from runtime.stop.signals import stop_request
 
@@ -71,7 +71,7 @@ def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
     monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
     monkeypatch.setattr(stop_request, "start_failure_deadline", lambda: None)
     app = made()
-    app._output = Output("out", 1_000_000, TimestampLimits({}), app.totals)
+    app._sink = Sink(TopicFacts("out", 1, {}), app._batches, app.totals)
     app._membership.joining = False
 
     def loop() -> None:

@@ -50,9 +50,9 @@ class Harness:
         )
         renewal = SimpleNamespace(discard=lambda: self.do("discard"))
         self.timestamps = TimestampLimits(config or {})
-        output = SimpleNamespace(timestamps=self.timestamps, totals=self.totals)
+        sink = SimpleNamespace(widen_margins=self.timestamps.widen_margin, totals=self.totals)
         self.batches = batches
-        parts = (context, renewal, batches, ids, output)
+        parts = (context, renewal, batches, ids, sink)
         self.checkpoints = Checkpoints(*(cast("Any", part) for part in parts))
 
     def do(self, step: str) -> Any:

@@ -8,10 +8,11 @@ from itertools import product
 
 import pytest
 
-from runtime.connect.timestamp_limits import TimestampLimits
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Failed
 from runtime.loop.output_record import TIME_OF_PRODUCING, Headers, Output, record_size
 from runtime.observe.counters import Totals
+from tests.input_record import Input
 from tests.wire import record_batch
 from tools.broker.protocol import RawRecord, batch_size
 from transforms import Malformed, Reason, original, upper_device_type
@@ -26,36 +27,17 @@ HEADERS: list[Headers] = [
 ]
 
 
-class Input:
-    """The input record."""
-
-    def __init__(self, value: bytes | None) -> None:
-        self._value = value
-
-    def topic(self) -> str:
-        return "in"
-
-    def partition(self) -> int:
-        return 3
-
-    def offset(self) -> int:
-        return 1234567
-
-    def value(self) -> bytes | None:
-        return self._value
-
-
 def make(limit: int, totals: Totals | None = None, **config: str) -> Output:
     """Output for a topic with this record limit and these settings."""
     settings = {name.replace("_", "."): value for name, value in config.items()}
-    return Output("out", limit, TimestampLimits(settings), totals or Totals())
+    return Output(TopicFacts("out", 1, {**settings, "max.message.bytes": f"{limit}"}), totals or Totals())
 
 
 def build(
     output: Output, result: bytes | Malformed, key: bytes | None, headers: Headers | None, record: Input
 ) -> tuple[bytes | None, Headers]:
     """Give value and headers of a record whose timestamp is of no interest."""
-    value, timestamp, tagged = output.build(result, key, 7, headers, record)
+    value, timestamp, tagged, _ = output.build(result, key, 7, headers, record)
     assert timestamp == 7
     return value, tagged
 
@@ -149,8 +131,7 @@ def test_room_for_a_stub(limit: int, title: str, large: Callable[[int], RawRecor
     raw = large(limit - (batch_size(large(limit)) - limit))
     assert limit - 5 <= batch_size(raw) <= limit
     headers = [(name.decode(errors="backslashreplace"), content) for name, content in raw.headers]
-    record = Input(raw.value)
-    record.topic = lambda: "t" * 249  # type: ignore[method-assign]
+    record = Input(raw.value, "t" * 249)
     for output_limit in (limit + 1024, 4 * limit + 1024)[title == "odd name" :]:
         value, tagged = build(make(output_limit), upper_device_type(raw.value), raw.key, headers, record)
         assert record_size(raw.key, value, tagged) <= output_limit
@@ -204,7 +185,7 @@ def test_refused_timestamp(value: bytes | None, reason: bytes, back: bytes | Non
     output = make(1500, totals, **AFTER)
     output.timestamps.update()
     late = output.timestamps.newest + 1
-    produced, timestamp, headers = output.build(upper_device_type(value), b"k", late, [("a", b"1")], Input(value))
+    produced, timestamp, headers, _ = output.build(upper_device_type(value), b"k", late, [("a", b"1")], Input(value))
 
     assert timestamp == TIME_OF_PRODUCING
     assert headers == [("a", b"1"), ("malformed", reason)]

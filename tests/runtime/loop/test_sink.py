@@ -10,9 +10,8 @@ from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import limits
-from runtime.connect.timestamp_limits import TimestampLimits
+from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Misconfigured, OutputTooSlow
-from runtime.loop.output_record import Output
 from runtime.loop.quix import QuixProducer
 from runtime.loop.sink import Sink
 from runtime.observe.counters import Totals
@@ -82,7 +81,7 @@ class Batches:
 
 def send(producer: Producer, quix: Quix | None = None) -> None:
     """Send one record."""
-    step = Sink("out", Output("out", 1_000_000, TimestampLimits({}), Totals()), Batches())  # type: ignore[arg-type]
+    step = Sink(TopicFacts("out", 1, {}), Batches(), Totals())  # type: ignore[arg-type]
     step.connect(QuixProducer(quix or Quix()), producer)  # type: ignore[arg-type]
     execute: Callable[..., None] = step.get_executor()
     execute(b"v", b"k", 7, None)

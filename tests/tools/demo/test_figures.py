@@ -14,7 +14,8 @@ from tools.demo.figures import LATENCY_OVER, Figures
 from tools.demo.view import Board, result
 from tools.verify.findings import total
 from tools.verify.gap import Record
-from tools.verify.walk import EVERYTHING, Walk
+from tools.verify.range import EVERYTHING
+from tools.verify.walk import Walk
 
 INPUT = [Record(b"key", b'{"n": %d, "device_type": "iOS"}' % number, number + 1, None) for number in range(5)]
 INPUT.append(Record(None, None, 6, None))
@@ -42,7 +43,7 @@ def test_result(output: list[Record], found: str) -> None:
     """The last line says all that tools.verify finds wrong or not processed."""
     topics = Held([held(INPUT)], [held(output)])
     board = Board(state="done", kills=3, records_in=len(INPUT))
-    walk = Walk(topics, Settings(), EVERYTHING, lambda: False, Figures("in", topics.target, board))
+    walk = Walk(topics, Settings(), EVERYTHING, lambda: False, Figures(topics.target, board))
     walk.step(lambda _: None, final=True)
     board.counts, malformed = total(walk.findings()), board.malformed.total()
     assert result(board) == f"demo: 6 in, {len(output)} out, {malformed} malformed, 0 workers, 3 killed: {found}"
@@ -54,7 +55,7 @@ def test_result(output: list[Record], found: str) -> None:
 def test_figures(*, output_first: bool) -> None:
     """The figures: records out, rates of each second, reasons, and the latest records with their outputs."""
     board = Board()
-    figures = Figures("in", Held([], []).target, board)
+    figures = Figures(Held([], []).target, board)
     figures.update(1.0)
     for offset, (before, after) in enumerate(zip(INPUT, OUTPUT, strict=True)):
         inputs, outputs = ([cast("Message", InMemory(offset, record))] for record in (before, after))
@@ -78,7 +79,7 @@ def test_figures(*, output_first: bool) -> None:
 def test_latency() -> None:
     """The latency is the 99th percentile, over the last seconds, of the time from timestamp to reading the output."""
     board = Board()
-    figures = Figures("in", Held([], []).target, board, clock=lambda: 10.0)
+    figures = Figures(Held([], []).target, board, clock=lambda: 10.0)
     figures.update(0.0)
     assert board.latency is None
     records = [Record(b"key", b"value", 10_000 - milliseconds, None) for milliseconds in range(1, 201)]

@@ -15,6 +15,7 @@ ELSEWHERE = {
     "BROKER_SECURITY_PROTOCOL": "ssl",
     "input": "elsewhere",
     "output": "elsewhere-too",
+    "dead_letter": "elsewhere-as-well",
     "KAFKA_TOPIC": "elsewhere",
     "COUNT": "1",
     "AUTO_OFFSET_RESET": "latest",
@@ -94,11 +95,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     given = environment("127.0.0.1:4711")
     settings = DemoSettings.load(None, given)
     assert (settings.address, settings.sdk_token, settings.security_protocol) == ("127.0.0.1:4711", None, None)
-    assert (settings.input, settings.output, settings.auto_offset_reset) == (
-        "user-login",
-        "processed-user-login",
-        "earliest",
-    )
+    assert (*settings.topics, settings.auto_offset_reset) == ("user-login", "processed-user-login", "earliest")
     assert (settings.rate, settings.malformed, settings.seed, settings.count, settings.seconds) == (
         50,
         0.05,

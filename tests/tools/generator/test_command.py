@@ -15,7 +15,8 @@ from quixstreams.kafka import Producer
 from runtime.errors import Failed, Misconfigured, Refused, Unavailable
 from runtime.stop.signals import stop_request
 from tests.errors_page import check_row
-from tools.generator.command import BACKLOG, GeneratorSettings, Schedule, Sender, main
+from tools.generator.command import GeneratorSettings, Sender, main
+from tools.generator.schedule import BACKLOG, Schedule
 
 ROOT = Path(__file__).parents[3]
 VARIABLES = {str(field.validation_alias) for field in GeneratorSettings.model_fields.values()}

@@ -1,5 +1,6 @@
 """The generator as its users run it, against a real broker: what arrives, and how it ends."""
 
+import hashlib
 import json
 import os
 import re
@@ -145,6 +146,73 @@ def test_stop(kafka: Kafka, topics: Callable[..., str], number: signal.Signals, 
     assert (total, not_delivered) == (kafka.end_offsets(topic)[0], 0)
 
 
+def manifest_of(file: Path) -> list[dict[str, Any]]:
+    """The lines of a manifest."""
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_manifest(kafka: Kafka, topic: str, tmp_path: Path) -> None:
+    """The manifest has each record of the topic once, with its place, in order; a second run adds its own."""
+    file = tmp_path / "manifest.jsonl"
+    settings: dict[str, Any] = {"output": topic, "RATE": 0, "MALFORMED": 0.4, "TOPIC_PARTITIONS": 3}
+    for count in 300, 200:
+        code, _, err = run("--manifest", str(file), BOOTSTRAP_SERVERS=kafka.address, COUNT=count, **settings)
+        assert code == 0, err
+    lines = manifest_of(file)
+    by_partition = sorted(lines, key=lambda line: line["partition"])  # within a partition, their order stays
+    assert len({line["partition"] for line in lines}) == 3
+    found = kafka.read(topic, 500)
+    assert [(line["partition"], line["offset"], line["key"].encode()) for line in by_partition] == [
+        (record.partition, record.offset, record.key) for record in found
+    ]
+    for line, record in zip(by_partition, found, strict=True):
+        result = upper_device_type(record.value)
+        described = record.value if isinstance(result, Malformed) else result
+        assert line["reason"] == (result.reason if isinstance(result, Malformed) else None)
+        assert line["digest"] == (None if described is None else hashlib.sha256(described).hexdigest())
+    assert {line["reason"] for line in lines} == {None, *MALFORMED_KINDS}
+
+
+def test_manifest_of_a_stop(kafka: Kafka, topics: Callable[..., str], tmp_path: Path) -> None:
+    """Stopped by SIGTERM, it leaves a manifest of whole lines with each record of the topic."""
+    topic, file = topics("logins"), tmp_path / "manifest.jsonl"
+    with running("--manifest", str(file), Quix__Broker__Address=kafka.address, output=topic, RATE=0) as process:
+        wait_until(lambda: kafka.end_offsets(topic)[0] >= 1000, "the first records")
+        process.send_signal(signal.SIGTERM)
+        code, _, err = end_of(process)
+    assert code == 0, err
+    assert [line["offset"] for line in manifest_of(file)] == list(range(kafka.end_offsets(topic)[0]))
+
+
+@pytest.mark.long
+def test_manifest_of_a_kill(kafka: Kafka, topics: Callable[..., str], tmp_path: Path) -> None:
+    """Killed by SIGKILL, it leaves a manifest of whole lines, each of a record of the topic."""
+    topic, file = topics("logins"), tmp_path / "manifest.jsonl"
+    with running("--manifest", str(file), Quix__Broker__Address=kafka.address, output=topic, RATE=0) as process:
+        wait_until(lambda: file.exists() and file.stat().st_size > 100_000, "the first lines")
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=TIMEOUT)
+    keys = [record.key for record in kafka.read(topic, 1)]
+    lines = manifest_of(file)
+    assert len(lines) > 500
+    assert [line["key"].encode() for line in lines] == keys[: len(lines)]
+
+
+UNWRITABLE = {
+    "generator: a manifest in no folder": ("nowhere/manifest.jsonl", 78),
+    "generator: a manifest on a full disk": ("/dev/full", 70),
+}
+
+
+@pytest.mark.parametrize("name", UNWRITABLE)
+def test_unwritable_manifest(kafka: Kafka, topic: str, name: str) -> None:
+    """A manifest that cannot be written ends it with one line that names the file."""
+    file, exit_code = UNWRITABLE[name]
+    code, _, err = run("--manifest", file, BOOTSTRAP_SERVERS=kafka.address, output=topic, COUNT=5, RATE=0)
+    assert code == exit_code
+    check_row("Tools", name, code, last_error(err))
+
+
 def test_topic_made_with_partitions(kafka: Kafka, topic: str) -> None:
     """A missing topic is created with TOPIC_PARTITIONS, and a line says so; an existing one does not change."""
     where: dict[str, Any] = {"Quix__Broker__Address": kafka.address, "output": topic, "COUNT": 1}
@@ -257,7 +325,7 @@ def test_help() -> None:
 
 
 def test_command_line() -> None:
-    """It takes no arguments: anything but --help ends in 2."""
+    """An unknown option ends it with 2."""
     code, out, err = run("--rate", "5")
     assert (code, out) == (2, "")
     assert "unrecognized arguments: --rate 5" in err

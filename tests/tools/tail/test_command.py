@@ -303,8 +303,8 @@ def test_terminal(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypa
 class Process:
     """`tail` as a process of its own; leaving the `with` block ends it."""
 
-    def __init__(self, address: str, target: str, *arguments: str) -> None:
-        own = {"Quix__Broker__Address": address, "output": target, "LOG_LEVEL": "WARNING"}
+    def __init__(self, address: str, target: str, *arguments: str, **settings: str) -> None:
+        own = {"Quix__Broker__Address": address, "output": target, "LOG_LEVEL": "WARNING", **settings}
         environment = {**without_settings(), **own}
         self._process = start(["pipeline.py", "tail", *arguments], env=environment, cwd=ROOT, errors=True)
         assert self._process.stdout

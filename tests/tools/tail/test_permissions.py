@@ -5,15 +5,18 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka.admin import AclOperation
 
+from runtime.errors import Refused
 from runtime.settings import Settings
 from tests.errors_page import check_row
 from tests.grants import EXACT, TOPIC, Grant
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.secured import Secured, login, secured_broker
+from tests.tools.dead_letters import dead_letters
 from tests.tools.tail.conftest import Tail
 from tests.tools.tail.terminal import on_terminal
 from tools.verify.command import Options, audit
+from tools.verify.findings import total
 
 pytestmark = pytest.mark.long
 
@@ -28,12 +31,19 @@ def reads(*topics: str) -> list[Grant]:
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """The broker, and a user who may read both topics, one who may read the output, and one who may only see them."""
+    """The broker, and users who may read all topics, both, one of them, or only see them."""
     seen = [grant for grant in reads("in", "out") if grant.operation is not AclOperation.READ]
-    users = {"both": reads("in", "out"), "output": reads("out"), "blind": seen}
+    users = {
+        "all": reads("in", "out", "dead"),
+        "both": reads("in", "out"),
+        "output": reads("out"),
+        "dead": reads("dead"),
+        "blind": seen,
+    }
     with secured_broker(tmp_path_factory.mktemp("certificates"), users) as secured:
         secured.kafka.produce("in", SENT)
         secured.kafka.produce("out", map(expected, SENT))
+        secured.kafka.produce(secured.kafka.create_topic("dead"), dead_letters(SENT, "in"))
         yield secured
 
 
@@ -55,8 +65,20 @@ def test_enough(secured: Secured, tail: Tail) -> None:
 
 
 def test_verify(secured: Secured) -> None:
-    """They are enough for `verify`, too, which reads in the same way."""
+    """They are enough for `verify`, too; with `dead_letter`, it needs them on that topic as well."""
     assert audit(Settings.model_validate({**settings(secured, "both"), "output": "out"}), Options()).ok
+    with_dead_letters = {"output": "out", "dead_letter": "dead"}
+    report = audit(Settings.model_validate({**settings(secured, "all"), **with_dead_letters}), Options())
+    assert report.ok
+    assert total(report.letters)["checked"] == 1
+    with pytest.raises(Refused, match="Describe on the topic 'dead'"):
+        audit(Settings.model_validate({**settings(secured, "both"), **with_dead_letters}), Options())
+
+
+def test_dead_letters_only(secured: Secured, tail: Tail) -> None:
+    """To show the dead letters, the permissions on their topic are enough."""
+    shown = tail("out", "dead_letter", **settings(secured, "dead"), dead_letter="dead")
+    assert (shown.code, len(shown.out), shown.err) == (0, 1, [])
 
 
 def test_output_only(secured: Secured, tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tools.verify.command import Options, audit
 from tools.verify.findings import COUNTS, FAULTS
-from tools.verify.walk import EVERYTHING, Begin
+from tools.verify.range import EVERYTHING, Begin
 from tools.waiting import wait_until
 
 COUNT = 40

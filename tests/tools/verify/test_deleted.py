@@ -5,7 +5,8 @@ import pytest
 from runtime.errors import Failed
 from runtime.settings import Settings
 from tests.tools.verify.test_walk import COUNT, Held, Partition, doctor, found, topic
-from tools.verify.walk import EVERYTHING, Walk
+from tools.verify.range import EVERYTHING
+from tools.verify.walk import Walk
 
 
 class Expiring(Held):

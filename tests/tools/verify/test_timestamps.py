@@ -10,7 +10,8 @@ from runtime.settings import Settings
 from tests.tools.verify import test_walk as test_verify_walk
 from tests.tools.verify.test_walk import Held, InMemory, Partition, found
 from tools.verify.gap import Record
-from tools.verify.walk import EVERYTHING, Begin, Walk
+from tools.verify.range import EVERYTHING, Begin
+from tools.verify.walk import Walk
 from transforms import refused_timestamp, too_large, upper_device_type
 
 MINUTE = 60_000

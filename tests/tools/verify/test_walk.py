@@ -10,9 +10,10 @@ from runtime.connect.topic_facts import TopicFacts
 from runtime.settings import Settings
 from tools.verify.findings import total
 from tools.verify.gap import Record
+from tools.verify.range import EVERYTHING, Begin
 from tools.verify.reader import PartitionReader
 from tools.verify.topics import TopicPair
-from tools.verify.walk import EVERYTHING, Begin, Walk
+from tools.verify.walk import Walk
 
 BATCH = 7
 

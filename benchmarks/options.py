@@ -1,4 +1,4 @@
-"""What metrics and OpenTelemetry's instrumentation cost: `python -m benchmarks.observing` runs the pipeline with each.
+"""What dead letters, metrics and OpenTelemetry's instrumentation cost: `python -m benchmarks.options` runs each.
 
 The runs take turns over the same topic, so that each is compared with the others of the same minute. With HTTP_PORT,
 /metrics and /status.json are asked for every second. CPU time per record varies less than the rate on a busy machine.
@@ -23,7 +23,8 @@ from benchmarks.topics import BenchmarkTopics
 from tools.broker.embedded import FULL_SPEED, Broker
 from tools.broker.node import choose_ports
 
-PLAIN, SCRAPED, INSTRUMENTED = "without", "with HTTP_PORT", "with opentelemetry-instrument"
+PLAIN, DEAD_LETTERS, SCRAPED = "without", "with dead_letter", "with HTTP_PORT"
+INSTRUMENTED = "with opentelemetry-instrument"
 _INSTRUMENTATION = {
     "PYTHONPATH": str(Path(auto_instrumentation.__file__).parent),  # as opentelemetry-instrument sets it
     **{f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")},
@@ -52,12 +53,17 @@ def scraped(port: int) -> Iterator[None]:
 
 def main() -> None:
     """Print a table of the medians, each as a share of the run without."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.observing", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.options", description=__doc__)
     parser.add_argument("--records", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     port = choose_ports(None).clients
-    variables = {PLAIN: {}, SCRAPED: {"HTTP_PORT": str(port)}, INSTRUMENTED: _INSTRUMENTATION}
+    variables = {
+        PLAIN: {},
+        DEAD_LETTERS: {"dead_letter": "dead-letters", "AUTO_CREATE_TOPICS": "true"},
+        SCRAPED: {"HTTP_PORT": str(port)},
+        INSTRUMENTED: _INSTRUMENTATION,
+    }
     rates, cpu = defaultdict(list), defaultdict(list)
     with Broker(jvm=FULL_SPEED) as broker, scraped(port):
         topics = BenchmarkTopics(broker.address)

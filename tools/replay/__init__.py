@@ -1,0 +1,1 @@
+"""Sends dead letters' originals back to the input topic: `python pipeline.py replay`."""

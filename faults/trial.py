@@ -85,9 +85,7 @@ class Trial:
                 future.result(30)
             self.reader = OutputReader(address, TARGET, self.partitions, seed)
             if dead_letter:
-                self.dead_letter_reader = OutputReader(
-                    address, dead_letter, self.partitions, self.plan.seed, DEAD_LETTERS
-                )
+                self.dead_letter_reader = OutputReader(address, dead_letter, self.partitions, seed, DEAD_LETTERS)
             self.pool = WorkerPool(self.settings(), self.folder, self._command)
         except BaseException:
             self.__exit__()

@@ -22,7 +22,7 @@ from runtime.connect.addresses import (
     unreachable,
     why_unusable,
 )
-from runtime.connect.diagnose import diagnose
+from runtime.connect.diagnose import check_expiry, diagnose
 from runtime.connect.repeating_admin import NO_ANSWER, RepeatingAdmin, timeouts
 from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable
@@ -185,7 +185,10 @@ class BrokerAdmin:
         # Quix Cloud's certificates are not files, so `diagnose` cannot use them.
         if isinstance(explained, Refused) or error.code() == KafkaError._RESOLVE or self.cloud:  # noqa: SLF001
             return explained
-        return diagnose(self.connection) or self._diagnose_advertised() or explained
+        found = diagnose(self.connection) or self._diagnose_advertised()
+        if found is None and error.code() == KafkaError._SSL:  # noqa: SLF001  (a busy broker answers `diagnose` late)
+            found = check_expiry(self.connection)
+        return found or explained
 
     def _on_error(self, error: KafkaError) -> None:
         if at := _ADVERTISED.match(error.str()):

@@ -96,7 +96,7 @@ def _diagnose_listener(listener: _Listener, connection: ConnectionConfig) -> Mis
     try:
         tls, mechanisms = _probe_listener(listener, connection)
     except ssl.SSLError:
-        return _check_expiry(connection)
+        return check_expiry(connection)
     actual = f"{'sasl_' if mechanisms else ''}{'ssl' if tls else 'plaintext'}"
     if actual == protocol:
         return None
@@ -190,7 +190,7 @@ def _ask(connection: socket.socket, key: int, version: int, body: bytes) -> Byte
     return BytesIO(answer)
 
 
-def _check_expiry(connection: ConnectionConfig) -> Misconfigured | None:
+def check_expiry(connection: ConnectionConfig) -> Misconfigured | None:
     """The error if the client's own certificate has expired or is not yet valid."""
     if connection.ssl_certificate_location is None:
         return None

@@ -15,7 +15,7 @@ STOPS: dict[str, tuple[str, dict[str, str]]] = {
     "a dead-letter topic that is the output topic": (SETTINGS, {"output": "kept", "dead_letter": "kept"}),
     "no dead-letter topic": (START, {"output": "kept", "dead_letter": "absent"}),
     "a compacted dead-letter topic": (START, {"output": "kept", "dead_letter": "compacted"}),
-    "a dead-letter topic that takes only small records": (START, {"output": "kept", "dead_letter": "small"}),
+    "a dead-letter topic that takes only small records": (START, {"output": "kept", "dead_letter": "small-records"}),
     "no committed offset, and AUTO_OFFSET_RESET=error": (START, {"AUTO_OFFSET_RESET": "error", "output": "kept"}),
 }
 """By situation, the section of docs/errors.md and the settings; each ends in 78."""
@@ -27,5 +27,5 @@ def create_topics(kafka: Kafka) -> None:
     for name, policy in policies.items():
         if not kafka.partitions(name):
             kafka.create_topic(name, config={"cleanup.policy": policy})
-    if not kafka.partitions("small"):
-        kafka.create_topic("small", config={"max.message.bytes": "4095"})
+    if not kafka.partitions("small-records"):
+        kafka.create_topic("small-records", config={"max.message.bytes": "4095"})

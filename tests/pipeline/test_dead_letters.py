@@ -1,5 +1,6 @@
 """The dead-letter topic: the original of each malformed record, once, beside the tagged record in the output."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -40,9 +41,9 @@ def dead_letters(sent: list[Record], topic: str) -> list[Record]:
 
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
-def test_each_reason(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
+def test_each_reason(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, guarantee: str) -> None:
     """Each malformed record's original is there once, on its partition, in order, with the reason and its place."""
-    source, target, dead = (kafka.create_topic(f"{guarantee}-{end}", PARTITIONS) for end in ("in", "out", "dead"))
+    source, target, dead = (topics(end, PARTITIONS) for end in ("in", "out", "dead"))
     headers = [("a", b"1"), *FORGED, ("b", None)]
     cases = [replace(case.record, partition=number, headers=headers) for number in range(PARTITIONS) for case in CASES]
     kafka.produce(source, cases)
@@ -58,24 +59,25 @@ def test_each_reason(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None
     assert len(kafka.read(dead, len(wanted))) == len(wanted)
 
 
-def test_made_topic(kafka: Kafka, pipelines: Pipelines) -> None:
+def test_made_topic(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines) -> None:
     """A dead-letter topic that the pipeline creates has the input's partitions, and room for the headers."""
-    source, dead = kafka.create_topic("limited", PARTITIONS, {"max.message.bytes": "20000"}), "made-dead"
-    pipeline = pipelines.start(source, "made-out", dead_letter=dead, AUTO_CREATE_TOPICS="true")
+    source = topics("in", PARTITIONS, {"max.message.bytes": "20000"})
+    target, dead = f"{source}-out", f"{source}-dead"
+    pipeline = pipelines.start(source, target, dead_letter=dead, AUTO_CREATE_TOPICS="true")
     pipeline.wait_for(RUNNING)
     assert len(kafka.partitions(dead)) == PARTITIONS
     value = b"[" + b"7" * 19_900  # nearly what the input takes: there is no room for a tag in the output
     kafka.produce(source, [Record(b"k", value, partition=1)])
-    (letter,), (output,) = kafka.read(dead, 1), kafka.read("made-out", 1)
+    (letter,), (output,) = kafka.read(dead, 1), kafka.read(target, 1)
     assert (letter.partition, letter.key, letter.value) == (1, b"k", value)
     assert dict(output.headers)["malformed"] == dict(letter.headers)["malformed"] == b"too_large"
 
 
-def test_stub(kafka: Kafka, pipelines: Pipelines) -> None:
+def test_stub(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines) -> None:
     """An original that the dead-letter topic does not take is replaced by a stub, or has the time of producing."""
-    source, target = (kafka.create_topic(f"stub-{end}") for end in ("in", "out"))
+    source, target = (topics(end) for end in ("in", "out"))
     limits = {"max.message.bytes": "4096", "message.timestamp.before.max.ms": "3600000"}
-    dead = kafka.create_topic("stub-dead", config=limits)
+    dead = topics("dead", config=limits)
     old = NOW - 86_400_000
     kafka.produce(
         source,
@@ -99,10 +101,10 @@ def test_stub(kafka: Kafka, pipelines: Pipelines) -> None:
     assert pipeline.stop() == 0
 
 
-def test_too_large_output(kafka: Kafka, pipelines: Pipelines) -> None:
+def test_too_large_output(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines) -> None:
     """An original that only the output topic does not take is a whole dead letter, larger than the output's limit."""
-    source, dead = (kafka.create_topic(f"small-{end}") for end in ("in", "dead"))
-    target = kafka.create_topic("small-out", config={"max.message.bytes": "10000"})
+    source, dead = (topics(end) for end in ("in", "dead"))
+    target = topics("out", config={"max.message.bytes": "10000"})
     sent = [Record(b"k", b'{"device_type": "ios", "x": "%b"}' % (b"x" * size)) for size in (20, 500_000, 20)]
     kafka.produce(source, sent)
     pipeline = pipelines.start(source, target, dead_letter=dead)
@@ -115,9 +117,9 @@ def test_too_large_output(kafka: Kafka, pipelines: Pipelines) -> None:
 
 
 @pytest.mark.long  # new partitions are found within 30 s
-def test_new_partition(kafka: Kafka, pipelines: Pipelines) -> None:
+def test_new_partition(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines) -> None:
     """If the input gains a partition that the dead-letter topic lacks, the first dead letter there ends it with 78."""
-    source, target, dead = (kafka.create_topic(f"grows-{end}") for end in ("in", "out", "dead"))
+    source, target, dead = (topics(end) for end in ("in", "out", "dead"))
     pipeline = pipelines.start(source, target, dead_letter=dead)
     pipeline.wait_for(RUNNING)
     for topic in (source, target):
@@ -128,9 +130,9 @@ def test_new_partition(kafka: Kafka, pipelines: Pipelines) -> None:
     assert kafka.read(target, 0) == []
 
 
-def test_recreated(kafka: Kafka, pipelines: Pipelines) -> None:
+def test_recreated(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines) -> None:
     """A dead-letter topic that is deleted and created again ends the pipeline with 78, as the other topics do."""
-    source, target, dead = (kafka.create_topic(f"again-{end}") for end in ("in", "out", "dead"))
+    source, target, dead = (topics(end) for end in ("in", "out", "dead"))
     pipeline = pipelines.start(source, target, dead_letter=dead)
     pipeline.wait_for(RUNNING)
     kafka.delete_topic(dead)

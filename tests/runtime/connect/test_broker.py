@@ -1,12 +1,16 @@
 """The admin client without a broker; tests/pipeline has it with one."""
 
+from pathlib import Path
+
 import pytest
+from confluent_kafka import KafkaError
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
 from runtime.errors import Misconfigured, Stopped, Unavailable
 from runtime.stop.signals import stop_request
+from tests.certificates import Authority
 
 
 def connection(port: int = 1, **changed: str) -> ConnectionConfig:
@@ -29,6 +33,17 @@ def test_no_broker(monkeypatch: pytest.MonkeyPatch, free_port: int, address: str
     expected = f"no broker answers at {address.format(f'127.0.0.1:{free_port}')}: waited 0 s"
     with pytest.raises(Unavailable, match=expected):
         BrokerAdmin(connection(free_port), cloud=cloud).wait()
+
+
+def test_expired_certificate(free_port: int, tmp_path: Path) -> None:
+    """If TLS failed, an expired client's certificate is the cause, even if the broker does not answer the diagnosis."""
+    certificate, key = Authority(tmp_path, "authority").sign("client", expired=True)
+    own = {"ssl_certificate_location": f"{certificate}", "ssl_key_location": f"{key}"}
+    broker = BrokerAdmin(connection(free_port, security_protocol="ssl", **own))
+    refused = broker._diagnose(KafkaError(KafkaError._SSL, "ssl/tls alert certificate unknown: SSL alert number 46"))
+    assert "(BROKER_SSL_CERTIFICATE_LOCATION) is valid from" in f"{refused}"
+    closed = broker._diagnose(KafkaError(KafkaError._TRANSPORT, "Connection refused"))
+    assert "certificate" not in f"{closed}"
 
 
 def test_stop(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:

@@ -20,6 +20,7 @@ COPY runtime /app/runtime
 COPY tools/__init__.py tools/printable.py tools/try_transforms.py /app/tools/
 COPY tools/check /app/tools/check
 COPY tools/generator /app/tools/generator
+COPY tools/replay /app/tools/replay
 COPY tools/tail /app/tools/tail
 COPY tools/verify /app/tools/verify
 RUN python -m compileall -q /app

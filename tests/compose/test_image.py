@@ -69,7 +69,7 @@ def test_labels(facts: dict[str, Any]) -> None:
 def test_files(image: str) -> None:
     """The image has only the files that the two programs need: no .env, no tests, no .git."""
     found = set(in_image(image, "find", "/app", "-type", "f", "-not", "-name", "*.pyc").split())
-    folders = ("runtime", "transforms", "tools/check", "tools/generator", "tools/tail", "tools/verify")
+    folders = ("runtime", "transforms", "tools/check", "tools/generator", "tools/replay", "tools/tail", "tools/verify")
     tools = ("__init__.py", "printable.py", "try_transforms.py")
     wanted = {ROOT / "pipeline.py", ROOT / "runtime/observe/page.html", *(ROOT / "tools" / name for name in tools)}
     wanted |= {file for folder in folders for file in (ROOT / folder).rglob("*.py")}

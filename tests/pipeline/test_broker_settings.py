@@ -144,7 +144,8 @@ def test_stop(runs: dict[str, Pipeline], situation: str) -> None:
     errors = [line for line in pipeline.lines if "ERROR" in line]
     assert errors == [pipeline.lines[-1]]
     assert "Traceback" not in pipeline.log
-    check_row(RUNS[situation].section, situation, RUNS[situation].exit_code, errors[0])
+    forced = {r"; ended by force after .*": ""}  # without a connection, the shutdown may take too long
+    check_row(RUNS[situation].section, situation, RUNS[situation].exit_code, errors[0], forced)
 
 
 @pytest.mark.parametrize("situation", CHECKED)

@@ -21,7 +21,7 @@ _READER = {
 _BATCH = 1000
 
 
-class OutputReader:
+class CheckedReader:
     """A thread that reads from the beginning of each partition; leaving the `with` block ends it.
 
     Args:

@@ -16,7 +16,7 @@ from faults.audit import Audit
 from faults.idcheck import DEAD_LETTERS, LOGINS, Counts
 from faults.load_process import LoadProcess
 from faults.plan import Plan
-from faults.reader import OutputReader
+from faults.reader import CheckedReader
 from faults.records import record
 from faults.workers import PIPELINE, WorkerPool
 from tools.broker.cluster import Cluster
@@ -70,8 +70,8 @@ class Trial:
         self.follower: Audit | None = None
         """tools.verify with `--follow`."""
         self.pool: WorkerPool
-        self.reader: OutputReader
-        self.dead_letter_reader: OutputReader | None = None
+        self.reader: CheckedReader
+        self.dead_letter_reader: CheckedReader | None = None
         """Reads the dead-letter topic, if the plan's settings name one."""
 
     def __enter__(self) -> Self:
@@ -83,9 +83,9 @@ class Trial:
             topics = [NewTopic(name, len(self.partitions), -1) for name in (SOURCE, TARGET, dead_letter) if name]
             for future in self.admin.create_topics(topics).values():
                 future.result(30)
-            self.reader = OutputReader(address, TARGET, self.partitions, seed)
+            self.reader = CheckedReader(address, TARGET, self.partitions, seed)
             if dead_letter:
-                self.dead_letter_reader = OutputReader(address, dead_letter, self.partitions, seed, DEAD_LETTERS)
+                self.dead_letter_reader = CheckedReader(address, dead_letter, self.partitions, seed, DEAD_LETTERS)
             self.pool = WorkerPool(self.settings(), self.folder, self._command)
         except BaseException:
             self.__exit__()

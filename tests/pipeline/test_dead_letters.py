@@ -1,4 +1,4 @@
-"""The dead-letter topic: the original of each malformed record, once, beside the tagged record in the output."""
+"""The dead-letter topic has the original of each malformed record once; the output has the tagged record."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -4,16 +4,15 @@ import json
 from typing import NamedTuple
 
 from runtime.connect.topics import LEAST_DEAD_LETTER_BYTES
-from runtime.loop.dead_letters import NAMES, OFFSET, PARTITION, TOPIC
-from runtime.loop.output_record import TAG, Headers
-from tools.tail.records import TopicRecord
+from runtime.loop.dead_letters import NAMES
+from runtime.loop.output_record import Headers
+from tools.tail.records import TopicRecord, number_in
 from transforms import Reason
 
 ATTEMPT = "replay.attempt"
 """The header of a record that was sent back: how often."""
 
 _REASONS = frozenset(map(str, Reason))
-_DIGITS = 9  # of a number in a header
 
 
 class Letter(NamedTuple):
@@ -38,19 +37,13 @@ class Letter(NamedTuple):
 
 def letter_of(record: TopicRecord, source: str) -> Letter | None:
     """Read a dead letter; None if the record is none of the pipeline that reads this input topic."""
-    texts = {name: (content or b"").decode(errors="backslashreplace") for name, content in record.headers}
-    if not texts.keys() >= NAMES or texts[TOPIC] != source or texts[TAG] not in _REASONS:
+    found = record.dead_letter
+    if found is None or found.topic != source or found.reason not in _REASONS:
         return None
-    partition, offset = _number(texts[PARTITION]), _number(texts[OFFSET], len(f"{2**63}"))
-    if partition is None or offset is None:
-        return None
-    is_stub = texts[TAG] == Reason.TOO_LARGE and _is_stub(record.value or b"", [source, partition, offset])
-    attempts = _number(texts.get(ATTEMPT, "")) or 0
-    return Letter(record, texts[TAG], partition, attempts, f"{source}[{partition}]@{offset}", is_stub)
-
-
-def _number(text: str, digits: int = _DIGITS) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+    place = [source, found.partition, found.offset]
+    is_stub = found.reason == Reason.TOO_LARGE and _is_stub(record.value or b"", place)
+    attempts = (dict(found.others).get(ATTEMPT) or b"").decode(errors="backslashreplace")
+    return Letter(record, found.reason, found.partition, number_in(attempts, 9) or 0, found.place, is_stub)
 
 
 def _is_stub(value: bytes, place: list[object]) -> bool:

@@ -56,12 +56,18 @@ class TopicRecord(NamedTuple):
     def dead_letter(self) -> DeadLetter | None:
         """What its headers say; None if they are not those of a dead letter."""
         texts = {name: (content or b"").decode(errors="backslashreplace") for name, content in self.headers}
-        try:
-            place = texts[TOPIC], int(texts[PARTITION]), int(texts[OFFSET])
-            others = [header for header in self.headers if header[0] not in NAMES]
-            return DeadLetter(texts[TAG], texts[DETAIL], *place, others)
-        except (KeyError, ValueError):
+        if not texts.keys() >= NAMES:
             return None
+        partition, offset = number_in(texts[PARTITION], 9), number_in(texts[OFFSET], 19)
+        if partition is None or offset is None:
+            return None
+        others = [header for header in self.headers if header[0] not in NAMES]
+        return DeadLetter(texts[TAG], texts[DETAIL], texts[TOPIC], partition, offset, others)
+
+
+def number_in(text: str, digits: int) -> int | None:
+    """The number in a header's text; None if it is not one with at most so many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
 class TopicReader:

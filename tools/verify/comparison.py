@@ -92,7 +92,7 @@ class Comparison:
         self._inputs.tell(len(self._inputs))
 
     def set_aside(self, kind: str, *, inputs: int = 0, outputs: int = 0) -> None:
-        """Count these first records as pending or skipped, whatever follows."""
+        """Count these first records as pending or skipped, and compare them no more."""
         self._inputs.drop(inputs)
         self._outputs.drop(outputs)
         self._set_aside[kind] += inputs + outputs

@@ -45,7 +45,7 @@ def visit(
     ),
 )
 def test_each_once(letters: set[int], runs: list[tuple[set[int], int | None, list[int]]]) -> None:
-    """Whatever several runs send and leave, a letter is open after them if and only if none has sent it."""
+    """After several runs, a dead letter is open if and only if none of them has sent it."""
     progress, sent = (0, ""), set[int]()
     for wanted, begin, ends in runs:
         news = visit(progress, letters, wanted, begin, ends)

@@ -21,7 +21,7 @@ from benchmarks.measure import backlog, measure
 from benchmarks.peers import OURS, PEERS
 from benchmarks.topics import BenchmarkTopics
 from tools.broker.embedded import FULL_SPEED, Broker
-from tools.broker.node import choose_ports
+from tools.broker.ports import free_port
 
 PLAIN, DEAD_LETTERS, SCRAPED = "without", "with dead_letter", "with HTTP_PORT"
 INSTRUMENTED = "with opentelemetry-instrument"
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    port = choose_ports(None).clients
+    port = free_port()
     variables = {
         PLAIN: {},
         DEAD_LETTERS: {"dead_letter": "dead-letters", "AUTO_CREATE_TOPICS": "true"},

@@ -12,7 +12,7 @@ import threading
 from contextlib import ExitStack, suppress
 from typing import NamedTuple, Self
 
-from tools.broker.node import HOST, choose_ports
+from tools.broker.ports import HOST, choose_ports
 
 _CHUNK = 16_384  # bytes
 _RESENT_AFTER = 0.2  # seconds: TCP's least retransmission time; doubled each time

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from tools.broker.embedded import Broker
-from tools.broker.node import HOST, Member, choose_ports, new_cluster_id
+from tools.broker.node import Member, new_cluster_id
+from tools.broker.ports import HOST, choose_ports, free_port
 from tools.broker.ready import Probe
 
 NO_GROUPS = {"offsets.topic.replication.factor": "3", "default.replication.factor": "3"}
@@ -24,7 +25,7 @@ def advertising(addresses: Mapping[str, str]) -> tuple[Broker, dict[str, str]]:
     Args:
         addresses: by a listener's name, in capital letters, what it advertises.
     """
-    ports, own = choose_ports(None), {name: f"{HOST}:{choose_ports(None).clients}" for name in addresses}
+    ports, own = choose_ports(None), {name: f"{HOST}:{free_port()}" for name in addresses}
     usual = {"CLIENTS": f"{HOST}:{ports.clients}", "INTERNAL": f"{HOST}:{ports.internal}"}
     properties = {
         "listeners": _listed(own),

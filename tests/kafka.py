@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -21,6 +20,7 @@ from confluent_kafka.admin import (
 from tools.waiting import wait_until
 
 TIMEOUT = 60.0  # seconds; far above what anything takes on a slow machine
+_ANSWER_TIMEOUT = 10.0  # seconds, for one request to a coordinator
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,14 @@ class Kafka:
         found = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic]
         return sorted(number for number, partition in found.partitions.items() if partition.leader >= 0)
 
+    def _all_partitions(self, topic: str) -> list[int]:
+        """The numbers of the topic's partitions, also of those that have no leader now, as after a slow moment."""
+
+        def found() -> list[int]:
+            return sorted(self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic].partitions)
+
+        return wait_until(found, f"the partitions of {topic}")
+
     def produce(self, topic: str, records: Iterable[Record]) -> None:
         """Write each record to its partition and wait until the broker has all; KafkaException if it refuses one."""
         errors: list[KafkaError] = []
@@ -113,7 +121,7 @@ class Kafka:
         It reads to the end of every partition, to find surplus records; AssertionError after `timeout` seconds.
         """
         records: list[Record] = []
-        unfinished = set(self.partitions(topic))
+        unfinished = set(self._all_partitions(topic))
         with closing(self._consumer(isolation)) as consumer:
             consumer.list_topics(topic, timeout=TIMEOUT)  # unknown leaders would cost it half a second
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in unfinished])
@@ -134,23 +142,22 @@ class Kafka:
         """By partition, the offset that the next record will get; a transaction's marker takes one, too."""
         ends = {}
         with closing(self._consumer("read_uncommitted")) as consumer:
-            for number in self.partitions(topic):
+            for number in self._all_partitions(topic):
                 _, ends[number] = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=TIMEOUT)
         return ends
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """By partition, the offset that the group has committed; partitions without a commit are left out."""
-        wanted = [TopicPartition(topic, number) for number in self.partitions(topic)]
+        wanted = [TopicPartition(topic, number) for number in self._all_partitions(topic)]
         with closing(self._consumer("read_committed", group)) as consumer:
-            ask = partial(consumer.committed, wanted, timeout=TIMEOUT)
-            found = wait_until(lambda: _answered(ask), "the coordinator's answer")
+            found = _ask(lambda: consumer.committed(wanted, timeout=_ANSWER_TIMEOUT))
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
     def commit(self, group: str, topic: str, offset: int, metadata: str = "", partition: int = 0) -> None:
         """Commit an offset for a group that has no members."""
         place = TopicPartition(topic, partition, offset, metadata=metadata)
         with closing(self._consumer("read_committed", group)) as consumer:
-            (answer,) = wait_until(lambda: _answered(lambda: _commit(consumer, place)), "the coordinator's answer")
+            (answer,) = _ask(lambda: consumer.commit(offsets=[place], asynchronous=False))
         assert answer.error is None, answer.error
 
     def _consumer(self, isolation: str, group: str = "tests") -> Consumer:
@@ -166,19 +173,16 @@ class Kafka:
         )
 
 
-def _commit(consumer: Consumer, place: TopicPartition) -> list[TopicPartition]:
-    committed: list[TopicPartition] = consumer.commit(offsets=[place], asynchronous=False)
-    return committed
-
-
-def _answered(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
-    """Return the answer, or an empty list if the broker asks for a retry."""
-    try:
-        return ask()
-    except KafkaException as error:
-        if error.args[0].code() not in _RETRIABLE:
-            raise
-        return []
+def _ask(request: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
+    """Return the coordinator's answer; KafkaException if it refuses, or there is none within TIMEOUT."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return request()
+        except KafkaException as error:
+            if error.args[0].code() not in _RETRIABLE or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def _record(message: Any) -> Record:

@@ -11,7 +11,8 @@ from tests.certificates import Authority
 from tests.grants import Grant, rule
 from tests.kafka import TIMEOUT, Kafka
 from tools.broker.embedded import Broker
-from tools.broker.node import HOST, Member, choose_ports, new_cluster_id
+from tools.broker.node import Member, new_cluster_id
+from tools.broker.ports import HOST, choose_ports, free_port
 
 PASSWORD, KEY_PASSWORD = "s3cret-password", "s3cret-key"
 _LISTENERS = {
@@ -73,8 +74,7 @@ def secured_broker(
             without either may do anything.
         properties: Kafka's own settings, over those of this broker.
     """
-    ports = dict(zip(_LISTENERS, (*choose_ports(None), *choose_ports(None)), strict=False))
-    own = choose_ports(None)
+    ports, own = {listener: free_port() for listener in _LISTENERS}, choose_ports(None)
     named = {"CLIENTS": own.clients, "INTERNAL": own.internal, **ports}
     advertised = (f"{name}://{'localhost' if name == 'RENAMED' else HOST}:{port}" for name, port in named.items())
     listed = {"advertised.listeners": ",".join(advertised)}

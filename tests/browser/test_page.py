@@ -16,8 +16,9 @@ from playwright.sync_api import Page, expect
 
 from runtime.settings import ADDRESS
 from tests.kafka import Kafka, Record
-from tests.pipeline.test_health import LOGIN, SCRIPT, ask, free_port, wait_for
+from tests.pipeline.test_health import LOGIN, SCRIPT, ask, wait_for
 from tests.process import Pipeline, Pipelines
+from tools.broker.ports import free_port
 from tools.child_process import ChildProcess
 from tools.waiting import wait_until
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from runtime import __version__
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
+from tools.broker.ports import free_port
 from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -54,8 +54,7 @@ class Stack:
 
     def __init__(self, name: str, *files: str, **variables: str) -> None:
         self.files = list(files)
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            self.port: int = taken.getsockname()[1]
+        self.port = free_port()
         self.variables = {"KAFKA_PORT": str(self.port), **variables}
         self.address = f"localhost:{self.port}"
         self._name = name

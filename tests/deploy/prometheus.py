@@ -1,7 +1,6 @@
 """Runs Prometheus: from the PATH, or from Debian's package, unpacked into the cache folder without root."""
 
 import shutil
-import socket
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from tools.broker.files import cache_folder
+from tools.broker.ports import HOST, free_port
 from tools.child_process import ChildProcess
 from tools.waiting import wait_until
 
@@ -66,8 +66,7 @@ class Prometheus:
     """
 
     def __init__(self, config: dict[str, Any], folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            address = f"127.0.0.1:{taken.getsockname()[1]}"
+        address = f"{HOST}:{free_port()}"
         self._client = httpx.Client(base_url=f"http://{address}", trust_env=False)
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         self._log = folder / "prometheus.log"

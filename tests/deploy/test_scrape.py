@@ -13,8 +13,9 @@ from tests.deploy.conftest import ROOT
 from tests.deploy.prometheus import Prometheus
 from tests.deploy.test_dashboard import queries
 from tests.kafka import Kafka, Record
-from tests.pipeline.test_health import free_port, wait_for
+from tests.pipeline.test_health import wait_for
 from tests.process import Pipeline, Pipelines, group_of
+from tools.broker.ports import free_port
 from tools.waiting import wait_until
 
 pytestmark = pytest.mark.long

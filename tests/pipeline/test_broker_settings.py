@@ -26,7 +26,7 @@ from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import Pipeline, Pipelines
 from tools.broker.embedded import Broker
-from tools.broker.node import HOST
+from tools.broker.ports import HOST
 
 pytestmark = pytest.mark.long
 

@@ -14,7 +14,7 @@ from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import Pipeline, Pipelines
 from tests.tampering import CREATE_TOPICS, TamperingProxy
-from tools.broker.node import HOST, choose_ports
+from tools.broker.ports import HOST, free_port
 
 pytestmark = pytest.mark.long
 
@@ -47,7 +47,7 @@ def tamper(situation: str, proxy: TamperingProxy) -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kafka, dict[str, Pipeline]]]:
     """A client of the broker; by situation a pipeline, or `check`, behind a proxy of its own, all in parallel."""
     situations = [SLOW, LOST, *WARNED, OLDER]
-    ports = {f"PROXY{number}": choose_ports(None).clients for number in range(len(situations))}
+    ports = {f"PROXY{number}": free_port() for number in range(len(situations))}
     broker, listeners = advertising({name: f"{HOST}:{port}" for name, port in ports.items()})
     with broker, ExitStack() as stack:
         kafka = Kafka(broker.address)

@@ -17,6 +17,7 @@ from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import Pipelines
 from tools.broker.embedded import Broker
+from tools.broker.ports import free_port
 from tools.waiting import wait_until
 
 SCRIPT = Path(__file__).parent / "run_watched.py"
@@ -53,13 +54,6 @@ def wait_for(port: int, path: str, status: int, text: str = "") -> Answer:
     found = wait_until(wanted, f"{path} with {status} {text!r}", 4 * TIMEOUT)  # the start takes most of that, if busy
     assert found is not None
     return found
-
-
-def free_port() -> int:
-    """A port without a listener."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        number: int = taken.getsockname()[1]
-        return number
 
 
 @pytest.fixture

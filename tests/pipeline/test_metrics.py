@@ -14,8 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runtime.observe.metrics import PREFIX
 from tests.kafka import TIMEOUT, Kafka, Record
-from tests.pipeline.test_health import ask, free_port
+from tests.pipeline.test_health import ask
 from tests.process import Pipelines, group_of
+from tools.broker.ports import free_port
 from tools.waiting import wait_until
 
 LOGIN = b'{"device_type": "ios", "n": %d}'

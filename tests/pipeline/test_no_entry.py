@@ -20,7 +20,7 @@ from tests.grants import DESCRIBE, MINIMAL, TRANSACTION, Grant, rule
 from tests.kafka import TIMEOUT
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.broker.embedded import Broker
-from tools.broker.node import HOST, choose_ports
+from tools.broker.ports import HOST, free_port
 
 pytestmark = pytest.mark.long
 
@@ -60,7 +60,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline, Pipeline]]]:
     """Addresses without a broker, each with a pipeline and a `check`; started first, as they try for half a minute."""
     (folder / "unavailable").mkdir()
-    web = choose_ports(None).clients
+    web = free_port()
     with (
         closing(socket.socket()) as unused,
         socket.create_server((HOST, 0), backlog=1024) as silent,

@@ -7,9 +7,9 @@ import pytest
 
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
-from tests.pipeline.test_health import free_port
 from tests.pipeline.test_metrics import wait_for
 from tests.process import RUNNING, Pipelines
+from tools.broker.ports import free_port
 from transforms import original
 
 MINUTE, HOUR = 60_000, 3_600_000

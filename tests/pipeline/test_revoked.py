@@ -92,7 +92,13 @@ def ended(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
         for situation, user in USERS.items()
     }
     groups = [group_of(user) for user in USERS.values()]
-    wait_until(lambda: all(kafka.committed(group, "in") for group in groups), "the commits", PATIENCE)
+
+    def committed() -> bool:
+        ended = [pipeline.log for pipeline in started.values() if pipeline.ended]
+        assert not ended, ended
+        return all(kafka.committed(group, "in") for group in groups)
+
+    wait_until(committed, "the commits", PATIENCE)
     for situation, change in CHANGES.items():
         change(admin, USERS[situation])
     kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])

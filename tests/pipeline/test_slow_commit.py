@@ -14,7 +14,7 @@ from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipelines
 from tools.broker.cluster import Cluster
-from tools.broker.node import HOST, choose_ports
+from tools.broker.ports import HOST, choose_ports
 
 pytestmark = pytest.mark.long
 

@@ -1,18 +1,17 @@
 """Fixtures of the runtime's tests."""
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 from loguru import logger
 
+from tools.broker import ports
+
 
 @pytest.fixture
 def free_port() -> int:
     """A TCP port without a listener."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
+    return ports.free_port()
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from confluent_kafka.admin import AdminClient
 
 from tools.broker.embedded import Broker
 from tools.broker.files import BrokerError
-from tools.broker.node import HOST, QUICK_START, Member, Ports, choose_ports, new_cluster_id
+from tools.broker.node import QUICK_START, Member, new_cluster_id
+from tools.broker.ports import HOST, Ports, choose_ports
 
 GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"
 """The topics whose leaders are the coordinators; each has one partition here, so one node coordinates all."""

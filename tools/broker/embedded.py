@@ -19,17 +19,8 @@ from typing import Self
 
 from tools.broker.download import java, java_version
 from tools.broker.files import BrokerError, names_the_file, remove_old
-from tools.broker.node import (
-    FULL_SPEED,
-    HOST,
-    QUICK_START,
-    Member,
-    aot_cache,
-    choose_ports,
-    command,
-    environment,
-    prepare,
-)
+from tools.broker.node import FULL_SPEED, QUICK_START, Member, aot_cache, command, environment, prepare
+from tools.broker.ports import HOST, choose_ports
 from tools.broker.ready import Probe
 from tools.child_process import ChildProcess
 

@@ -1,16 +1,13 @@
-"""Prepares one node of Apache Kafka: ports, settings, a formatted data folder, a command line."""
+"""Prepares one node of Apache Kafka: settings, a formatted data folder, a command line."""
 
-import errno
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
@@ -18,8 +15,8 @@ from typing import NamedTuple
 
 from tools.broker.download import KAFKA_VERSION, jars, java
 from tools.broker.files import BrokerError, cache_folder, check_path
+from tools.broker.ports import HOST, Ports
 
-HOST = "127.0.0.1"
 # Options of Java: a start within seconds; a slower start, but less CPU after minutes; the same with more memory.
 QUICK_START = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 STEADY = ("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC")
@@ -28,7 +25,6 @@ FULL_SPEED = ("-Xms512m", "-Xmx512m")
 # A damaged cache is ignored, without warnings.
 _AOT_FLAGS = ("-XX:+VerifySharedSpaces", "-Xlog:disable")
 
-_PORTS = range(20000, 28000)  # below the ports of outgoing connections, which could take a stopped broker's port
 _LOGGING = {"defaultLogLevel": "warn", "showDateTime": "true", "dateTimeFormat": "HH:mm:ss.SSS"}
 _META = "version=1\ncluster.id={}\nnode.id={}\n"
 _PROPERTIES = {
@@ -50,34 +46,11 @@ _PROPERTIES = {
 }
 
 
-class Ports(NamedTuple):
-    """The ports of one node: for clients, for other brokers and the probe, for controllers."""
-
-    clients: int
-    internal: int
-    controller: int
-
-
 class Member(NamedTuple):
     """What one of several nodes keeps when it restarts: its ports, and the id of the cluster."""
 
     ports: Ports
     cluster: str
-
-
-def choose_ports(clients: int | None) -> Ports:
-    """Choose three free ports; the first is the given one, if any.
-
-    Raises:
-        BrokerError: the given port cannot be used.
-    """
-    with ExitStack() as bound:  # all stay bound until all are found
-        if clients is None:
-            clients = _free_port(bound)
-        elif error := _bind(bound, clients):
-            problem = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-            raise BrokerError(f"port {clients} of {HOST} {problem}; choose another one with --port")
-        return Ports(clients, _free_port(bound), _free_port(bound))
 
 
 def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: str | None = None) -> str:
@@ -172,18 +145,3 @@ def _format(settings: Path, meta: Path, node: str, cluster: str) -> None:
     part = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}")
     shutil.copyfile(made, part)
     part.replace(kept)
-
-
-def _free_port(bound: ExitStack) -> int:
-    return next(port for port in iter(lambda: random.SystemRandom().choice(_PORTS), None) if not _bind(bound, port))
-
-
-def _bind(bound: ExitStack, port: int) -> OSError | None:
-    """Take a port; return the error if that is not possible."""
-    endpoint = bound.enter_context(socket.socket())
-    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # only a listener makes a port unavailable
-    try:
-        endpoint.bind((HOST, port))
-    except OSError as error:
-        return error
-    return None

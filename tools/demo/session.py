@@ -20,7 +20,7 @@ from runtime.settings.values import Text, Unset, setting
 from runtime.stop.signals import stop_request
 from tools.broker.download import KAFKA_VERSION
 from tools.broker.embedded import Broker
-from tools.broker.node import choose_ports
+from tools.broker.ports import free_port
 from tools.demo.figures import Figures
 from tools.demo.terminal import Screen
 from tools.demo.view import PARTITIONS, Board, picture
@@ -83,7 +83,7 @@ class Session:
         self._broker.start()
         self._open_topics()
         stop_request.begin()
-        self._port, board = self._settings.http_port or choose_ports(None).clients, self.board
+        self._port, board = self._settings.http_port or free_port(), self.board
         board.state, board.page, board.broker = "starting", f"http://127.0.0.1:{self._port}/", self._broker.address
         say(f"demo: starting pipeline.py and the generator, broker at {board.broker}, page at {board.page}")
         self._workers.add()

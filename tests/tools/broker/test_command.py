@@ -14,7 +14,7 @@ from tests.errors_page import NO_LINE, check_row
 from tests.kafka import TIMEOUT, Kafka
 from tools.broker import command
 from tools.broker.files import cache_folder
-from tools.broker.node import HOST, choose_ports
+from tools.broker.ports import HOST, free_port
 from tools.child_process import ChildProcess
 
 ROOT = Path(__file__).parents[3]
@@ -83,7 +83,7 @@ SITUATIONS: dict[str, Callable[[pytest.MonkeyPatch, Path], None]] = {
 def test_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
     """What prevents the start is one line that says what to set, and exit code 1."""
     SITUATIONS[name](monkeypatch, tmp_path)
-    assert run(monkeypatch, "--port", f"{choose_ports(None).clients}") == 1
+    assert run(monkeypatch, "--port", f"{free_port()}") == 1
     out, err = capsys.readouterr()
     assert out == ""
     (line,) = err.splitlines()
@@ -138,7 +138,7 @@ def start(redirection: str, port: int, **variables: str) -> ChildProcess:
 @pytest.mark.long
 def test_paths(folders: dict[str, str]) -> None:
     """It works with any path and without a standard output; one that it cannot write to ends it with one line."""
-    ports = [choose_ports(None).clients for _ in range(3)]
+    ports = [free_port() for _ in range(3)]
     paths, closed, full = start("", ports[0], **folders), start(">&-", ports[1]), start(">/dev/full", ports[2])
     assert paths.stdout is not None
     try:

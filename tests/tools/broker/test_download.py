@@ -24,7 +24,7 @@ from tests.errors_page import check_row
 from tools.broker import command, node
 from tools.broker.download import Jar, jars, read_lock
 from tools.broker.files import BrokerError
-from tools.broker.node import choose_ports
+from tools.broker.ports import free_port
 
 CONTENT = {f"org.example:part-{number}:1.{number}": bytes([number]) * 5000 * number for number in range(1, 13)}
 JARS = [Jar(hashlib.sha256(data).hexdigest(), len(data), name) for name, data in CONTENT.items()]
@@ -194,7 +194,7 @@ def test_line(
     """A download that fails ends the tool with one line that names the cause, after the line that announces it."""
     DOWNLOADS[name](repository, monkeypatch, tmp_path)
     monkeypatch.setattr(node, "_class_path", lambda: f"{jars([FIRST], repository.address)}")
-    monkeypatch.setattr(sys, "argv", ["broker", "--port", f"{choose_ports(None).clients}"])
+    monkeypatch.setattr(sys, "argv", ["broker", "--port", f"{free_port()}"])
     assert command.main() == 1
     out, err = capsys.readouterr()
     assert out == ""

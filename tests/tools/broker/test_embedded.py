@@ -16,7 +16,7 @@ from tests.kafka import Kafka, Record
 from tools.broker import embedded as broker_module
 from tools.broker.embedded import Broker, train
 from tools.broker.files import BrokerError
-from tools.broker.node import Ports, choose_ports
+from tools.broker.ports import Ports, choose_ports, free_port
 from tools.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -229,7 +229,7 @@ def test_untrained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: bool, 
 
 def test_command(tmp_path: Path) -> None:
     """`python -m tools.broker` prints one line with its address, exits at SIGTERM with 0, and leaves nothing behind."""
-    port = choose_ports(None).clients
+    port = free_port()
     command = [sys.executable, "-m", "tools.broker", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment(tmp_path)) as process:
         assert process.stdout is not None

@@ -8,7 +8,7 @@ import socket
 from functools import cache as once
 from typing import NamedTuple
 
-from tools.broker.files import BrokerError, cache_folder
+from tools.broker.files import BrokerError, cache_folder, names_the_file
 
 HOST = "127.0.0.1"
 _PORTS = range(20000, 28000)  # below the ports of outgoing connections, which could take a stopped broker's port
@@ -27,7 +27,7 @@ def choose_ports(clients: int | None) -> Ports:
     """Choose three free ports; the first is the given one, if any.
 
     Raises:
-        BrokerError: the given port cannot be used.
+        BrokerError: the given port, or the folder for the locks, cannot be used.
     """
     if clients is not None and (error := _bind_error(clients)):
         problem = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
@@ -36,7 +36,11 @@ def choose_ports(clients: int | None) -> Ports:
 
 
 def free_port() -> int:
-    """A port without a listener. Until this process ends, no call gives it again, in this process or another one."""
+    """A port without a listener. Until this process ends, no call gives it again, in this process or another one.
+
+    Raises:
+        BrokerError: the folder for the locks cannot be used.
+    """
     return next(port for port in iter(lambda: random.SystemRandom().choice(_PORTS), None) if _choose(port))
 
 
@@ -55,7 +59,8 @@ def _choose(port: int) -> bool:
 @once
 def _locks() -> int:
     """The descriptor of the file in which each process locks one byte for each port that it has chosen."""
-    return os.open(cache_folder() / "ports.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with names_the_file():
+        return os.open(cache_folder() / "ports.lock", os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _bind_error(port: int) -> OSError | None:

@@ -82,8 +82,9 @@ SITUATIONS: dict[str, Callable[[pytest.MonkeyPatch, Path], None]] = {
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
     """What prevents the start is one line that says what to set, and exit code 1."""
+    port = free_port()
     SITUATIONS[name](monkeypatch, tmp_path)
-    assert run(monkeypatch, "--port", f"{free_port()}") == 1
+    assert run(monkeypatch, "--port", f"{port}") == 1
     out, err = capsys.readouterr()
     assert out == ""
     (line,) = err.splitlines()

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from faults.audit import Audit
@@ -203,6 +204,20 @@ class Trial:
     def wait_for_workers(self, count: int) -> None:
         """Wait until at least this many workers take records."""
         self.wait_for(lambda: len(self.pool.alive()) >= count, f"{count} workers")
+
+    def wait_for_partitions(self, count: int) -> None:
+        """Wait until at least this many workers have partitions."""
+
+        def assigned() -> bool:
+            try:
+                group = self.admin.describe_consumer_groups([GROUP])[GROUP].result(30)
+            except KafkaException:  # its coordinator is away
+                return False
+            members = [member for member in group.members if member.assignment.topic_partitions]
+            return group.state == ConsumerGroupState.STABLE and len(members) >= count
+
+        self.wait_for_workers(count)
+        self.wait_for(assigned, f"{count} workers with partitions")
 
     def during(self, action: Callable[[], object]) -> None:
         """Run an action that takes a while; workers that exit meanwhile are restarted."""

@@ -42,6 +42,9 @@ wait for 20 ms (rdkafka_txnmgr.c, CONCURRENT_TRANSACTIONS).
 PARTITION_METADATA_TIMEOUT = 10.0
 """For the output topic to get a partition that was added to the input topic."""
 
+QUEUE_ROOM_PAUSE = 0.005
+"""Between two attempts to add a record to a full producer queue; a broker takes about as long for a batch."""
+
 QUEUE_ROOM_TIMEOUT = 60.0
 """For space in a full producer queue; inside a transaction, FLUSH_TIMEOUT."""
 

@@ -12,7 +12,7 @@ from runtime.settings import Settings
 CLIENT_ID = f"{socket.gethostname()}-{os.getpid()}"
 """The consumer's `client.id`: the description of a group shows it."""
 
-PRODUCER_QUEUE = 65_536  # KiB: limits the memory while the broker is slow
+PRODUCER_QUEUE = 16_384  # KiB: limits the memory while the broker is slow
 CONSUMER = {
     "fetch.queue.backoff.ms": 5,  # with the default of 1000, a full queue pauses for a second
     "queued.max.messages.kbytes": 16_384,  # limits the memory of a backlog, without keys and headers
@@ -35,6 +35,13 @@ PRODUCER = {
     "connections.max.idle.ms": 5_000,
     "retry.backoff.ms": int(limits.RETRY_BACKOFF * 1000),
 }
+_EXACTLY_ONCE = {
+    # An idempotent producer has only one batch of a partition in flight (rdkafka_broker.c compares IDEMP_MAX_INFLIGHT
+    # with records). Until the answer, its thread uses a whole core if the oldest record has waited for longer than
+    # this. No reader waits for it: a full batch is sent at once, and a commit sends all.
+    "linger.ms": 500,
+}
+_LARGE_BATCH, _SMALL_BATCH = 1_000_000, 16_384  # bytes
 
 
 def consumer_config(settings: Settings) -> dict[str, object]:
@@ -50,7 +57,10 @@ def producer_config(settings: Settings) -> dict[str, object]:
     It is unique to the worker: an INSTANCE_ID contains no colon, so ids of different groups differ, too.
     """
     commit_timeout = limits.COMMIT_TIMEOUT_WITH_INSTANCE_ID if settings.instance_id else limits.COMMIT_TIMEOUT
-    return PRODUCER | {
+    linger = _EXACTLY_ONCE if settings.processing_guarantee == "exactly-once" else {}
+    return {
+        **linger,
+        **PRODUCER,
         "transactional.id": f"{settings.consumer_group}:{settings.instance_id or uuid.uuid4()}",
         "transaction.timeout.ms": int((settings.commit_interval + commit_timeout) * 1000),
     }
@@ -59,14 +69,17 @@ def producer_config(settings: Settings) -> dict[str, object]:
 def topic_config(topics: Sequence[TopicFacts]) -> dict[str, object]:
     """The producer's, as far as it follows from what the topics take that it writes to.
 
-    A batch fits each of them. One record may be larger: whether its topic takes it is checked before.
+    A batch fits each of them. One record may be larger: whether its topic takes it is checked before. If the queue is
+    full, some partition has a whole batch, so it is sent at once.
     """
     limits_of_topics = [topic.max_message_bytes for topic in topics]
     largest = max(limits_of_topics)
+    # one record has to have room, however large it may be
+    queue = max(PRODUCER_QUEUE, min(2 * largest // 1024, 2_147_483_647))
+    share = queue * 1024 // sum(topic.partitions for topic in topics)
     return {
         "message.max.bytes": max(1_000, min(largest, 1_000_000_000)),  # librdkafka's range
-        # one record has to have room, however large it may be
-        "queue.buffering.max.kbytes": max(PRODUCER_QUEUE, min(2 * largest // 1024, 2_147_483_647)),
-        "batch.size": min(*limits_of_topics, 1_000_000),
+        "queue.buffering.max.kbytes": queue,
+        "batch.size": min(*limits_of_topics, max(_SMALL_BATCH, min(share, _LARGE_BATCH))),
         "delivery.report.only.error": True,
     }

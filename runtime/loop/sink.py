@@ -116,7 +116,7 @@ class Sink(StreamFunction):
                 if error.args[0].code() != KafkaError._UNKNOWN_PARTITION:
                     self._raise_cause(error)
                 self.producer.list_topics(record[0], timeout=limits.PARTITION_METADATA_TIMEOUT)
-            self.producer.poll(0.1)
+            self.producer.poll(limits.QUEUE_ROOM_PAUSE if isinstance(error, BufferError) else 0.1)
             self._quix.raise_for_error()
             try:
                 self.producer.produce(*record)

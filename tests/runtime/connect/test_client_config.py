@@ -7,7 +7,8 @@ import pytest
 from confluent_kafka import Producer
 
 from runtime import limits
-from runtime.connect.client_config import consumer_config, producer_config
+from runtime.connect.client_config import consumer_config, producer_config, topic_config
+from runtime.connect.topic_facts import TopicFacts
 from runtime.settings import Settings
 from tools.waiting import wait_until
 
@@ -40,6 +41,32 @@ def test_transactional_id() -> None:
     first, second = (str(producer_config(settings())["transactional.id"]) for _ in range(2))
     assert first.startswith("group:")
     assert first != second
+
+
+@pytest.mark.parametrize(
+    ("partitions", "max_message_bytes", "queue", "batch"),
+    [
+        ([4], [1_048_588], 16_384, 1_000_000),
+        ([4], [20_000], 16_384, 20_000),
+        ([4, 4], [1_048_588, 20_000], 16_384, 20_000),
+        ([32, 32], [1_048_588, 1_048_588], 16_384, 262_144),
+        ([5_000], [1_048_588], 16_384, 16_384),
+        ([5_000], [10_000], 16_384, 10_000),
+        ([4], [100_000_000], 195_312, 1_000_000),
+    ],
+)
+def test_full_queue(partitions: list[int], max_message_bytes: list[int], queue: int, batch: int) -> None:
+    """A batch fits every topic; a full queue has a whole batch of some partition, or batches are small already."""
+    configs = ({"max.message.bytes": f"{limit}"} for limit in max_message_bytes)
+    config = topic_config([TopicFacts("any", *facts) for facts in zip(partitions, configs, strict=True)])
+    assert (config["queue.buffering.max.kbytes"], config["batch.size"]) == (queue, batch)
+    assert batch * sum(partitions) <= queue * 1024 or batch <= 16_384
+
+
+@pytest.mark.parametrize(("guarantee", "linger"), [("exactly-once", 500), ("at-least-once", None)])
+def test_linger(guarantee: str, linger: int | None) -> None:
+    """Records wait for a full batch or for the commit only if no reader can have them before the commit."""
+    assert producer_config(settings(PROCESSING_GUARANTEE=guarantee)).get("linger.ms") == linger
 
 
 def test_openssl() -> None:

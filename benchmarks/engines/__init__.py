@@ -65,6 +65,7 @@ def build() -> list[Peer]:
         SystemExit: a build failed.
     """
     built = []
+    shutil.rmtree(BUILD, ignore_errors=True)  # no library of an earlier version stays
     for engine in ENGINES:
         name, command = engine.peer.name, engine.toolchain.command
         if missing := [tool for tool in engine.toolchain.tools if shutil.which(tool) is None]:

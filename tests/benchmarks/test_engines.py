@@ -18,28 +18,29 @@ FIRST = ENGINES[0]
 PINS = [path for pattern in ("pom.xml", "go.mod", "go.sum") for path in FOLDER.glob(f"*/{pattern}")]
 
 
-def built_by(monkeypatch: pytest.MonkeyPatch, tool: str, script: str) -> None:
+def built_by(monkeypatch: pytest.MonkeyPatch, folder: Path, tool: str, script: str) -> None:
     """Let the first engine be the only one, and built by a shell script that needs this tool."""
     toolchain = Toolchain((tool,), ("sh", "-c", script))
     monkeypatch.setattr(engines, "ENGINES", (replace(FIRST, toolchain=toolchain),))
+    monkeypatch.setattr(engines, "BUILD", folder)
 
 
-def test_missing_tools(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_tools(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An engine whose tools are missing is left out, and the message names them."""
-    built_by(monkeypatch, "no-such-compiler", "exit 1")
+    built_by(monkeypatch, tmp_path, "no-such-compiler", "exit 1")
     assert engines.build() == [FASTSTREAM_PEER]
     assert capsys.readouterr().out == f"{FIRST.peer.name} is left out: no-such-compiler not found\n"
 
 
-def test_built(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An engine is built in its folder, and is then one of the peers."""
-    built_by(monkeypatch, "sh", "test -f pom.xml")
+    built_by(monkeypatch, tmp_path, "sh", "test -f pom.xml")
     assert engines.build() == [FIRST.peer, FASTSTREAM_PEER]
 
 
-def test_failed_build(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A failed build ends the benchmark and shows what the compiler said."""
-    built_by(monkeypatch, "sh", "echo no such class >&2; exit 1")
+    built_by(monkeypatch, tmp_path, "sh", "echo no such class >&2; exit 1")
     with pytest.raises(SystemExit, match=rf"{FIRST.peer.name} could not be built: sh -c .*\nno such class"):
         engines.build()
 
@@ -70,7 +71,7 @@ def test_pins(file: Path) -> None:
 
 def test_build_is_ignored() -> None:
     """Git ignores what is built."""
-    command = ["git", "check-ignore", "--quiet", BUILD / ENGINES[-1].folder]
+    command = ["git", "check-ignore", "--quiet", str(BUILD / ENGINES[-1].folder)]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 

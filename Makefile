@@ -13,8 +13,8 @@ COMPILE := uv pip compile --quiet --universal --python-version=3.11 --generate-h
 WITHOUT_EXTRAS := --optional-dependencies-dev-groups dev,bench,audit,browser --ignore DEP002 \
 	--extend-exclude '^(tests|benchmarks|faults|tools/(broker|demo|vulnerabilities)|transforms/testing|deploy/observability)'
 
-.PHONY: help install check test test-long test-planted test-browser test-compose demo audit bench bench-quick faults quix \
-	dashboard lock
+.PHONY: help install check test test-long test-planted test-browser test-compose demo audit bench bench-quick bench-engines faults \
+	quix dashboard lock
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench: $(BENCH) ## compare this pipeline with its peers, in 25 minutes; writes b
 bench-quick: $(BENCH) ## the same with fewer runs, in 2 minutes; also tests the charts
 	.venv/bin/python -m benchmarks --quick
 	.venv/bin/python -m pytest --numprocesses=0 tests/benchmarks/test_draw.py
+
+bench-engines: $(BENCH) ## compare with Kafka Streams, Flink, franz-go, Bento and FastStream, in 25 minutes; builds them first
+	.venv/bin/python -m benchmarks --engines
 
 quix: ## copy pipeline.py to where Quix Cloud's build can see it; run it after each change
 	cp pipeline.py deploy/quix/pipeline/pipeline.py

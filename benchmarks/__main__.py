@@ -1,4 +1,7 @@
-"""The command line: `python -m benchmarks` runs all experiments, `--quick` those that take under two minutes."""
+"""The command line: `python -m benchmarks` runs all experiments, `--quick` those that take under two minutes.
+
+`--engines` compares with other engines; its results are in a folder of their own.
+"""
 
 import argparse
 import time
@@ -7,10 +10,11 @@ from pathlib import Path
 
 from benchmarks.charts import charts
 from benchmarks.draw import draw
-from benchmarks.experiments import FULL, QUICK, Experiments
+from benchmarks.engines import build, versions
+from benchmarks.experiments import BESIDE, FULL, QUICK, Experiments
 from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
-from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+from benchmarks.results import ENGINES, LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 from benchmarks.topics import BenchmarkTopics
 from tools.about import about
 from tools.broker.embedded import FULL_SPEED, Broker
@@ -23,25 +27,34 @@ _PROPERTIES = {"log.segment.delete.delay.ms": "1000"}  # a deleted topic's space
 
 def main() -> None:
     """Run the chosen experiments on a broker of our own, and write the report and the charts."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round of the main experiments")
-    parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, help="these experiments alone")
-    parser.add_argument("--records", type=int, default=FULL.long_records, help="of the long run (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, help="interleaved runs of each peer")
-    parser.add_argument("--folder", type=Path, help="where to write (default: benchmarks/results, none for --quick)")
-    arguments = parser.parse_args()
-    plan = replace(QUICK if arguments.quick else FULL, long_records=arguments.records)
+    arguments = _arguments()
+    quick, beside = arguments.quick, arguments.engines
+    plan = replace(QUICK if quick else BESIDE if beside else FULL, long_records=arguments.records)
     if arguments.rounds:
         plan = replace(plan, rounds=arguments.rounds, throughput_rounds=arguments.rounds)
-    results, begin = Results(about("orjson", "msgspec")), time.monotonic()
+    engines = build() if beside else []
+    results, begin = Results(about("orjson", "msgspec") | (versions() if beside else {})), time.monotonic()
     with Broker(jvm=FULL_SPEED, properties=_PROPERTIES) as broker:
-        experiments = Experiments(BenchmarkTopics(broker.address), plan, results)
+        experiments = Experiments(BenchmarkTopics(broker.address), plan, results, engines)
         experiments.warm()
-        for name in arguments.only or (QUICK_EXPERIMENTS if arguments.quick else EXPERIMENTS):
+        for name in arguments.only or ((ENGINES,) if beside else QUICK_EXPERIMENTS if quick else EXPERIMENTS):
             getattr(experiments, name)()
     print(f"\n{goals_table(goals(results))}\n\nThat took {time.monotonic() - begin:.0f} s.")
-    if folder := arguments.folder or (None if arguments.quick else FOLDER):
+    if folder := arguments.folder or (None if quick else FOLDER / ENGINES if beside else FOLDER):
         write(results, folder)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round of the main experiments")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--engines", action="store_true", help="build other engines, and compare with them instead")
+    which.add_argument("--only", nargs="+", choices=EXPERIMENTS, help="these experiments alone")
+    parser.add_argument("--records", type=int, default=FULL.long_records, help="of the long run (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, help="interleaved runs of each peer")
+    folders = f"{FOLDER.parent.name}/{FOLDER.name}, with --engines its folder {ENGINES}; none for --quick"
+    parser.add_argument("--folder", type=Path, help=f"where to write (default: {folders})")
+    return parser.parse_args()
 
 
 def write(results: Results, folder: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.peers import BARE, OURS
-from benchmarks.results import LATENCY, SIZES, THROUGHPUT, Results
+from benchmarks.results import ENGINES, ENGINES_LATENCY, LATENCY, SIZES, THROUGHPUT, Results
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,12 @@ class Chart:
 def charts(results: Results) -> dict[str, Chart]:
     """Charts by file name; only of what was measured."""
     found: dict[str, Chart] = {}
-    if peers := results.peers(THROUGHPUT):
-        rates = {peer: results.median(THROUGHPUT, peer, "records_per_second") or 0 for peer in peers}
-        fastest_first = {peer: [rates[peer]] for peer in sorted(peers, key=lambda peer: -rates[peer])}
-        found["throughput.svg"] = Chart("Records a second, one process", "bars", fastest_first)
-    for rate in results.settings(LATENCY):
-        percentiles = {
-            peer: [results.median(LATENCY, peer, name, rate) or 0 for name in ("p50_ms", "p99_ms", "p999_ms")]
-            for peer in results.peers(LATENCY)
-        }
-        title = f"Latency at {int(rate):,} records/s, in ms: p50, p99, p99.9"
-        found[f"latency-{rate}.svg"] = Chart(title, "ranges", percentiles)
+    for experiment in (THROUGHPUT, ENGINES):
+        if results.peers(experiment):
+            found[f"{experiment}.svg"] = _rates(results, experiment)
+    for experiment in (LATENCY, ENGINES_LATENCY):
+        for rate in results.settings(experiment):
+            found[f"{experiment}-{rate}.svg"] = _percentiles(results, experiment, rate)
     if sizes := results.settings(SIZES):
         series = {
             name: [results.median(SIZES, name, "mb_per_second", size) or 0 for size in sizes] for name in (OURS, BARE)
@@ -48,6 +43,20 @@ def charts(results: Results) -> dict[str, Chart]:
         found["long-rate.svg"] = _by_second("Records in each second of the long run", results.long_rates[1:-1])
         found["long-memory.svg"] = _by_second("MB of memory in each second of the long run", results.long_memory)
     return found
+
+
+def _rates(results: Results, experiment: str) -> Chart:
+    rates = {peer: results.median(experiment, peer, "records_per_second") or 0 for peer in results.peers(experiment)}
+    fastest_first = {peer: [rates[peer]] for peer in sorted(rates, key=lambda peer: -rates[peer])}
+    return Chart("Records a second, one process", "bars", fastest_first)
+
+
+def _percentiles(results: Results, experiment: str, rate: str) -> Chart:
+    percentiles = {
+        peer: [results.median(experiment, peer, name, rate) or 0 for name in ("p50_ms", "p99_ms", "p999_ms")]
+        for peer in results.peers(experiment)
+    }
+    return Chart(f"Latency at {int(rate):,} records/s, in ms: p50, p99, p99.9", "ranges", percentiles)
 
 
 def _by_second(title: str, values: Sequence[float]) -> Chart:

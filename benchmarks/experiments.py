@@ -1,15 +1,16 @@
 """The experiments: which peers run in which order, over how many records."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TypeVar
 
+from benchmarks.engines import KAFKA_STREAMS
 from benchmarks.latency import measure_latency
 from benchmarks.load import SIZE, pool
 from benchmarks.measure import Backlog, BacklogSpec, PeerRun, backlog, measure, measure_workers
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
-from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+from benchmarks.results import ENGINES, ENGINES_LATENCY, LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
 from benchmarks.topics import BenchmarkTopics
 from benchmarks.warm_up import warm_transactions
 
@@ -20,6 +21,7 @@ WELL_FORMED = "0 %"
 SHARING = ((1, 1), (4, 1), (2, 2), (4, 2), (4, 4))
 """Partitions, workers."""
 RATES = (1_000, 10_000)
+BESIDE_ENGINES = (OURS, OURS_AT_LEAST_ONCE, BARE)
 BY_LATENCY = (OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE)
 _SETTLED = 60  # seconds of the long run after which memory must not grow, or half of a shorter run
 _MOST_BYTES = 300_000_000  # of one backlog in the experiment on sizes
@@ -42,15 +44,20 @@ class BenchmarkPlan:
 
 FULL = BenchmarkPlan(3, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
 QUICK = BenchmarkPlan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
+BESIDE = replace(FULL, rounds=5, throughput_rounds=5, seconds=10.0, latency_seconds=20.0)
+"""Long enough for Java to compile the hot code of an engine."""
 
 
 class Experiments:
     """All experiments, on one broker."""
 
-    def __init__(self, topics: BenchmarkTopics, plan: BenchmarkPlan, results: Results) -> None:
+    def __init__(
+        self, topics: BenchmarkTopics, plan: BenchmarkPlan, results: Results, engines: Sequence[Peer] = ()
+    ) -> None:
         self._topics = topics
         self._plan = plan
         self._results = results
+        self._engines = engines
 
     def warm(self) -> None:
         """Let the broker's Java compile its hot code, above all for transactions; the results are discarded."""
@@ -63,22 +70,20 @@ class Experiments:
 
     def throughput(self) -> None:
         """Every peer over the same topic."""
-        peers = [peer for peer in PEERS.values() if self._wanted(peer)]
-        source = backlog(self._topics, pool(), max(map(self._records, peers)))
-        for number in range(1, self._plan.throughput_rounds + 1):
-            for peer in rotated(peers, number):
-                run = measure(self._topics, peer, source, self._records(peer))
-                self._results.add(THROUGHPUT, peer.name, "", number, run.figures)
-        self._topics.delete(source.topic)
+        self._compare_rates(THROUGHPUT, [peer for peer in PEERS.values() if self._wanted(peer)])
 
     def latency(self) -> None:
         """Both guarantees, of ours and of stock Quix."""
-        peers = BY_LATENCY if self._plan.everything else (OURS, STOCK, STOCK_AT_LEAST_ONCE)
-        for number in self._rounds():
-            for rate in RATES if self._plan.everything else RATES[:1]:
-                for name in rotated(peers, number):
-                    figures = measure_latency(self._topics, PEERS[name], rate, self._plan.latency_seconds)
-                    self._results.add(LATENCY, name, rate, number, figures)
+        names = BY_LATENCY if self._plan.everything else (OURS, STOCK, STOCK_AT_LEAST_ONCE)
+        rates = RATES if self._plan.everything else RATES[:1]
+        self._compare_latencies(LATENCY, [PEERS[name] for name in names], rates)
+
+    def engines(self) -> None:
+        """This pipeline and the bare loop over the same topic as the engines; latency with Kafka Streams alone."""
+        engines = [peer for peer in self._engines if self._wanted(peer)]
+        self._compare_rates(ENGINES, [*(PEERS[name] for name in BESIDE_ENGINES), *engines])
+        exactly_once = [PEERS[OURS], *(peer for peer in engines if peer.name == KAFKA_STREAMS)]
+        self._compare_latencies(ENGINES_LATENCY, exactly_once, RATES[:1])
 
     def malformed(self) -> None:
         """By the share of malformed records of all kinds, compared with stock Quix on well-formed records."""
@@ -127,6 +132,21 @@ class Experiments:
         self._results.long_rates = list(run.per_second.values())
         self._results.long_memory = memory_by_second(run)
         self._results.add(LONG, OURS, "", 1, {**run.figures, **flatness(run.per_second, self._results.long_memory)})
+
+    def _compare_rates(self, experiment: str, peers: Sequence[Peer]) -> None:
+        source = backlog(self._topics, pool(), max(map(self._records, peers)))
+        for number in range(1, self._plan.throughput_rounds + 1):
+            for peer in rotated(peers, number):
+                run = measure(self._topics, peer, source, self._records(peer))
+                self._results.add(experiment, peer.name, "", number, run.figures)
+        self._topics.delete(source.topic)
+
+    def _compare_latencies(self, experiment: str, peers: Sequence[Peer], rates: Sequence[int]) -> None:
+        for number in self._rounds():
+            for rate in rates:
+                for peer in rotated(peers, number):
+                    figures = measure_latency(self._topics, peer, rate, self._plan.latency_seconds)
+                    self._results.add(experiment, peer.name, rate, number, figures)
 
     def _rounds(self) -> range:
         return range(1, self._plan.rounds + 1)

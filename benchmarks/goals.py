@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from benchmarks.engines import BENTO, FLINK, FRANZ_GO, KAFKA_STREAMS
 from benchmarks.peers import BARE, ORIGINAL, OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE
-from benchmarks.results import LATENCY, LONG, MALFORMED, THROUGHPUT, Results
+from benchmarks.results import ENGINES, ENGINES_LATENCY, LATENCY, LONG, MALFORMED, THROUGHPUT, Results
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,23 @@ class Goal:
 
 
 def goals(results: Results) -> list[Goal]:
-    """All goals with their figures; ratios are between runs of the same round."""
+    """The goals of what was run, with their figures; ratios are between runs of the same round."""
+    return _goals_of_engines(results) if results.peers(ENGINES) else _goals_of_all_else(results)
+
+
+def _goals_of_engines(results: Results) -> list[Goal]:
+    rate = partial(results.ratio, ENGINES, "records_per_second", OURS)
+    p99 = results.ratio(ENGINES_LATENCY, "p99_ms", OURS, KAFKA_STREAMS, (1000, 1000))
+    return [
+        Goal("throughput, exactly-once, over Kafka Streams exactly_once_v2", rate(KAFKA_STREAMS), "at least", 1.4),
+        Goal("throughput, exactly-once, over Flink at-least-once", rate(FLINK), "at least", 1),
+        Goal("throughput, exactly-once, over the franz-go loop", rate(FRANZ_GO), "at least", 1),
+        Goal("throughput, exactly-once, over Bento", rate(BENTO), "at least", 4),
+        Goal("p99 latency, exactly-once, 1,000/s, over Kafka Streams exactly_once_v2", p99, "at most", 0.5),
+    ]
+
+
+def _goals_of_all_else(results: Results) -> list[Goal]:
     rate = partial(results.ratio, THROUGHPUT, "records_per_second", OURS)
     p99 = partial(results.ratio, LATENCY, "p99_ms", OURS, settings=(1000, 1000))
     cpu = results.ratio(THROUGHPUT, "cpu_us", OURS, BARE)

@@ -1,7 +1,6 @@
 """Starts the processes of a peer, samples their CPU and memory, and stops them."""
 
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from benchmarks.peers import Peer
+from benchmarks.peers import PIPELINE, Peer
 from tools.child_process import ChildProcess
 from tools.environment import without_settings
 from tools.process_state import usage
@@ -55,7 +54,7 @@ class Running:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed on leaving)
         self._processes = [
             ChildProcess(
-                [sys.executable, "-m", peer.module, *_arguments(peer, route)],
+                [*peer.command, *_arguments(peer, route)],
                 env=_environment(peer, route),
                 cwd=ROOT,
                 stdout=self._log,
@@ -125,7 +124,7 @@ class Running:
 
 
 def _arguments(peer: Peer, route: Route) -> list[str]:
-    if peer.module == "pipeline":
+    if peer.command == PIPELINE:
         return []
     return [*route, route.group, *([peer.guarantee] if peer.guarantee else [])]
 
@@ -133,7 +132,7 @@ def _arguments(peer: Peer, route: Route) -> list[str]:
 def _environment(peer: Peer, route: Route) -> dict[str, str]:
     """Our environment without the pipeline's settings, so that it runs with its defaults."""
     environment = without_settings() | dict(peer.variables)
-    if peer.module == "pipeline":
+    if peer.command == PIPELINE:
         environment |= {
             "Quix__Broker__Address": route.address,
             "Quix__Consumer_Group": route.group,

@@ -5,8 +5,18 @@ from typing import NamedTuple
 
 from benchmarks.charts import charts
 from benchmarks.goals import Goal, goals
-from benchmarks.peers import BARE, STOCK
-from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+from benchmarks.peers import BARE, OURS, STOCK
+from benchmarks.results import (
+    ENGINES,
+    ENGINES_LATENCY,
+    LATENCY,
+    LONG,
+    MALFORMED,
+    SIZES,
+    THROUGHPUT,
+    WORKERS,
+    Results,
+)
 
 
 class Column(NamedTuple):
@@ -29,7 +39,7 @@ class Section(NamedTuple):
 
 _RATE = Column("records/s", "records_per_second")
 _COST = (Column("CPU us/record", "cpu_us", 2), Column("peak MB", "peak_mb"))
-_RATIOS = [Column(f"to {peer}", "records_per_second", over=peer) for peer in (STOCK, BARE)]
+_TO_STOCK, _TO_BARE, _TO_OURS = (Column(f"to {peer}", "records_per_second", over=peer) for peer in (STOCK, BARE, OURS))
 _PERCENTILES = [Column("p50", "p50_ms", 1), Column("p99", "p99_ms", 1), Column("p99.9", "p999_ms", 1)]
 _FLATNESS = (
     Column("memory settled after s", "settled_after"),
@@ -37,8 +47,15 @@ _FLATNESS = (
     Column("rate of the last third over that of the first", "last_third_over_first", 2),
 )
 SECTIONS = (
-    Section(THROUGHPUT, "Throughput", "", (_RATE, *_RATIOS, *_COST)),
+    Section(THROUGHPUT, "Throughput", "", (_RATE, _TO_STOCK, _TO_BARE, *_COST)),
     Section(LATENCY, "Latency, as a read_committed reader sees it, in ms", "records/s", _PERCENTILES),
+    Section(ENGINES, "Throughput beside engines", "", (_RATE, _TO_OURS, _TO_BARE, *_COST)),
+    Section(
+        ENGINES_LATENCY,
+        "Latency beside Kafka Streams, as a read_committed reader sees it, in ms",
+        "records/s",
+        _PERCENTILES,
+    ),
     Section(SIZES, "By the size of a record", "bytes", (_RATE, Column("MB/s", "mb_per_second"), *_COST)),
     Section(MALFORMED, "By the share of malformed records", "malformed", (_RATE, *_COST)),
     Section(WORKERS, "By partitions and workers", "partitions/workers", (_RATE, *_COST)),

@@ -10,6 +10,7 @@ from typing import Any, Self
 from benchmarks.measure import Figures
 
 THROUGHPUT, LATENCY, SIZES, MALFORMED, WORKERS, LONG = "throughput", "latency", "sizes", "malformed", "workers", "long"
+ENGINES, ENGINES_LATENCY = "engines", "engines-latency"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The peers: name, how it is started, and what its output is compared with."""
 
+import sys
 from dataclasses import dataclass
 
 OURS, OURS_AT_LEAST_ONCE = "ours, exactly-once", "ours, at-least-once"
@@ -9,16 +10,24 @@ ORIGINAL, BARE = "the original script", "bare confluent-kafka loop"
 AIOKAFKA, BYTEWAX = "aiokafka", "bytewax"
 
 
+def python(module: str) -> tuple[str, ...]:
+    """Return the command that runs a Python module."""
+    return (sys.executable, "-m", module)
+
+
+PIPELINE = python("pipeline")
+
+
 @dataclass(frozen=True)
 class Peer:
     """One program that maps the input topic to the output topic.
 
-    It is run as `python -m module address source target group`, followed by its guarantee, if any; the module
-    `pipeline` gets all this from the environment.
+    Its command is run with the arguments `address source target group`, followed by its guarantee, if any; `PIPELINE`
+    gets all this from the environment.
     """
 
     name: str
-    module: str
+    command: tuple[str, ...]
     guarantee: str | None = None
     exact: bool = False
     """Whether its output must equal our transforms' output byte for byte; otherwise it must be the same JSON."""
@@ -32,14 +41,14 @@ class Peer:
 
 # Peers that are compared most are neighbours, so that little time passes between their runs.
 _PEERS = (
-    Peer(STOCK, "benchmarks.peers.stock_quix", "exactly-once"),
-    Peer(ORIGINAL, "benchmarks.peers.original_script", records_per_second=35_000),
-    Peer(BARE, "benchmarks.peers.bare_loop", records_per_second=350_000),
-    Peer(OURS, "pipeline", "exactly-once", exact=True, records_per_second=250_000),
-    Peer(OURS_AT_LEAST_ONCE, "pipeline", "at-least-once", exact=True, records_per_second=250_000),
-    Peer(STOCK_AT_LEAST_ONCE, "benchmarks.peers.stock_quix", "at-least-once"),
-    Peer(STOCK_LOOP, "benchmarks.peers.stock_loop", "exactly-once", exact=True),
-    Peer(AIOKAFKA, "benchmarks.peers.aiokafka_loop", extra="aiokafka"),
-    Peer(BYTEWAX, "benchmarks.peers.bytewax_flow", records_per_second=100_000, extra="bytewax"),
+    Peer(STOCK, python("benchmarks.peers.stock_quix"), "exactly-once"),
+    Peer(ORIGINAL, python("benchmarks.peers.original_script"), records_per_second=35_000),
+    Peer(BARE, python("benchmarks.peers.bare_loop"), records_per_second=350_000),
+    Peer(OURS, PIPELINE, "exactly-once", exact=True, records_per_second=250_000),
+    Peer(OURS_AT_LEAST_ONCE, PIPELINE, "at-least-once", exact=True, records_per_second=250_000),
+    Peer(STOCK_AT_LEAST_ONCE, python("benchmarks.peers.stock_quix"), "at-least-once"),
+    Peer(STOCK_LOOP, python("benchmarks.peers.stock_loop"), "exactly-once", exact=True),
+    Peer(AIOKAFKA, python("benchmarks.peers.aiokafka_loop"), extra="aiokafka"),
+    Peer(BYTEWAX, python("benchmarks.peers.bytewax_flow"), records_per_second=100_000, extra="bytewax"),
 )
 PEERS = {peer.name: peer for peer in _PEERS}

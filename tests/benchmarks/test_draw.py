@@ -12,15 +12,17 @@ from benchmarks.charts import Chart, charts
 from benchmarks.draw import draw
 from benchmarks.results import Results
 
-COMMITTED = Path(__file__).parents[2] / "benchmarks" / "results"
+COMMITTED = [file.parent for file in (Path(__file__).parents[2] / "benchmarks" / "results").rglob("results.json")]
+CHARTS = [folder / name for folder in COMMITTED for name in charts(Results.read(folder / "results.json"))]
 
 
-def test_committed_charts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
+def test_committed_charts(folder: Path, tmp_path: Path) -> None:
     """The committed files are up to date with the committed results."""
-    write(Results.read(COMMITTED / "results.json"), tmp_path)
+    write(Results.read(folder / "results.json"), tmp_path)
     for made in tmp_path.iterdir():
-        assert (COMMITTED / made.name).read_text() == made.read_text(), made.name
-    assert {file.name for file in COMMITTED.iterdir()} == {file.name for file in tmp_path.iterdir()}
+        assert (folder / made.name).read_text() == made.read_text(), made.name
+    assert {file.name for file in folder.iterdir() if file.is_file()} == {file.name for file in tmp_path.iterdir()}
 
 
 def test_labels_are_inside() -> None:
@@ -33,10 +35,10 @@ def test_labels_are_inside() -> None:
     )
 
 
-@pytest.mark.parametrize("name", charts(Results.read(COMMITTED / "results.json")))
-def test_ground_is_white(name: str) -> None:
+@pytest.mark.parametrize("file", CHARTS, ids=lambda file: file.name)
+def test_ground_is_white(file: Path) -> None:
     """Each chart is readable on a dark page, because it draws a white background first."""
-    drawn = ET.fromstring((COMMITTED / name).read_text())  # noqa: S314  (our own text)
+    drawn = ET.fromstring(file.read_text())  # noqa: S314  (our own text)
     first = next(element for element in drawn.iter() if element.tag.endswith("}path"))
     assert "fill: #ffffff" in first.attrib["style"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.peers import OURS, PEERS, STOCK, Peer
+from benchmarks.peers import OURS, PEERS, STOCK, Peer, python
 from benchmarks.processes import PeerFailed, Route, Running, _arguments, _environment
 
 ROUTE = Route("127.0.0.1:9", "in", "out")
@@ -29,7 +29,7 @@ def test_others_take_arguments() -> None:
 def test_a_peer_that_ends_is_noticed() -> None:
     """A peer that exits by itself is an error that shows its output."""
     failed = pytest.raises(PeerFailed, match=r"No module named benchmarks\.no_such_module")
-    with Running(Peer("missing", "benchmarks.no_such_module"), ROUTE) as running, failed:
+    with Running(Peer("missing", python("benchmarks.no_such_module")), ROUTE) as running, failed:
         _check_for(120, running)
 
 
@@ -37,7 +37,7 @@ def test_a_peer_that_ends_is_noticed() -> None:
 def test_cpu_and_memory_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy process has plausible CPU seconds and memory, and stops on request."""
     monkeypatch.setattr("benchmarks.processes._arguments", lambda *_: ["-n1", "-r1", "while True: pass"])
-    with Running(Peer("busy", "timeit"), ROUTE) as running:
+    with Running(Peer("busy", python("timeit")), ROUTE) as running:
         begin = time.time()
         deadline = time.monotonic() + 120
         while (len(running.samples) < 3 or running.samples[-1].cpu < 0.3) and time.monotonic() < deadline:

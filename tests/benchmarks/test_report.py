@@ -5,12 +5,23 @@ from pathlib import Path
 import pytest
 
 from benchmarks.charts import Chart, charts
+from benchmarks.engines import FLINK, KAFKA_STREAMS
 from benchmarks.experiments import flatness, rotated
 from benchmarks.goals import goals
 from benchmarks.latency import percentile
 from benchmarks.peers import BARE, OURS, STOCK, STOCK_AT_LEAST_ONCE
 from benchmarks.report import markdown
-from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+from benchmarks.results import (
+    ENGINES,
+    ENGINES_LATENCY,
+    LATENCY,
+    LONG,
+    MALFORMED,
+    SIZES,
+    THROUGHPUT,
+    WORKERS,
+    Results,
+)
 
 
 def run(rate: float, **more: float) -> dict[str, float]:
@@ -34,6 +45,17 @@ def filled() -> Results:
     long = flatness(dict.fromkeys(range(100, 110), 300_000), [120.0] * 10)
     results.add(LONG, OURS, "", 1, run(300_000, **long))
     results.long_rates, results.long_memory = [300_000] * 10, [120.0] * 10
+    return results
+
+
+def beside_engines() -> Results:
+    """Results of the comparison with engines."""
+    results = Results({"machine": "2 cores"})
+    for number, slower in ((1, 1), (2, 2)):
+        for peer, rate in ((OURS, 300_000), (BARE, 400_000), (KAFKA_STREAMS, 150_000), (FLINK, 330_000)):
+            results.add(ENGINES, peer, "", number, run(rate / slower))
+        for peer, p99 in ((OURS, 30.0), (KAFKA_STREAMS, 50.0)):
+            results.add(ENGINES_LATENCY, peer, 1000, number, {"p50_ms": 1.0, "p99_ms": p99 * slower, "p999_ms": 200.0})
     return results
 
 
@@ -66,6 +88,33 @@ def test_goals() -> None:
         (150.0, "reached"),
         (0.0, "reached"),
     ]
+
+
+def test_goals_beside_engines() -> None:
+    """Results with engines have their own goals; an engine that was left out is not measured."""
+    assert [(goal.figure, goal.verdict) for goal in goals(beside_engines())] == [
+        (2.0, "reached"),
+        (pytest.approx(0.909, abs=0.001), "**not reached**"),
+        (None, "not measured"),
+        (None, "not measured"),
+        (0.6, "**not reached**"),
+    ]
+
+
+def test_markdown_beside_engines() -> None:
+    """The report has the engines' ratios to ours and to the bare loop, their latency, and no other experiment."""
+    text = markdown(beside_engines())
+    assert len([line for line in text.splitlines() if line.startswith("## ")]) == 3
+    assert f"| {KAFKA_STREAMS} | 112,500 | 0.50 x | 0.38 x | 10.00 | 150 |" in text
+    assert f"| {KAFKA_STREAMS} | 1,000 | 1.0 | 75.0 | 200.0 |" in text
+
+
+def test_charts_beside_engines() -> None:
+    """Both experiments with engines have a chart, with every peer."""
+    found = charts(beside_engines())
+    assert set(found) == {"engines.svg", "engines-latency-1000.svg"}
+    assert list(found["engines.svg"].series) == [BARE, FLINK, OURS, KAFKA_STREAMS]
+    assert found["engines-latency-1000.svg"].series[OURS] == [1.0, 45.0, 200.0]
 
 
 def test_markdown() -> None:
@@ -129,10 +178,10 @@ def test_order_rotates() -> None:
 
 
 ROOT = Path(__file__).parents[2]
-COMMITTED = ROOT / "benchmarks" / "results"
+COMMITTED = [file.parent for file in (ROOT / "benchmarks" / "results").rglob("results.json")]
 
 
-def test_committed_report() -> None:
-    """The committed report is up to date with the results next to it."""
-    results = Results.read(COMMITTED / "results.json")
-    assert (COMMITTED / "results.md").read_text() == markdown(results)
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
+def test_committed_report(folder: Path) -> None:
+    """A committed report is up to date with the results next to it."""
+    assert (folder / "results.md").read_text() == markdown(Results.read(folder / "results.json"))

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TypeVar
 
+from benchmarks.idle import measure_idle
 from benchmarks.latency import measure_latency
 from benchmarks.load import SIZE, pool
 from benchmarks.measure import Backlog, BacklogSpec, PeerRun, backlog, measure, measure_workers
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
-from benchmarks.results import LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+from benchmarks.results import IDLE, LATENCY, LONG, MALFORMED, SIZES, START, THROUGHPUT, WORKERS, Results
+from benchmarks.start import measure_import, measure_start
 from benchmarks.topics import BenchmarkTopics
 from benchmarks.warm_up import warm_transactions
 
@@ -20,7 +22,10 @@ WELL_FORMED = "0 %"
 SHARING = ((1, 1), (4, 1), (2, 2), (4, 2), (4, 4))
 """Partitions, workers."""
 RATES = (1_000, 10_000)
+IDLE_RATES = (0, 10)
 BY_LATENCY = (OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE)
+IMPORTS = {OURS: "pipeline", STOCK: "quixstreams"}
+_IDLE_SECONDS = 20.0
 _SETTLED = 60  # seconds of the long run after which memory must not grow, or half of a shorter run
 _MOST_BYTES = 300_000_000  # of one backlog in the experiment on sizes
 
@@ -127,6 +132,22 @@ class Experiments:
         self._results.long_rates = list(run.per_second.values())
         self._results.long_memory = memory_by_second(run)
         self._results.add(LONG, OURS, "", 1, {**run.figures, **flatness(run.per_second, self._results.long_memory)})
+
+    def start(self) -> None:
+        """Until the first record, and the imports alone."""
+        for module in IMPORTS.values():
+            measure_import(module)  # it may compile modules
+        for number in self._rounds():
+            for name, module in IMPORTS.items():
+                figures = measure_import(module) | measure_start(self._topics, PEERS[name])
+                self._results.add(START, name, "", number, figures)
+
+    def idle(self) -> None:
+        """With nothing or little to do."""
+        for number in self._rounds():
+            for rate in IDLE_RATES:
+                figures = measure_idle(self._topics, PEERS[OURS], rate, _IDLE_SECONDS)
+                self._results.add(IDLE, OURS, rate, number, figures)
 
     def _rounds(self) -> range:
         return range(1, self._plan.rounds + 1)

@@ -10,6 +10,7 @@ from typing import Any, Self
 from benchmarks.measure import Figures
 
 THROUGHPUT, LATENCY, SIZES, MALFORMED, WORKERS, LONG = "throughput", "latency", "sizes", "malformed", "workers", "long"
+START, IDLE = "start", "idle"
 
 
 @dataclass(frozen=True)

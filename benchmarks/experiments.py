@@ -45,7 +45,7 @@ class BenchmarkPlan:
     long_records: int
 
 
-FULL = BenchmarkPlan(3, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
+FULL = BenchmarkPlan(5, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
 QUICK = BenchmarkPlan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
 
 

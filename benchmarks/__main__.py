@@ -14,13 +14,24 @@ from benchmarks.engines import build, versions
 from benchmarks.experiments import BESIDE, FULL, QUICK, Experiments
 from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
-from benchmarks.results import ENGINES, LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+from benchmarks.results import (
+    ENGINES,
+    IDLE,
+    LATENCY,
+    LONG,
+    MALFORMED,
+    SIZES,
+    START,
+    THROUGHPUT,
+    WORKERS,
+    Results,
+)
 from benchmarks.topics import BenchmarkTopics
 from tools.about import about
 from tools.broker.embedded import FULL_SPEED, Broker
 
 FOLDER = Path(__file__).parent / "results"
-EXPERIMENTS = (THROUGHPUT, LATENCY, MALFORMED, SIZES, WORKERS, LONG)
+EXPERIMENTS = (THROUGHPUT, LATENCY, MALFORMED, SIZES, WORKERS, LONG, START, IDLE)
 QUICK_EXPERIMENTS = (THROUGHPUT, LATENCY, MALFORMED)
 _PROPERTIES = {"log.segment.delete.delay.ms": "1000"}  # a deleted topic's space is needed for the next
 

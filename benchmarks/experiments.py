@@ -6,11 +6,25 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from benchmarks.engines import KAFKA_STREAMS
+from benchmarks.idle import measure_idle
 from benchmarks.latency import measure_latency
 from benchmarks.load import SIZE, pool
 from benchmarks.measure import Backlog, BacklogSpec, PeerRun, backlog, measure, measure_workers
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
-from benchmarks.results import ENGINES, ENGINES_LATENCY, LATENCY, LONG, MALFORMED, SIZES, THROUGHPUT, WORKERS, Results
+from benchmarks.results import (
+    ENGINES,
+    ENGINES_LATENCY,
+    IDLE,
+    LATENCY,
+    LONG,
+    MALFORMED,
+    SIZES,
+    START,
+    THROUGHPUT,
+    WORKERS,
+    Results,
+)
+from benchmarks.start import measure_import, measure_start
 from benchmarks.topics import BenchmarkTopics
 from benchmarks.warm_up import warm_transactions
 
@@ -22,7 +36,10 @@ SHARING = ((1, 1), (4, 1), (2, 2), (4, 2), (4, 4))
 """Partitions, workers."""
 RATES = (1_000, 10_000)
 BESIDE_ENGINES = (OURS, OURS_AT_LEAST_ONCE, BARE)
+IDLE_RATES = (0, 10)
 BY_LATENCY = (OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE)
+IMPORTS = {OURS: "pipeline", STOCK: "quixstreams"}
+_IDLE_SECONDS = 20.0
 _SETTLED = 60  # seconds of the long run after which memory must not grow, or half of a shorter run
 _MOST_BYTES = 300_000_000  # of one backlog in the experiment on sizes
 
@@ -42,7 +59,7 @@ class BenchmarkPlan:
     long_records: int
 
 
-FULL = BenchmarkPlan(3, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
+FULL = BenchmarkPlan(5, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
 QUICK = BenchmarkPlan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
 BESIDE = replace(FULL, rounds=5, throughput_rounds=5, seconds=10.0, latency_seconds=20.0)
 """Long enough for Java to compile the hot code of an engine."""
@@ -148,6 +165,22 @@ class Experiments:
                     figures = measure_latency(self._topics, peer, rate, self._plan.latency_seconds)
                     self._results.add(experiment, peer.name, rate, number, figures)
 
+    def start(self) -> None:
+        """Until the first record, and the imports alone."""
+        for module in IMPORTS.values():
+            measure_import(module)  # it may compile modules
+        for number in self._rounds():
+            for name, module in IMPORTS.items():
+                figures = measure_import(module) | measure_start(self._topics, PEERS[name])
+                self._results.add(START, name, "", number, figures)
+
+    def idle(self) -> None:
+        """With nothing or little to do."""
+        for number in self._rounds():
+            for rate in IDLE_RATES:
+                figures = measure_idle(self._topics, PEERS[OURS], rate, _IDLE_SECONDS)
+                self._results.add(IDLE, OURS, rate, number, figures)
+
     def _rounds(self) -> range:
         return range(1, self._plan.rounds + 1)
 
@@ -166,7 +199,7 @@ class Experiments:
 
 def rotated(peers: Sequence[_T], number: int) -> list[_T]:
     """The same order with another begin in each round, so that no peer always follows a pause."""
-    begin = 2 * (number - 1) % len(peers)
+    begin = (number - 1) % len(peers)
     return [*peers[begin:], *peers[:begin]]
 
 

@@ -1,6 +1,5 @@
 """Measures the latency from sending a record until a read_committed reader of the output topic has it."""
 
-import sys
 import time
 from contextlib import closing
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 from benchmarks.load import pool
 from benchmarks.measure import Figures
 from benchmarks.peers import Peer
-from benchmarks.processes import ROOT, Route, Running
+from benchmarks.processes import Route, Running
+from benchmarks.sender import sending
 from benchmarks.topics import INPUT, OUTPUT, BenchmarkTopics
 from benchmarks.verify import WrongOutput
-from tools.child_process import ChildProcess
 
 WARM_UP = 3.0  # seconds whose records are not counted
 _TIMEOUT = 60.0  # seconds
@@ -25,13 +24,9 @@ def measure_latency(topics: BenchmarkTopics, peer: Peer, rate: int, seconds: flo
         closing(topics.reader(route.target)) as reader,
         Running(peer, route) as running,
     ):
-        _read(reader, running, 1)  # it has started
-        command = [sys.executable, "-m", "benchmarks.sender", route.address, route.source, str(rate)]
-        sender = ChildProcess([*command, str(WARM_UP + seconds)], cwd=ROOT)
-        try:
-            seen = _read(reader, running, int(rate * (WARM_UP + seconds)))
-        finally:
-            sender.end()
+        read_all(reader, running, 1)  # it has started
+        with sending(route.address, route.source, rate, WARM_UP + seconds):
+            seen = read_all(reader, running, int(rate * (WARM_UP + seconds)))
         running.stop()
     topics.delete(route.source, route.target)
     return _percentiles(seen)
@@ -42,8 +37,8 @@ def percentile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def _read(reader: Any, running: Running, count: int) -> dict[int, int]:  # noqa: ANN401  (it has no types)
-    """Wait for all records; return the nanoseconds that each took, by time of sending."""
+def read_all(reader: Any, running: Running, count: int) -> dict[int, int]:  # noqa: ANN401  (it has no types)
+    """Wait for this many records; return the nanoseconds that each took, by time of sending."""
     seen: dict[int, int] = {}
     found, deadline, checked = 0, time.monotonic() + _TIMEOUT + WARM_UP, 0.0
     while found < count:

@@ -129,15 +129,19 @@ def _arguments(peer: Peer, route: Route) -> list[str]:
     return [*route, route.group, *([peer.guarantee] if peer.guarantee else [])]
 
 
+def environment() -> dict[str, str]:
+    """Our environment, without the pipeline's settings, so that it runs with its defaults, and with cached bytecode."""
+    return without_settings() | {"PYTHONDONTWRITEBYTECODE": ""}
+
+
 def _environment(peer: Peer, route: Route) -> dict[str, str]:
-    """Our environment without the pipeline's settings, so that it runs with its defaults."""
-    environment = without_settings() | dict(peer.variables)
+    variables = environment() | dict(peer.variables)
     if peer.command == PIPELINE:
-        environment |= {
+        variables |= {
             "Quix__Broker__Address": route.address,
             "Quix__Consumer_Group": route.group,
             "input": route.source,
             "output": route.target,
             "PROCESSING_GUARANTEE": peer.guarantee or "",
         }
-    return environment
+    return variables

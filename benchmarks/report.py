@@ -9,10 +9,12 @@ from benchmarks.peers import BARE, OURS, STOCK
 from benchmarks.results import (
     ENGINES,
     ENGINES_LATENCY,
+    IDLE,
     LATENCY,
     LONG,
     MALFORMED,
     SIZES,
+    START,
     THROUGHPUT,
     WORKERS,
     Results,
@@ -41,6 +43,12 @@ _RATE = Column("records/s", "records_per_second")
 _COST = (Column("CPU us/record", "cpu_us", 2), Column("peak MB", "peak_mb"))
 _TO_STOCK, _TO_BARE, _TO_OURS = (Column(f"to {peer}", "records_per_second", over=peer) for peer in (STOCK, BARE, OURS))
 _PERCENTILES = [Column("p50", "p50_ms", 1), Column("p99", "p99_ms", 1), Column("p99.9", "p999_ms", 1)]
+_START = (
+    Column("record at the broker", "first_record_s", 2),
+    Column("record committed", "committed_s", 2),
+    Column("imports", "import_s", 2),
+    Column("CPU of the imports", "import_cpu_s", 2),
+)
 _FLATNESS = (
     Column("memory settled after s", "settled_after"),
     Column("its growth later, MB", "growth_mb", 1),
@@ -59,6 +67,8 @@ SECTIONS = (
     Section(SIZES, "By the size of a record", "bytes", (_RATE, Column("MB/s", "mb_per_second"), *_COST)),
     Section(MALFORMED, "By the share of malformed records", "malformed", (_RATE, *_COST)),
     Section(WORKERS, "By partitions and workers", "partitions/workers", (_RATE, *_COST)),
+    Section(START, "From the start of the process to the first record, in s", "", _START),
+    Section(IDLE, "With little to do", "records/s", [Column("CPU, % of a core", "cpu_percent", 2)]),
     Section(LONG, "A long run", "", (Column("records", "records"), _RATE, *_COST, *_FLATNESS)),
 )
 

@@ -11,6 +11,7 @@ from benchmarks.measure import Figures
 
 THROUGHPUT, LATENCY, SIZES, MALFORMED, WORKERS, LONG = "throughput", "latency", "sizes", "malformed", "workers", "long"
 ENGINES, ENGINES_LATENCY = "engines", "engines-latency"
+START, IDLE = "start", "idle"
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,28 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import cycle
+from pathlib import Path
 
 from confluent_kafka import Producer
 
 from benchmarks.load import pool
+from tools.child_process import ChildProcess
+
+_ROOT = Path(__file__).parent.parent
+
+
+@contextmanager
+def sending(address: str, topic: str, rate: int, seconds: float) -> Iterator[None]:
+    """Send from a separate process, as `main` does, while the block runs."""
+    command = [sys.executable, "-m", "benchmarks.sender", address, topic, str(rate), str(seconds)]
+    sender = ChildProcess(command, cwd=_ROOT)
+    try:
+        yield
+    finally:
+        sender.end()
 
 
 def main(address: str, topic: str, rate: str, seconds: str) -> None:

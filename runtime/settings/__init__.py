@@ -38,7 +38,7 @@ ADDRESS, TOKEN, PORTAL = "Quix__Broker__Address", "Quix__Sdk__Token", "Quix__Por
 class BrokerSettings(BaseModel):
     """The broker's address, security and log settings, which all commands share."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # each command builds one class
 
     address: Annotated[Addresses | None, Unset] = setting(
         ADDRESS,

@@ -14,10 +14,12 @@ from benchmarks.report import markdown
 from benchmarks.results import (
     ENGINES,
     ENGINES_LATENCY,
+    IDLE,
     LATENCY,
     LONG,
     MALFORMED,
     SIZES,
+    START,
     THROUGHPUT,
     WORKERS,
     Results,
@@ -36,12 +38,20 @@ def filled() -> Results:
     for number, slower in ((1, 1), (2, 2), (3, 4)):
         for peer, rate in ((OURS, 400_000), (STOCK, 80_000), (BARE, 500_000)):
             results.add(THROUGHPUT, peer, "", number, run(rate / slower))
-            results.add(SIZES, peer, 100, number, run(rate / slower, mb_per_second=rate / slower / 10_000))
+            for size in (100, 8_000):
+                rate_of_size = rate / slower * 100 / size
+                results.add(SIZES, peer, size, number, run(rate_of_size, mb_per_second=rate_of_size * size / 1e6))
         for peer, p99 in ((OURS, 25.0), (STOCK, 4900.0), (STOCK_AT_LEAST_ONCE, 10.0)):
             results.add(LATENCY, peer, 1000, number, {"p50_ms": p99 / 2, "p99_ms": p99 * slower, "p999_ms": p99 * 5})
         results.add(MALFORMED, OURS, "100 %", number, run(88_000 / slower))
         results.add(MALFORMED, STOCK, "0 %", number, run(80_000 / slower))
-        results.add(WORKERS, OURS, "4/2", number, run(500_000))
+        results.add(WORKERS, OURS, "1/1", number, run(250_000 / slower))
+        results.add(WORKERS, OURS, "4/4", number, run(200_000 / slower))
+        for peer, seconds in ((OURS, 1.5), (STOCK, 1.2)):
+            imports = {"import_s": seconds / 2, "import_cpu_s": slower * 0.5}
+            results.add(START, peer, "", number, {"first_record_s": seconds * slower, "committed_s": 9.0, **imports})
+        for rate, percent in ((0, 0.5), (10, 5.0)):
+            results.add(IDLE, OURS, rate, number, {"cpu_percent": percent * slower})
     long = flatness(dict.fromkeys(range(100, 110), 300_000), [120.0] * 10)
     results.add(LONG, OURS, "", 1, run(300_000, **long))
     results.long_rates, results.long_memory = [300_000] * 10, [120.0] * 10
@@ -81,10 +91,19 @@ def test_goals() -> None:
         (None, "not measured"),
         (0.8, "**not reached**"),
         (None, "not measured"),
-        (pytest.approx(1.25), "reached"),
+        (0.8, "**not reached**"),
+        (None, "not measured"),
+        (None, "not measured"),
+        (1.1, "reached"),
+        (pytest.approx(1.25), "**not reached**"),
+        (pytest.approx(1.25), "**not reached**"),
+        (pytest.approx(1.25), "**not reached**"),
         (2.5, "**not reached**"),
         (pytest.approx(25 / 4900), "reached"),
-        (1.1, "reached"),
+        (pytest.approx(1.25), "reached"),
+        (1.0, "reached"),
+        (1.0, "reached"),
+        (10.0, "**not reached**"),
         (150.0, "reached"),
         (0.0, "reached"),
     ]
@@ -127,6 +146,8 @@ def test_markdown() -> None:
         "## By the size of a record",
         "## By the share of malformed records",
         "## By partitions and workers",
+        "## From the start of the process to the first record, in s",
+        "## With little to do",
         "## A long run",
     ]
     assert f"| {OURS} | 200,000 | 5.00 x | 0.80 x | 5.00 | 150 |" in text
@@ -141,12 +162,12 @@ def test_charts() -> None:
     rates = {BARE: [250_000], OURS: [200_000], STOCK: [40_000]}
     assert found["throughput.svg"] == Chart("Records a second, one process", "bars", rates)
     assert list(found["throughput.svg"].series) == list(rates)
-    assert found["sizes.svg"].series == {OURS: [20.0], BARE: [25.0]}
+    assert found["sizes.svg"].series == {OURS: [20.0, 20.0], BARE: [25.0, 25.0]}
 
 
 def test_nothing_measured() -> None:
     """Without a run, the report says so and there is no chart."""
-    assert markdown(Results()).count("not measured") == 10
+    assert markdown(Results()).count("not measured") == 19
     assert charts(Results()) == {}
 
 

@@ -191,11 +191,12 @@ def test_growth_is_seen() -> None:
     assert flatness(rates, [150.0, *([100.0] * 199)])["growth_mb"] == -50
 
 
-def test_order_rotates() -> None:
-    """Each round has every peer once, and begins with another one."""
-    rounds = [rotated("abcdefg", number) for number in (1, 2, 3)]
-    assert [sorted(order) for order in rounds] == [list("abcdefg")] * 3
-    assert len({order[0] for order in rounds}) == 3
+@pytest.mark.parametrize("peers", ["ab", "abcd", "abcdefg"])
+def test_order_rotates(peers: str) -> None:
+    """Each round has every peer once, and each peer begins a round in its turn."""
+    rounds = [rotated(peers, number) for number in range(1, len(peers) + 1)]
+    assert [sorted(order) for order in rounds] == [list(peers)] * len(peers)
+    assert {order[0] for order in rounds} == set(peers)
 
 
 ROOT = Path(__file__).parents[2]

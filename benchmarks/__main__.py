@@ -14,25 +14,14 @@ from benchmarks.engines import build, versions
 from benchmarks.experiments import BESIDE, FULL, QUICK, Experiments
 from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
-from benchmarks.results import (
-    ENGINES,
-    IDLE,
-    LATENCY,
-    LONG,
-    MALFORMED,
-    SIZES,
-    START,
-    THROUGHPUT,
-    WORKERS,
-    Results,
-)
+from benchmarks.results import Experiment, Results
 from benchmarks.topics import BenchmarkTopics
 from tools.about import about
 from tools.broker.embedded import FULL_SPEED, Broker
 
 FOLDER = Path(__file__).parent / "results"
-EXPERIMENTS = (THROUGHPUT, LATENCY, MALFORMED, SIZES, WORKERS, LONG, START, IDLE)
-QUICK_EXPERIMENTS = (THROUGHPUT, LATENCY, MALFORMED)
+EXPERIMENTS = [name for name in Experiment if name not in {Experiment.ENGINES, Experiment.ENGINES_LATENCY}]
+QUICK_EXPERIMENTS = [Experiment.THROUGHPUT, Experiment.LATENCY, Experiment.MALFORMED]
 _PROPERTIES = {"log.segment.delete.delay.ms": "1000"}  # a deleted topic's space is needed for the next
 
 
@@ -48,10 +37,11 @@ def main() -> None:
     with Broker(jvm=FULL_SPEED, properties=_PROPERTIES) as broker:
         experiments = Experiments(BenchmarkTopics(broker.address), plan, results, engines)
         experiments.warm()
-        for name in arguments.only or ((ENGINES,) if beside else QUICK_EXPERIMENTS if quick else EXPERIMENTS):
+        usual = [Experiment.ENGINES] if beside else QUICK_EXPERIMENTS if quick else EXPERIMENTS
+        for name in arguments.only or usual:
             getattr(experiments, name)()
     print(f"\n{goals_table(goals(results))}\n\nThat took {time.monotonic() - begin:.0f} s.")
-    if folder := arguments.folder or (None if quick else FOLDER / ENGINES if beside else FOLDER):
+    if folder := arguments.folder or (None if quick else FOLDER / Experiment.ENGINES if beside else FOLDER):
         write(results, folder)
 
 
@@ -63,7 +53,7 @@ def _arguments() -> argparse.Namespace:
     which.add_argument("--only", nargs="+", choices=EXPERIMENTS, help="these experiments alone")
     parser.add_argument("--records", type=int, default=FULL.long_records, help="of the long run (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="interleaved runs of each peer")
-    folders = f"{FOLDER.parent.name}/{FOLDER.name}, with --engines its folder {ENGINES}; none for --quick"
+    folders = f"{FOLDER.parent.name}/{FOLDER.name}, with --engines its folder {Experiment.ENGINES}; none for --quick"
     parser.add_argument("--folder", type=Path, help=f"where to write (default: {folders})")
     return parser.parse_args()
 

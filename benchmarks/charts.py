@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.peers import BARE, OURS
-from benchmarks.results import ENGINES, ENGINES_LATENCY, LATENCY, SIZES, THROUGHPUT, Results
+from benchmarks.results import Experiment, Results
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,16 @@ class Chart:
 def charts(results: Results) -> dict[str, Chart]:
     """Charts by file name; only of what was measured."""
     found: dict[str, Chart] = {}
-    for experiment in (THROUGHPUT, ENGINES):
+    for experiment in (Experiment.THROUGHPUT, Experiment.ENGINES):
         if results.peers(experiment):
             found[f"{experiment}.svg"] = _rates(results, experiment)
-    for experiment in (LATENCY, ENGINES_LATENCY):
+    for experiment in (Experiment.LATENCY, Experiment.ENGINES_LATENCY):
         for rate in results.settings(experiment):
             found[f"{experiment}-{rate}.svg"] = _percentiles(results, experiment, rate)
-    if sizes := results.settings(SIZES):
+    if sizes := results.settings(Experiment.SIZES):
         series = {
-            name: [results.median(SIZES, name, "mb_per_second", size) or 0 for size in sizes] for name in (OURS, BARE)
+            name: [results.median(Experiment.SIZES, name, "mb_per_second", size) or 0 for size in sizes]
+            for name in (OURS, BARE)
         }
         found["sizes.svg"] = Chart("MB a second by the size of a record, in bytes", "lines", series, sizes)
     if results.long_rates:

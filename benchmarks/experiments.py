@@ -11,19 +11,7 @@ from benchmarks.latency import measure_latency
 from benchmarks.load import SIZE, pool
 from benchmarks.measure import Backlog, BacklogSpec, PeerRun, backlog, measure, measure_workers
 from benchmarks.peers import BARE, OURS, OURS_AT_LEAST_ONCE, PEERS, STOCK, STOCK_AT_LEAST_ONCE, STOCK_LOOP, Peer
-from benchmarks.results import (
-    ENGINES,
-    ENGINES_LATENCY,
-    IDLE,
-    LATENCY,
-    LONG,
-    MALFORMED,
-    SIZES,
-    START,
-    THROUGHPUT,
-    WORKERS,
-    Results,
-)
+from benchmarks.results import Experiment, Results
 from benchmarks.start import measure_import, measure_start
 from benchmarks.topics import BenchmarkTopics
 from benchmarks.warm_up import warm_transactions
@@ -87,20 +75,20 @@ class Experiments:
 
     def throughput(self) -> None:
         """Every peer over the same topic."""
-        self._compare_rates(THROUGHPUT, [peer for peer in PEERS.values() if self._wanted(peer)])
+        self._compare_rates(Experiment.THROUGHPUT, [peer for peer in PEERS.values() if self._wanted(peer)])
 
     def latency(self) -> None:
         """Both guarantees, of ours and of stock Quix."""
         names = BY_LATENCY if self._plan.everything else (OURS, STOCK, STOCK_AT_LEAST_ONCE)
         rates = RATES if self._plan.everything else RATES[:1]
-        self._compare_latencies(LATENCY, [PEERS[name] for name in names], rates)
+        self._compare_latencies(Experiment.LATENCY, [PEERS[name] for name in names], rates)
 
     def engines(self) -> None:
         """This pipeline and the bare loop over the same topic as the engines; latency with Kafka Streams alone."""
         engines = [peer for peer in self._engines if self._wanted(peer)]
-        self._compare_rates(ENGINES, [*(PEERS[name] for name in BESIDE_ENGINES), *engines])
+        self._compare_rates(Experiment.ENGINES, [*(PEERS[name] for name in BESIDE_ENGINES), *engines])
         exactly_once = [PEERS[OURS], *(peer for peer in engines if peer.name == KAFKA_STREAMS)]
-        self._compare_latencies(ENGINES_LATENCY, exactly_once, RATES[:1])
+        self._compare_latencies(Experiment.ENGINES_LATENCY, exactly_once, RATES[:1])
 
     def malformed(self) -> None:
         """By the share of malformed records of all kinds, compared with stock Quix on well-formed records."""
@@ -116,7 +104,7 @@ class Experiments:
                 peer, source = PEERS[name], sources[share]
                 seconds = 0.4 if share == 100 else 1.0  # noqa: PLR2004  (slower records, fewer of them)
                 run = measure(self._topics, peer, source, int(seconds * self._records(peer)))
-                self._results.add(MALFORMED, name, f"{share} %", number, run.figures)
+                self._results.add(Experiment.MALFORMED, name, f"{share} %", number, run.figures)
         self._delete(list(sources.values()))
 
     def sizes(self) -> None:
@@ -130,7 +118,7 @@ class Experiments:
                 for name in (OURS, BARE):
                     run = measure(self._topics, PEERS[name], source, source.count)
                     megabytes = run.figures["records_per_second"] * size / 1e6
-                    self._results.add(SIZES, name, size, number, {**run.figures, "mb_per_second": megabytes})
+                    self._results.add(Experiment.SIZES, name, size, number, {**run.figures, "mb_per_second": megabytes})
         self._delete(list(sources.values()))
 
     def workers(self) -> None:
@@ -139,7 +127,7 @@ class Experiments:
             for sharing in SHARING:
                 peer = PEERS[OURS]
                 run = measure_workers(self._topics, peer, BacklogSpec(pool(), self._records(peer)), sharing)
-                self._results.add(WORKERS, OURS, "{}/{}".format(*sharing), number, run.figures)
+                self._results.add(Experiment.WORKERS, OURS, "{}/{}".format(*sharing), number, run.figures)
 
     def long(self) -> None:
         """Over millions of records, whether rate and memory stay flat."""
@@ -148,7 +136,9 @@ class Experiments:
         self._topics.delete(source.topic)
         self._results.long_rates = list(run.per_second.values())
         self._results.long_memory = memory_by_second(run)
-        self._results.add(LONG, OURS, "", 1, {**run.figures, **flatness(run.per_second, self._results.long_memory)})
+        self._results.add(
+            Experiment.LONG, OURS, "", 1, {**run.figures, **flatness(run.per_second, self._results.long_memory)}
+        )
 
     def _compare_rates(self, experiment: str, peers: Sequence[Peer]) -> None:
         source = backlog(self._topics, pool(), max(map(self._records, peers)))
@@ -172,14 +162,14 @@ class Experiments:
         for number in self._rounds():
             for name, module in IMPORTS.items():
                 figures = measure_import(module) | measure_start(self._topics, PEERS[name])
-                self._results.add(START, name, "", number, figures)
+                self._results.add(Experiment.START, name, "", number, figures)
 
     def idle(self) -> None:
         """With nothing or little to do."""
         for number in self._rounds():
             for rate in IDLE_RATES:
                 figures = measure_idle(self._topics, PEERS[OURS], rate, _IDLE_SECONDS)
-                self._results.add(IDLE, OURS, rate, number, figures)
+                self._results.add(Experiment.IDLE, OURS, rate, number, figures)
 
     def _rounds(self) -> range:
         return range(1, self._plan.rounds + 1)

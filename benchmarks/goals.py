@@ -6,19 +6,7 @@ from typing import Literal
 
 from benchmarks.engines import BENTO, FLINK, FRANZ_GO, KAFKA_STREAMS
 from benchmarks.peers import BARE, ORIGINAL, OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE
-from benchmarks.results import (
-    ENGINES,
-    ENGINES_LATENCY,
-    IDLE,
-    LATENCY,
-    LONG,
-    MALFORMED,
-    SIZES,
-    START,
-    THROUGHPUT,
-    WORKERS,
-    Results,
-)
+from benchmarks.results import Experiment, Results
 
 
 @dataclass(frozen=True)
@@ -42,14 +30,14 @@ class Goal:
 
 def goals(results: Results) -> list[Goal]:
     """The goals of what was run, with their figures; ratios are between runs of the same round."""
-    if results.peers(ENGINES):
+    if results.peers(Experiment.ENGINES):
         return _beside_engines(results)
     return [*_rates(results), *_costs(results), *_latencies(results), *_starts(results), *_memory(results)]
 
 
 def _beside_engines(results: Results) -> list[Goal]:
-    rate = partial(results.ratio, ENGINES, "records_per_second", OURS)
-    p99 = results.ratio(ENGINES_LATENCY, "p99_ms", OURS, KAFKA_STREAMS, (1000, 1000))
+    rate = partial(results.ratio, Experiment.ENGINES, "records_per_second", OURS)
+    p99 = results.ratio(Experiment.ENGINES_LATENCY, "p99_ms", OURS, KAFKA_STREAMS, (1000, 1000))
     return [
         Goal("throughput, exactly-once, over Kafka Streams exactly_once_v2", rate(KAFKA_STREAMS), "at least", 1.4),
         Goal("throughput, exactly-once, over Flink at-least-once", rate(FLINK), "at least", 1),
@@ -60,9 +48,12 @@ def _beside_engines(results: Results) -> list[Goal]:
 
 
 def _rates(results: Results) -> list[Goal]:
-    rate = partial(results.ratio, THROUGHPUT, "records_per_second", OURS)
-    large = {size: results.ratio(SIZES, "records_per_second", OURS, BARE, (size, size)) for size in (1000, 8000, 64000)}
-    malformed = results.ratio(MALFORMED, "records_per_second", OURS, STOCK, ("100 %", "0 %"))
+    rate = partial(results.ratio, Experiment.THROUGHPUT, "records_per_second", OURS)
+    large = {
+        size: results.ratio(Experiment.SIZES, "records_per_second", OURS, BARE, (size, size))
+        for size in (1000, 8000, 64000)
+    }
+    malformed = results.ratio(Experiment.MALFORMED, "records_per_second", OURS, STOCK, ("100 %", "0 %"))
     return [
         Goal("throughput, exactly-once, over stock Quix exactly-once", rate(STOCK), "at least", 5.0),
         Goal("throughput, exactly-once, over the original script", rate(ORIGINAL), "at least", 10),
@@ -78,8 +69,8 @@ def _rates(results: Results) -> list[Goal]:
 
 def _costs(results: Results) -> list[Goal]:
     cpu = partial(results.ratio, figure="cpu_us", one=OURS)
-    small, large = cpu(THROUGHPUT, other=BARE), cpu(SIZES, other=BARE, settings=(8000, 8000))
-    shared = cpu(WORKERS, other=OURS, settings=("4/4", "1/1"))
+    small, large = cpu(Experiment.THROUGHPUT, other=BARE), cpu(Experiment.SIZES, other=BARE, settings=(8000, 8000))
+    shared = cpu(Experiment.WORKERS, other=OURS, settings=("4/4", "1/1"))
     return [
         Goal("CPU for each record, exactly-once, over the bare confluent-kafka loop", small, "at most", 1.1),
         Goal("CPU for each record of 8,000 bytes, over the bare confluent-kafka loop", large, "at most", 1.1),
@@ -88,7 +79,7 @@ def _costs(results: Results) -> list[Goal]:
 
 
 def _latencies(results: Results) -> list[Goal]:
-    p99 = partial(results.ratio, LATENCY, "p99_ms", OURS, settings=(1000, 1000))
+    p99 = partial(results.ratio, Experiment.LATENCY, "p99_ms", OURS, settings=(1000, 1000))
     return [
         Goal("p99 latency, exactly-once, 1,000/s, over stock at-least-once", p99(STOCK_AT_LEAST_ONCE), "at most", 2),
         Goal("p99 latency, exactly-once, 1,000/s, over stock exactly-once", p99(STOCK), "at most", 1 / 50),
@@ -96,8 +87,8 @@ def _latencies(results: Results) -> list[Goal]:
 
 
 def _starts(results: Results) -> list[Goal]:
-    start = partial(results.ratio, START, one=OURS, other=STOCK)
-    idle = [results.median(IDLE, OURS, "cpu_percent", rate) for rate in (0, 10)]
+    start = partial(results.ratio, Experiment.START, one=OURS, other=STOCK)
+    idle = [results.median(Experiment.IDLE, OURS, "cpu_percent", rate) for rate in (0, 10)]
     return [
         Goal("start of the process to the first record, over stock Quix", start("first_record_s"), "at most", 1.3),
         Goal("CPU of the imports, over `import quixstreams` alone", start("import_cpu_s"), "at most", 1.1),
@@ -107,7 +98,7 @@ def _starts(results: Results) -> list[Goal]:
 
 
 def _memory(results: Results) -> list[Goal]:
-    peak, growth = (results.median(LONG, OURS, figure) for figure in ("peak_mb", "growth_mb"))
+    peak, growth = (results.median(Experiment.LONG, OURS, figure) for figure in ("peak_mb", "growth_mb"))
     return [
         Goal("peak memory of the long run", peak, "at most", 200, "MB"),
         Goal("growth of its memory once settled (the tolerance is the allocator's)", growth, "at most", 5, "MB"),

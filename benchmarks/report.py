@@ -6,19 +6,7 @@ from typing import NamedTuple
 from benchmarks.charts import charts
 from benchmarks.goals import Goal, goals
 from benchmarks.peers import BARE, OURS, STOCK
-from benchmarks.results import (
-    ENGINES,
-    ENGINES_LATENCY,
-    IDLE,
-    LATENCY,
-    LONG,
-    MALFORMED,
-    SIZES,
-    START,
-    THROUGHPUT,
-    WORKERS,
-    Results,
-)
+from benchmarks.results import Experiment, Results
 
 
 class Column(NamedTuple):
@@ -55,21 +43,21 @@ _FLATNESS = (
     Column("rate of the last third over that of the first", "last_third_over_first", 2),
 )
 SECTIONS = (
-    Section(THROUGHPUT, "Throughput", "", (_RATE, _TO_STOCK, _TO_BARE, *_COST)),
-    Section(LATENCY, "Latency, as a read_committed reader sees it, in ms", "records/s", _PERCENTILES),
-    Section(ENGINES, "Throughput beside engines", "", (_RATE, _TO_OURS, _TO_BARE, *_COST)),
+    Section(Experiment.THROUGHPUT, "Throughput", "", (_RATE, _TO_STOCK, _TO_BARE, *_COST)),
+    Section(Experiment.LATENCY, "Latency, as a read_committed reader sees it, in ms", "records/s", _PERCENTILES),
+    Section(Experiment.ENGINES, "Throughput beside engines", "", (_RATE, _TO_OURS, _TO_BARE, *_COST)),
     Section(
-        ENGINES_LATENCY,
+        Experiment.ENGINES_LATENCY,
         "Latency beside Kafka Streams, as a read_committed reader sees it, in ms",
         "records/s",
         _PERCENTILES,
     ),
-    Section(SIZES, "By the size of a record", "bytes", (_RATE, Column("MB/s", "mb_per_second"), *_COST)),
-    Section(MALFORMED, "By the share of malformed records", "malformed", (_RATE, *_COST)),
-    Section(WORKERS, "By partitions and workers", "partitions/workers", (_RATE, *_COST)),
-    Section(START, "From the start of the process to the first record, in s", "", _START),
-    Section(IDLE, "With little to do", "records/s", [Column("CPU, % of a core", "cpu_percent", 2)]),
-    Section(LONG, "A long run", "", (Column("records", "records"), _RATE, *_COST, *_FLATNESS)),
+    Section(Experiment.SIZES, "By the size of a record", "bytes", (_RATE, Column("MB/s", "mb_per_second"), *_COST)),
+    Section(Experiment.MALFORMED, "By the share of malformed records", "malformed", (_RATE, *_COST)),
+    Section(Experiment.WORKERS, "By partitions and workers", "partitions/workers", (_RATE, *_COST)),
+    Section(Experiment.START, "From the start of the process to the first record, in s", "", _START),
+    Section(Experiment.IDLE, "With little to do", "records/s", [Column("CPU, % of a core", "cpu_percent", 2)]),
+    Section(Experiment.LONG, "A long run", "", (Column("records", "records"), _RATE, *_COST, *_FLATNESS)),
 )
 
 

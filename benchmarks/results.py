@@ -3,15 +3,27 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
 
 from benchmarks.measure import Figures
 
-THROUGHPUT, LATENCY, SIZES, MALFORMED, WORKERS, LONG = "throughput", "latency", "sizes", "malformed", "workers", "long"
-ENGINES, ENGINES_LATENCY = "engines", "engines-latency"
-START, IDLE = "start", "idle"
+
+class Experiment(StrEnum):
+    """The experiments, by their names in results.json."""
+
+    THROUGHPUT = "throughput"
+    LATENCY = "latency"
+    MALFORMED = "malformed"
+    SIZES = "sizes"
+    WORKERS = "workers"
+    LONG = "long"
+    START = "start"
+    IDLE = "idle"
+    ENGINES = "engines"
+    ENGINES_LATENCY = "engines-latency"
 
 
 @dataclass(frozen=True)

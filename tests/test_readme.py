@@ -4,7 +4,7 @@ import json
 import re
 
 from benchmarks.peers import OURS, STOCK
-from benchmarks.results import THROUGHPUT, Results
+from benchmarks.results import Experiment, Results
 from faults.report import RESULTS
 from runtime.settings import Settings
 from tests.docs.pages import ROOT, code, read, table, words
@@ -44,7 +44,9 @@ def test_settings() -> None:
 
 def test_speed() -> None:
     """The ratio to stock Quix is the one in benchmarks/results."""
-    ratio = Results.read(ROOT / "benchmarks/results/results.json").ratio(THROUGHPUT, "records_per_second", OURS, STOCK)
+    ratio = Results.read(ROOT / "benchmarks/results/results.json").ratio(
+        Experiment.THROUGHPUT, "records_per_second", OURS, STOCK
+    )
     assert f"{ratio:.2f} times the throughput of stock Quix" in README
 
 

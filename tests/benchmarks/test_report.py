@@ -11,19 +11,7 @@ from benchmarks.goals import goals
 from benchmarks.latency import percentile
 from benchmarks.peers import BARE, OURS, STOCK, STOCK_AT_LEAST_ONCE
 from benchmarks.report import markdown
-from benchmarks.results import (
-    ENGINES,
-    ENGINES_LATENCY,
-    IDLE,
-    LATENCY,
-    LONG,
-    MALFORMED,
-    SIZES,
-    START,
-    THROUGHPUT,
-    WORKERS,
-    Results,
-)
+from benchmarks.results import Experiment, Results
 
 
 def run(rate: float, **more: float) -> dict[str, float]:
@@ -37,23 +25,29 @@ def filled() -> Results:
     # The machine is twice as slow in round 2, and four times as slow in round 3.
     for number, slower in ((1, 1), (2, 2), (3, 4)):
         for peer, rate in ((OURS, 400_000), (STOCK, 80_000), (BARE, 500_000)):
-            results.add(THROUGHPUT, peer, "", number, run(rate / slower))
+            results.add(Experiment.THROUGHPUT, peer, "", number, run(rate / slower))
             for size in (100, 8_000):
                 rate_of_size = rate / slower * 100 / size
-                results.add(SIZES, peer, size, number, run(rate_of_size, mb_per_second=rate_of_size * size / 1e6))
+                results.add(
+                    Experiment.SIZES, peer, size, number, run(rate_of_size, mb_per_second=rate_of_size * size / 1e6)
+                )
         for peer, p99 in ((OURS, 25.0), (STOCK, 4900.0), (STOCK_AT_LEAST_ONCE, 10.0)):
-            results.add(LATENCY, peer, 1000, number, {"p50_ms": p99 / 2, "p99_ms": p99 * slower, "p999_ms": p99 * 5})
-        results.add(MALFORMED, OURS, "100 %", number, run(88_000 / slower))
-        results.add(MALFORMED, STOCK, "0 %", number, run(80_000 / slower))
-        results.add(WORKERS, OURS, "1/1", number, run(250_000 / slower))
-        results.add(WORKERS, OURS, "4/4", number, run(200_000 / slower))
+            results.add(
+                Experiment.LATENCY, peer, 1000, number, {"p50_ms": p99 / 2, "p99_ms": p99 * slower, "p999_ms": p99 * 5}
+            )
+        results.add(Experiment.MALFORMED, OURS, "100 %", number, run(88_000 / slower))
+        results.add(Experiment.MALFORMED, STOCK, "0 %", number, run(80_000 / slower))
+        results.add(Experiment.WORKERS, OURS, "1/1", number, run(250_000 / slower))
+        results.add(Experiment.WORKERS, OURS, "4/4", number, run(200_000 / slower))
         for peer, seconds in ((OURS, 1.5), (STOCK, 1.2)):
             imports = {"import_s": seconds / 2, "import_cpu_s": slower * 0.5}
-            results.add(START, peer, "", number, {"first_record_s": seconds * slower, "committed_s": 9.0, **imports})
+            results.add(
+                Experiment.START, peer, "", number, {"first_record_s": seconds * slower, "committed_s": 9.0, **imports}
+            )
         for rate, percent in ((0, 0.5), (10, 5.0)):
-            results.add(IDLE, OURS, rate, number, {"cpu_percent": percent * slower})
+            results.add(Experiment.IDLE, OURS, rate, number, {"cpu_percent": percent * slower})
     long = flatness(dict.fromkeys(range(100, 110), 300_000), [120.0] * 10)
-    results.add(LONG, OURS, "", 1, run(300_000, **long))
+    results.add(Experiment.LONG, OURS, "", 1, run(300_000, **long))
     results.long_rates, results.long_memory = [300_000] * 10, [120.0] * 10
     return results
 
@@ -63,24 +57,30 @@ def beside_engines() -> Results:
     results = Results({"machine": "2 cores"})
     for number, slower in ((1, 1), (2, 2)):
         for peer, rate in ((OURS, 300_000), (BARE, 400_000), (KAFKA_STREAMS, 150_000), (FLINK, 330_000)):
-            results.add(ENGINES, peer, "", number, run(rate / slower))
+            results.add(Experiment.ENGINES, peer, "", number, run(rate / slower))
         for peer, p99 in ((OURS, 30.0), (KAFKA_STREAMS, 50.0)):
-            results.add(ENGINES_LATENCY, peer, 1000, number, {"p50_ms": 1.0, "p99_ms": p99 * slower, "p999_ms": 200.0})
+            results.add(
+                Experiment.ENGINES_LATENCY,
+                peer,
+                1000,
+                number,
+                {"p50_ms": 1.0, "p99_ms": p99 * slower, "p999_ms": 200.0},
+            )
     return results
 
 
 def test_median_over_rounds() -> None:
     """A figure is the median of its rounds, and None if it was not measured."""
     results = filled()
-    assert results.median(THROUGHPUT, OURS, "records_per_second") == 200_000
-    assert results.median(THROUGHPUT, "unknown", "records_per_second") is None
+    assert results.median(Experiment.THROUGHPUT, OURS, "records_per_second") == 200_000
+    assert results.median(Experiment.THROUGHPUT, "unknown", "records_per_second") is None
 
 
 def test_ratio_within_a_round() -> None:
     """A ratio compares runs of the same round, so that a machine that slows down does not change it."""
     results = filled()
-    results.add(THROUGHPUT, OURS, "", 4, run(1.0))  # the other has no such round
-    assert results.ratio(THROUGHPUT, "records_per_second", OURS, STOCK) == 5.0
+    results.add(Experiment.THROUGHPUT, OURS, "", 4, run(1.0))  # the other has no such round
+    assert results.ratio(Experiment.THROUGHPUT, "records_per_second", OURS, STOCK) == 5.0
 
 
 def test_goals() -> None:

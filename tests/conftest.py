@@ -1,5 +1,6 @@
 """Fixtures for all tests: a broker per session, topics per test, and a check that no process is left behind."""
 
+import fcntl
 import logging
 import os
 import signal
@@ -57,6 +58,15 @@ def broker() -> Iterator[Broker]:
 def kafka(broker: Broker) -> Kafka:
     """A client of the session's broker."""
     return Kafka(broker.address)
+
+
+@pytest.fixture(scope="module")
+def many_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lets one module at a time start many processes: on two cores, more would take longer than the product waits."""
+    of_all_workers = tmp_path_factory.getbasetemp().parent
+    with (of_all_workers / "many-processes.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        yield
 
 
 @pytest.fixture

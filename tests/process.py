@@ -5,7 +5,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
@@ -63,6 +64,14 @@ class Pipeline:
             return line
 
         return str(wait_until(found, f"a line with {texts}", timeout))
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Add its log to an AssertionError of the `with` block, as pytest does not show what a failing fixture did."""
+        try:
+            yield
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log:\n{self.log}") from error
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""

@@ -109,6 +109,7 @@ def _properties(folder: Path, ports: Mapping[str, int], users: Mapping[str, Sequ
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
         "log.retention.ms": "-1",  # records of any age are kept
+        "broker.session.timeout.ms": "60000",  # its controller does not fence it if the machine is busy
         "listener.name.mutual.ssl.client.auth": "required",
         "listener.name.mutual.ssl.principal.mapping.rules": "RULE:^CN=(.*)$/$1/",
         "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512",

@@ -21,7 +21,7 @@ from tests.cloud.platform import PASSWORD, TOKEN, USER, Place, Platform
 from tests.errors_page import check_row
 from tests.process import Pipeline
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
 
 class Stop(NamedTuple):

@@ -28,7 +28,7 @@ from tests.process import Pipeline, Pipelines
 from tools.broker.embedded import Broker
 from tools.broker.ports import HOST
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
 NO_TRANSACTIONS = {
     "transaction.state.log.replication.factor": "3",

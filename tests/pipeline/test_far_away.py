@@ -16,7 +16,7 @@ from tests.process import Pipeline, Pipelines
 from tests.tampering import CREATE_TOPICS, TamperingProxy
 from tools.broker.ports import HOST, free_port
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
 SENT = [Record(None, b'{"device_type": "ios"}')]
 ANSWER_TIME = 1.4  # seconds

@@ -22,7 +22,7 @@ from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.broker.embedded import Broker
 from tools.broker.ports import HOST, free_port
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
 PASSWORD = "s3cret-password"
 

@@ -61,7 +61,8 @@ class Run:
     def replace(self) -> None:
         """Delete the topic under load, create it again, and write the new records to the input."""
         self.first.wait_for(RUNNING)
-        self._kafka.read(self.target, OLD, timeout=3 * TIMEOUT)  # all cases run in parallel
+        with self.first.shown():
+            self._kafka.read(self.target, OLD, timeout=3 * TIMEOUT)  # all cases run in parallel
         self._kafka.produce(self.source, numbered("late", LATE))
         self._kafka.delete_topic(self.replaced)
         time.sleep(self.case.gap)
@@ -100,6 +101,7 @@ def create_again(kafka: Kafka, topic: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("many_processes")
 @pytest.mark.parametrize("number", range(len(CASES)), ids=["-".join(map(str, case)) for case in CASES])
 def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
     """The pipeline exits with 78 and names the topic; after a restart all records of the new topic are written."""

@@ -20,7 +20,7 @@ from tests.process import Pipeline, Pipelines, group_of
 from tests.secured import Secured, login, secured_broker
 from tools.waiting import wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
 MECHANISM = ScramMechanism.SCRAM_SHA_512
 REAUTHENTICATION = {

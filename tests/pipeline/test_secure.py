@@ -18,7 +18,7 @@ from tests.pipeline.expected import expected
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tests.secured import KEY_PASSWORD, PASSWORD, Secured, login, secured_broker
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
 PARALLEL = 3
 PATIENCE = 120.0  # seconds; generous for a slow machine, as the log's times show the pipeline's own duration

@@ -9,7 +9,7 @@ from tests.kafka import TIMEOUT
 from tests.process import RUNNING, Pipeline, Pipelines
 from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
 SESSION = {"broker.session.timeout.ms": "9000"}
 """Kafka's default. For this time, its metadata may name the dead broker as the controller."""

@@ -21,6 +21,7 @@ from loguru import logger
 from pipeline import TRANSFORMS
 from runtime.command import run_command
 from runtime.errors import Misconfigured
+from runtime.explain import exception_chain
 from runtime.observe.output import UnwritableError, say
 from runtime.settings import ENV_FILE, Settings
 from runtime.stop.signals import stop_request
@@ -54,11 +55,19 @@ def _run(given: argparse.Namespace, settings: Settings) -> None:
     try:
         if not stop_request.requested:
             _show(given, settings)
-    except KeyboardInterrupt:
-        pass
-    except UnwritableError as error:
-        if not isinstance(error.__cause__, BrokenPipeError):
+    except (KeyboardInterrupt, Exception) as error:
+        if not _is_end(error):
             raise
+
+
+def _is_end(error: BaseException) -> bool:
+    """Whether a signal asked to stop, or the reader of standard output ended.
+
+    A signal during a call of the client may come as a SystemError that the KeyboardInterrupt caused.
+    """
+    if isinstance(error, UnwritableError):
+        return isinstance(error.__cause__, BrokenPipeError)
+    return any(isinstance(link, KeyboardInterrupt) for link in exception_chain(error))
 
 
 def _show(given: argparse.Namespace, settings: Settings) -> None:

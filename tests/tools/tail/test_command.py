@@ -429,6 +429,16 @@ def test_full_disk(pair: str, tail: Tail, monkeypatch: pytest.MonkeyPatch) -> No
     check_row("Tools", "tail: standard output on a full disk", code, line)
 
 
+def test_masked_signal(pair: str, tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal during a call of the client ends it with exit code 0, also if the client raises SystemError instead."""
+
+    def masked(*_: object) -> None:
+        raise SystemError("poll returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr("tools.tail.command._show", masked)
+    assert tail(pair) == (0, [], [])
+
+
 def test_stopped_before(pair: str, tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal before it has begun to read ends it with 0."""
     monkeypatch.setattr(stop_request, "requested", True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.charts import charts
 from benchmarks.draw import draw
 from benchmarks.engines import build, versions
-from benchmarks.experiments import BESIDE, FULL, QUICK, Experiments
+from benchmarks.experiments import ENGINES_PLAN, FULL, QUICK, Experiments
 from benchmarks.goals import goals
 from benchmarks.report import goals_table, markdown
 from benchmarks.results import Experiment, Results
@@ -28,20 +28,20 @@ _PROPERTIES = {"log.segment.delete.delay.ms": "1000"}  # a deleted topic's space
 def main() -> None:
     """Run the chosen experiments on a broker of our own, and write the report and the charts."""
     arguments = _arguments()
-    quick, beside = arguments.quick, arguments.engines
-    plan = replace(QUICK if quick else BESIDE if beside else FULL, long_records=arguments.records)
+    quick, with_engines = arguments.quick, arguments.engines
+    plan = replace(QUICK if quick else ENGINES_PLAN if with_engines else FULL, long_records=arguments.records)
     if arguments.rounds:
         plan = replace(plan, rounds=arguments.rounds, throughput_rounds=arguments.rounds)
-    engines = build() if beside else []
-    results, begin = Results(about("orjson", "msgspec") | (versions() if beside else {})), time.monotonic()
+    engines = build() if with_engines else []
+    results, begin = Results(about("orjson", "msgspec") | (versions() if with_engines else {})), time.monotonic()
     with Broker(jvm=FULL_SPEED, properties=_PROPERTIES) as broker:
         experiments = Experiments(BenchmarkTopics(broker.address), plan, results, engines)
         experiments.warm()
-        usual = [Experiment.ENGINES] if beside else QUICK_EXPERIMENTS if quick else EXPERIMENTS
+        usual = [Experiment.ENGINES] if with_engines else QUICK_EXPERIMENTS if quick else EXPERIMENTS
         for name in arguments.only or usual:
             getattr(experiments, name)()
     print(f"\n{goals_table(goals(results))}\n\nThat took {time.monotonic() - begin:.0f} s.")
-    if folder := arguments.folder or (None if quick else FOLDER / Experiment.ENGINES if beside else FOLDER):
+    if folder := arguments.folder or (None if quick else FOLDER / Experiment.ENGINES if with_engines else FOLDER):
         write(results, folder)
 
 

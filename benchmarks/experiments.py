@@ -23,7 +23,7 @@ WELL_FORMED = "0 %"
 SHARING = ((1, 1), (4, 1), (2, 2), (4, 2), (4, 4))
 """Partitions, workers."""
 RATES = (1_000, 10_000)
-BESIDE_ENGINES = (OURS, OURS_AT_LEAST_ONCE, BARE)
+COMPARED_WITH_ENGINES = (OURS, OURS_AT_LEAST_ONCE, BARE)
 IDLE_RATES = (0, 10)
 BY_LATENCY = (OURS, OURS_AT_LEAST_ONCE, STOCK, STOCK_AT_LEAST_ONCE)
 IMPORTS = {OURS: "pipeline", STOCK: "quixstreams"}
@@ -49,7 +49,7 @@ class BenchmarkPlan:
 
 FULL = BenchmarkPlan(5, 7, 15_000, 2.5, 8.0, everything=True, long_records=10_000_000)
 QUICK = BenchmarkPlan(1, 1, 1_000, 1.0, 5.0, everything=False, long_records=0)
-BESIDE = replace(FULL, rounds=5, throughput_rounds=5, seconds=10.0, latency_seconds=20.0)
+ENGINES_PLAN = replace(FULL, rounds=5, throughput_rounds=5, seconds=10.0, latency_seconds=20.0)
 """Long enough for Java to compile the hot code of an engine."""
 
 
@@ -86,7 +86,7 @@ class Experiments:
     def engines(self) -> None:
         """This pipeline and the bare loop over the same topic as the engines; latency with Kafka Streams alone."""
         engines = [peer for peer in self._engines if self._wanted(peer)]
-        self._compare_rates(Experiment.ENGINES, [*(PEERS[name] for name in BESIDE_ENGINES), *engines])
+        self._compare_rates(Experiment.ENGINES, [*(PEERS[name] for name in COMPARED_WITH_ENGINES), *engines])
         exactly_once = [PEERS[OURS], *(peer for peer in engines if peer.name == KAFKA_STREAMS)]
         self._compare_latencies(Experiment.ENGINES_LATENCY, exactly_once, RATES[:1])
 

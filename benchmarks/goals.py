@@ -31,11 +31,11 @@ class Goal:
 def goals(results: Results) -> list[Goal]:
     """The goals of what was run, with their figures; ratios are between runs of the same round."""
     if results.peers(Experiment.ENGINES):
-        return _beside_engines(results)
+        return _compared_with_engines(results)
     return [*_rates(results), *_costs(results), *_latencies(results), *_starts(results), *_memory(results)]
 
 
-def _beside_engines(results: Results) -> list[Goal]:
+def _compared_with_engines(results: Results) -> list[Goal]:
     rate = partial(results.ratio, Experiment.ENGINES, "records_per_second", OURS)
     p99 = results.ratio(Experiment.ENGINES_LATENCY, "p99_ms", OURS, KAFKA_STREAMS, (1000, 1000))
     return [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from benchmarks.peers import Peer
 from benchmarks.processes import Route, Running, Sample
 from benchmarks.topics import INPUT, OUTPUT, BenchmarkTopics
-from benchmarks.verify import OutputCheck
+from benchmarks.verify import OutputCheck, output_check
 from tools.generator.logins import GeneratedRecord
 from tools.waiting import wait_until
 
@@ -61,7 +61,7 @@ def measure(topics: BenchmarkTopics, peer: Peer, source: Backlog, count: int) ->
     topics.start_at(route.group, route.source, start)
     with Running(peer, route) as running:
         _finish(topics, running, route.target, count)
-    check = OutputCheck(source.pool, start, count, exact=peer.exact)
+    check = output_check(source.pool, start, count, exact=peer.exact)
     return _result(topics, running, route.target, check)
 
 
@@ -82,7 +82,7 @@ def measure_workers(topics: BenchmarkTopics, peer: Peer, load: BacklogSpec, shar
         show()
         _finish(topics, running, route.target, load.count)
     topics.delete(route.source)
-    check = OutputCheck(load.pool, 0, load.count, partitions, exact=peer.exact)
+    check = output_check(load.pool, 0, load.count, partitions, exact=peer.exact)
     return _result(topics, running, route.target, check)
 
 

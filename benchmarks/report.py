@@ -45,10 +45,10 @@ _FLATNESS = (
 SECTIONS = (
     Section(Experiment.THROUGHPUT, "Throughput", "", (_RATE, _TO_STOCK, _TO_BARE, *_COST)),
     Section(Experiment.LATENCY, "Latency, as a read_committed reader sees it, in ms", "records/s", _PERCENTILES),
-    Section(Experiment.ENGINES, "Throughput beside engines", "", (_RATE, _TO_OURS, _TO_BARE, *_COST)),
+    Section(Experiment.ENGINES, "Throughput, compared with engines", "", (_RATE, _TO_OURS, _TO_BARE, *_COST)),
     Section(
         Experiment.ENGINES_LATENCY,
-        "Latency beside Kafka Streams, as a read_committed reader sees it, in ms",
+        "Latency, compared with Kafka Streams, as a read_committed reader sees it, in ms",
         "records/s",
         _PERCENTILES,
     ),

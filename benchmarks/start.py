@@ -11,7 +11,7 @@ from benchmarks.measure import Figures
 from benchmarks.peers import Peer
 from benchmarks.processes import ROOT, Route, Running, environment
 from benchmarks.topics import INPUT, OUTPUT, BenchmarkTopics
-from benchmarks.verify import OutputCheck
+from benchmarks.verify import output_check
 
 _IMPORT = """
 import time
@@ -37,7 +37,7 @@ def measure_start(topics: BenchmarkTopics, peer: Peer) -> Figures:
             read_all(reader, running, 1)
             committed = time.time()
             running.stop()
-    check = OutputCheck(logins, 0, 1, exact=peer.exact)
+    check = output_check(logins, 0, 1, exact=peer.exact)
     output = topics.read(route.target, check)
     check.finish()
     topics.delete(route.source, route.target)

@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from socket import gaierror
-from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from runtime import limits
 from runtime.errors import Misconfigured
-
-if TYPE_CHECKING:
-    from runtime.observe.http_server import Page, Response
+from runtime.observe.response import Page, Response
 
 _ALL = {"", "0.0.0.0", "::"}  # noqa: S104  (compared)
 
@@ -52,7 +49,7 @@ class Health:
         return self.hanging(limits.READY_TIMEOUT) or self._check()
 
     @contextmanager
-    def served(self, host: str, port: int, pages: "Callable[[], Mapping[str, Page]]" = dict) -> Iterator[None]:
+    def served(self, host: str, port: int, pages: Callable[[], Mapping[str, Page]] = dict) -> Iterator[None]:
         """Answer while the block runs.
 
         Args:
@@ -95,11 +92,10 @@ def _reason(error: OSError | UnicodeError) -> str:
     return "it is no host name"
 
 
-def _page(problems: Callable[[], list[str]]) -> "Page":
+def _page(problems: Callable[[], list[str]]) -> Page:
     """A page that lists these problems, one per line, or says `ok`."""
-    from runtime.observe.http_server import Response  # noqa: PLC0415  (the same)
 
-    def page(_accept: str) -> "Response":
+    def page(_accept: str) -> Response:
         lines = problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if lines else HTTPStatus.OK
         return Response(status, "".join(f"{line}\n" for line in lines or ["ok"]))

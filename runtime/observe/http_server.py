@@ -6,12 +6,11 @@ requests and reads no answer would otherwise fill the memory.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from socket import AF_INET, AF_INET6, SOCK_STREAM, create_server, getaddrinfo, has_dualstack_ipv6, socket
 from threading import Thread
-from typing import NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from waitress import wasyncore
@@ -21,26 +20,13 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 
 from runtime import __version__, limits
+from runtime.observe.response import Page, Response
 
 MAX_CONNECTIONS = 32
 """One more closes the oldest, so open connections cannot lock out a probe."""
 
 MAX_REQUEST = 8_192
 """The limit of a request's headers, and of its body, in bytes."""
-
-
-class Response(NamedTuple):
-    """The answer of a page."""
-
-    status: HTTPStatus
-    body: str
-    content_type: str = "text/plain; charset=utf-8"
-    policy: str = "default-src 'none'; frame-ancestors 'none'"
-    """What a browser may load for it (Content-Security-Policy)."""
-
-
-Page = Callable[[str], Response]
-"""Gives an answer; its argument is the request's Accept header."""
 
 
 @contextmanager

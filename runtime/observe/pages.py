@@ -7,28 +7,24 @@ from collections.abc import Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from runtime.observe.response import Page, Response
 from runtime.observe.status import Status
-
-if TYPE_CHECKING:
-    from runtime.observe.http_server import Page, Response
 
 PAGE = Path(__file__).with_name("page.html")
 
 
-def pages(status: Status) -> "Mapping[str, Page]":
+def pages(status: Status) -> Mapping[str, Page]:
     """Give the pages by path."""
     from prometheus_client.exposition import choose_encoder  # noqa: PLC0415  (without a port, nothing needs it)
 
-    from runtime.observe.http_server import Response  # noqa: PLC0415  (the same)
     from runtime.observe.metrics import new_registry  # noqa: PLC0415  (the same)
 
     registry = new_registry(status)
     html = PAGE.read_text("utf-8")
     policy = content_security_policy(html)
 
-    def metrics(accept: str) -> "Response":
+    def metrics(accept: str) -> Response:
         encode, content_type = choose_encoder(accept)
         return Response(HTTPStatus.OK, encode(registry).decode(), content_type)
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import engines
 from benchmarks.engines import BUILD, ENGINES, FASTSTREAM_PEER, FOLDER, Engine, Toolchain
-from benchmarks.experiments import BESIDE_ENGINES
+from benchmarks.experiments import COMPARED_WITH_ENGINES
 from benchmarks.processes import Route, _arguments
 from tests.docs.pages import ROOT, table
 
@@ -85,5 +85,5 @@ def test_renovate() -> None:
 
 def test_page() -> None:
     """The page says of each program that is compared what it promises."""
-    rows = [name for name, *_ in table("benchmarks/README.md", "## Beside other engines")]
-    assert rows == [*BESIDE_ENGINES, *(engine.peer.name for engine in ENGINES), FASTSTREAM_PEER.name]
+    rows = [name for name, *_ in table("benchmarks/README.md", "## Compared with other engines")]
+    assert rows == [*COMPARED_WITH_ENGINES, *(engine.peer.name for engine in ENGINES), FASTSTREAM_PEER.name]

@@ -52,7 +52,7 @@ def filled() -> Results:
     return results
 
 
-def beside_engines() -> Results:
+def compared_with_engines() -> Results:
     """Results of the comparison with engines."""
     results = Results({"machine": "2 cores"})
     for number, slower in ((1, 1), (2, 2)):
@@ -109,9 +109,9 @@ def test_goals() -> None:
     ]
 
 
-def test_goals_beside_engines() -> None:
+def test_goals_compared_with_engines() -> None:
     """Results with engines have their own goals; an engine that was left out is not measured."""
-    assert [(goal.figure, goal.verdict) for goal in goals(beside_engines())] == [
+    assert [(goal.figure, goal.verdict) for goal in goals(compared_with_engines())] == [
         (2.0, "reached"),
         (pytest.approx(0.909, abs=0.001), "**not reached**"),
         (None, "not measured"),
@@ -120,17 +120,17 @@ def test_goals_beside_engines() -> None:
     ]
 
 
-def test_markdown_beside_engines() -> None:
+def test_markdown_compared_with_engines() -> None:
     """The report has the engines' ratios to ours and to the bare loop, their latency, and no other experiment."""
-    text = markdown(beside_engines())
+    text = markdown(compared_with_engines())
     assert len([line for line in text.splitlines() if line.startswith("## ")]) == 3
     assert f"| {KAFKA_STREAMS} | 112,500 | 0.50 x | 0.38 x | 10.00 | 150 |" in text
     assert f"| {KAFKA_STREAMS} | 1,000 | 1.0 | 75.0 | 200.0 |" in text
 
 
-def test_charts_beside_engines() -> None:
+def test_charts_compared_with_engines() -> None:
     """Both experiments with engines have a chart, with every peer."""
-    found = charts(beside_engines())
+    found = charts(compared_with_engines())
     assert set(found) == {"engines.svg", "engines-latency-1000.svg"}
     assert list(found["engines.svg"].series) == [BARE, FLINK, OURS, KAFKA_STREAMS]
     assert found["engines-latency-1000.svg"].series[OURS] == [1.0, 45.0, 200.0]

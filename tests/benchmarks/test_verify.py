@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks.load import Value, pool
-from benchmarks.verify import OutputCheck, WrongOutput
+from benchmarks.verify import WrongOutput, output_check
 from transforms import Malformed, upper_device_type
 
 POOL = pool()
@@ -33,7 +33,7 @@ def as_json() -> list[Value]:
 
 def check(output: list[Value], partitions: int = 1, *, exact: bool) -> None:
     """Check an output; its records go to the partitions in turn."""
-    checked = OutputCheck(POOL, START, COUNT, partitions, exact=exact)
+    checked = output_check(POOL, START, COUNT, partitions, exact=exact)
     for partition in range(partitions):
         values = output[partition::partitions]
         for begin in range(0, len(values), 1000):

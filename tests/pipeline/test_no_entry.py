@@ -13,7 +13,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.limits import START_TIMEOUT
-from runtime.observe.http_server import Response, serve
+from runtime.observe.http_server import serve
+from runtime.observe.response import Response
 from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.grants import DESCRIBE, MINIMAL, TRANSACTION, Grant, rule

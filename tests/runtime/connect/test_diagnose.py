@@ -11,7 +11,8 @@ from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
 from runtime.connect.diagnose import KafkaVersion, diagnose, kafka_version
-from runtime.observe.http_server import Response, serve
+from runtime.observe.http_server import serve
+from runtime.observe.response import Response
 
 
 @pytest.fixture

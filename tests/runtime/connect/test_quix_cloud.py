@@ -10,7 +10,8 @@ import pytest
 from runtime import limits
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.errors import Misconfigured, Refused, Stopped, Unavailable
-from runtime.observe.http_server import Response, serve
+from runtime.observe.http_server import serve
+from runtime.observe.response import Response
 from runtime.settings import BrokerSettings
 from runtime.stop.signals import stop_request
 

@@ -8,8 +8,8 @@ import pytest
 from runtime import limits
 from runtime.errors import Misconfigured
 from runtime.observe.health import Health
-from runtime.observe.http_server import Response
 from runtime.observe.probe import ask
+from runtime.observe.response import Response
 from tests.runtime.clock import Clock
 
 STUCK = "no loop iteration for {:.0f} s"

@@ -11,7 +11,8 @@ from http.client import HTTPConnection
 import pytest
 
 from runtime import __version__, limits
-from runtime.observe.http_server import MAX_CONNECTIONS, MAX_REQUEST, Response, serve
+from runtime.observe.http_server import MAX_CONNECTIONS, MAX_REQUEST, serve
+from runtime.observe.response import Response
 from tests.kafka import TIMEOUT
 from tools.waiting import wait_until
 

@@ -111,7 +111,7 @@ class PartitionReader:
             self.at = self._end
         return is_wanted
 
-    def _handle(self, error: KafkaError, partition: int, offset: int) -> None:
+    def _handle(self, error: KafkaError, partition: int, offset: int | None) -> None:
         """Handle an error of the range, or its end."""
         if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             pass  # librdkafka looks for the coordinator of a group that is not used
@@ -119,6 +119,8 @@ class PartitionReader:
             self._topics.raise_unless_temporary(error)
         elif self.done or partition != self._place.partition:
             pass  # of an earlier range
+        elif offset is None:  # the client doubts its offset after a new leader's answer; only a fetch can tell
+            self._assign(partition)
         elif error.code() in _OUT_OF_RANGE:
             self.deleted = self.deleted or offset >= self.at  # otherwise it is of an earlier range
         elif offset >= self._end:

@@ -24,14 +24,25 @@ from typing import Any
 
 import quixstreams
 from confluent_kafka import Producer, TopicPartition
+from quixstreams.core.stream import VoidExecutor
+from quixstreams.core.stream.functions import ApplyFunction
+from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.internal_producer import InternalProducer
+from quixstreams.models import Topic
 from quixstreams.processing import ProcessingContext
+from quixstreams.sources import BaseSource
 
 from runtime.loop.batches import Execute
 
 
 class QuixApplication(quixstreams.Application):
     """Quix's application with its private hooks as public methods; `proceed` runs Quix's own method."""
+
+    def dataframe(self, topic: Topic | None = None, source: BaseSource | None = None) -> StreamingDataFrame:
+        """Create a dataframe without Quix's first step, which gives each value back and takes 0.13 us per record."""
+        frame = super().dataframe(topic, source)
+        frame.stream.func = _FirstStep(lambda value: value)
+        return frame
 
     @property
     def context(self) -> ProcessingContext:
@@ -81,6 +92,15 @@ class QuixApplication(quixstreams.Application):
 
     def _setup_signal_handlers(self) -> None:
         pass
+
+
+class _FirstStep(ApplyFunction):
+    """Gives each value back, or, if one step follows, is left out."""
+
+    def get_executor(self, *child_executors: VoidExecutor) -> VoidExecutor:
+        """Return the function that runs this step and the following ones."""
+        (child, *others) = child_executors
+        return super().get_executor(*child_executors) if others else child
 
 
 class QuixProducer:

@@ -1,11 +1,29 @@
-"""Quix's producer as runtime/ uses it; test_private_names.py guards the names behind it."""
+"""Quix's dataframe and producer as runtime/ uses them; test_private_names.py guards the names behind it."""
+
+from inspect import getclosurevars
 
 import pytest
 from confluent_kafka import KafkaError, Message
 from quixstreams.internal_producer import InternalProducer
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
+from quixstreams.models import Topic
 
+from runtime.loop.application import Application
 from runtime.loop.quix import QuixProducer
+from runtime.settings import Settings
+
+
+def test_first_step() -> None:
+    """The only step of a dataframe gets the records directly, not through a step of Quix's; two steps both get them."""
+    frame = Application(Settings()).dataframe(Topic("in"))
+    taken: list[int] = []
+    frame.apply(taken.append)
+    (execute,) = frame.stream.compose().values()
+    assert getclosurevars(execute).nonlocals["func"] == taken.append
+    frame.apply(lambda value: taken.append(2 * value))
+    (execute,) = frame.stream.compose().values()
+    execute(7, b"k", 1, None)
+    assert taken == [7, 14]
 
 
 @pytest.fixture(params=[True, False])

@@ -70,7 +70,7 @@ $(BENCH): $(STAMP) requirements/bench.lock
 	$(INSTALL) -r requirements/bench.lock
 	@touch $@
 
-bench: $(BENCH) ## compare this pipeline with its peers, in 40 minutes; writes benchmarks/results
+bench: $(BENCH) ## compare this pipeline with its peers, in 50 minutes; writes benchmarks/results
 	.venv/bin/python -m benchmarks
 
 bench-quick: $(BENCH) ## the same with fewer runs, in 2 minutes; also tests the charts

@@ -3,6 +3,7 @@
 import json
 import re
 
+from benchmarks.engines import FLINK, KAFKA_STREAMS
 from benchmarks.peers import OURS, STOCK
 from benchmarks.results import Experiment, Results
 from faults.report import RESULTS
@@ -43,11 +44,13 @@ def test_settings() -> None:
 
 
 def test_speed() -> None:
-    """The ratio to stock Quix is the one in benchmarks/results."""
-    ratio = Results.read(ROOT / "benchmarks/results/results.json").ratio(
-        Experiment.THROUGHPUT, "records_per_second", OURS, STOCK
-    )
-    assert f"{ratio:.2f} times the throughput of stock Quix" in README
+    """The ratios to stock Quix, Kafka Streams and Flink are those in benchmarks/results."""
+    folder = ROOT / "benchmarks/results"
+    usual, engines = (Results.read(file) for file in (folder / "results.json", folder / "engines/results.json"))
+    rate = "records_per_second"
+    assert f"{usual.ratio(Experiment.THROUGHPUT, rate, OURS, STOCK):.2f} times the throughput of stock Quix" in README
+    for name, peer in (("Kafka Streams", KAFKA_STREAMS), ("Flink", FLINK)):
+        assert f"{engines.ratio(Experiment.ENGINES, rate, OURS, peer):.2f} times {name}" in README
 
 
 def test_kills() -> None:

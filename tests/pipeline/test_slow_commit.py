@@ -28,8 +28,8 @@ _BATCH = struct.Struct(">qiibIhiqqqh")  # up to the producer's epoch
 
 
 @dataclass
-class Slow:
-    """A pipeline whose broker answers at the proxy's pace; `kafka` does not go through the proxy."""
+class ProxiedBroker:
+    """A broker that answers pipelines at the proxy's pace; `kafka` does not go through the proxy."""
 
     kafka: Kafka
     proxy: Proxy
@@ -40,7 +40,7 @@ class Slow:
 
 
 @pytest.fixture
-def slow(tmp_path: Path) -> Iterator[Slow]:
+def broker(tmp_path: Path) -> Iterator[ProxiedBroker]:
     """A broker behind a proxy, and two topics."""
     ports = choose_ports(None)  # one for the broker's own listener, one for the proxy in front of it
     with (
@@ -49,7 +49,7 @@ def slow(tmp_path: Path) -> Iterator[Slow]:
         Pipelines(f"{HOST}:{ports.clients}", tmp_path) as pipelines,
     ):
         kafka = Kafka(cluster.address)
-        yield Slow(kafka, proxy, cluster, pipelines, *(kafka.create_topic(name) for name in ("in", "out")))
+        yield ProxiedBroker(kafka, proxy, cluster, pipelines, *(kafka.create_topic(name) for name in ("in", "out")))
 
 
 def record(number: int) -> Record:
@@ -57,39 +57,39 @@ def record(number: int) -> Record:
     return Record(b"k", b'{"device_type": "ios", "n": %d}' % number)
 
 
-def test_epochs(slow: Slow) -> None:
+def test_epochs(broker: ProxiedBroker) -> None:
     """The transaction after a slow commit has a higher producer epoch, and every record is written once."""
-    pipeline = slow.pipelines.start(slow.source, slow.target)
+    pipeline = broker.pipelines.start(broker.source, broker.target)
     pipeline.wait_for(RUNNING)
     sent: list[Record] = []
     for conditions in (NORMAL, SLOW, NORMAL):
-        slow.proxy.conditions = conditions
+        broker.proxy.conditions = conditions
         sent.append(record(len(sent)))
-        slow.kafka.produce(slow.source, sent[-1:])
-        slow.kafka.read(slow.target, len(sent))
+        broker.kafka.produce(broker.source, sent[-1:])
+        broker.kafka.read(broker.target, len(sent))
     assert pipeline.stop() == 0
-    assert slow.kafka.read(slow.target, 0) == list(map(expected, sent))
-    folder = slow.cluster.nodes[0].folder / "data" / f"{slow.target}-0"
+    assert broker.kafka.read(broker.target, 0) == list(map(expected, sent))
+    folder = broker.cluster.nodes[0].folder / "data" / f"{broker.target}-0"
     (first, second, third) = epochs(folder)
     assert first <= second < third
     assert f"stopped: {len(sent)} in, {len(sent)} out" in pipeline.lines[-1]
 
 
-def test_transactional_id_taken(slow: Slow) -> None:
+def test_transactional_id_taken(broker: ProxiedBroker) -> None:
     """If another producer takes the transactional id during a commit, a restart helps (70), and no record is lost."""
-    first = slow.pipelines.start(slow.source, slow.target, INSTANCE_ID="one")
+    first = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one")
     first.wait_for(RUNNING)
-    slow.proxy.conditions = SLOW
-    slow.kafka.produce(slow.source, [record(0)])
-    slow.kafka.read(slow.target, 1, isolation="read_uncommitted")
-    name = f"{group_of(slow.source)}:one"
-    Producer({"bootstrap.servers": slow.kafka.address, "transactional.id": name}).init_transactions()
-    slow.proxy.conditions = NORMAL
+    broker.proxy.conditions = SLOW
+    broker.kafka.produce(broker.source, [record(0)])
+    broker.kafka.read(broker.target, 1, isolation="read_uncommitted")
+    name = f"{group_of(broker.source)}:one"
+    Producer({"bootstrap.servers": broker.kafka.address, "transactional.id": name}).init_transactions()
+    broker.proxy.conditions = NORMAL
     assert first.wait() == 70
     replace = {r"\(Failed to .*\)$": "(...)"}
     check_row("While running", "another producer has the worker's transactional id", 70, first.lines[-1], replace)
-    second = slow.pipelines.start(slow.source, slow.target, INSTANCE_ID="one")
-    assert slow.kafka.read(slow.target, 1) == [expected(record(0))]
+    second = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one")
+    assert broker.kafka.read(broker.target, 1) == [expected(record(0))]
     assert second.stop() == 0
 
 

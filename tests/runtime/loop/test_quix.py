@@ -1,4 +1,4 @@
-"""Quix's dataframe and producer as runtime/ uses them; test_private_names.py guards the names behind it."""
+"""Quix's dataframe and producer as runtime/ uses them; test_private_names.py guards the names behind them."""
 
 from inspect import getclosurevars
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, Message
 
 from runtime.settings import Settings
 from tests.kafka import TIMEOUT, Kafka, Record
@@ -13,7 +13,6 @@ from tools.verify.topics import Topics
 from tools.waiting import wait_until
 
 COUNT = 10
-INVALID = -1001  # RD_KAFKA_OFFSET_INVALID
 
 
 class DoubtingConsumer(Consumer):  # type: ignore[misc]  # confluent-kafka has no types for it
@@ -34,7 +33,7 @@ class DoubtingConsumer(Consumer):  # type: ignore[misc]  # confluent-kafka has n
         self.gave_error = True
         self.unassign()
         truncated = KafkaError(KafkaError._AUTO_OFFSET_RESET, "Partition log truncation detected")
-        return [Message(topic=arrived[0].topic(), partition=0, offset=INVALID, error=truncated)]
+        return [Message(topic=arrived[0].topic(), partition=0, offset=OFFSET_INVALID, error=truncated)]
 
 
 def test_offset_in_doubt(kafka: Kafka, topics: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,7 @@ class Sink(StreamFunction):
                 self.producer.produce(*record)
             except (BufferError, KafkaException) as again:
                 since = since if type(again) is type(error) else time.monotonic()
-                error = again
+                error = again.with_traceback(None)  # it would keep this frame, and so the batch, until the next gc
             else:
                 return
         if isinstance(error, KafkaException):

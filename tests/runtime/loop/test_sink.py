@@ -1,10 +1,13 @@
 """The sink, if the producer does not take a record at once."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterable
 from itertools import chain, repeat
 from types import SimpleNamespace
 from typing import Any
 
+import confluent_kafka
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
@@ -15,6 +18,7 @@ from runtime.errors import Misconfigured, OutputTooSlow
 from runtime.loop.quix import QuixProducer
 from runtime.loop.sink import Sink
 from runtime.observe.counters import Totals
+from tests.kafka import TIMEOUT
 
 FULL = BufferError("Local: Queue full")
 NO_PARTITION = KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
@@ -79,12 +83,18 @@ class Batches:
     current = Record()
 
 
-def send(producer: Producer, quix: Quix | None = None) -> None:
+class NoHeaders(list[tuple[str, bytes]]):
+    """A list that may have weak references."""
+
+
+def send(
+    producer: Producer | confluent_kafka.Producer, quix: Quix | None = None, headers: NoHeaders | None = None
+) -> None:
     """Send one record."""
     step = Sink(TopicFacts("out", 1, {}), Batches(), Totals())  # type: ignore[arg-type]
     step.connect(QuixProducer(quix or Quix()), producer)  # type: ignore[arg-type]
     execute: Callable[..., None] = step.get_executor()
-    execute(b"v", b"k", 7, None)
+    execute(b"v", b"k", 7, headers)
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +122,24 @@ def test_again(raised: list[Exception]) -> None:
 
     assert producer.taken == usual.taken
     assert producer.asked == raised.count(NO_PARTITION)
+
+
+def test_released(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
+    """A record that waited for room is released once it is produced, and its batch too: no cycle keeps the stack."""
+    monkeypatch.setattr(limits, "QUEUE_ROOM_TIMEOUT", TIMEOUT)
+    producer = confluent_kafka.Producer(
+        {"bootstrap.servers": f"127.0.0.1:{free_port}", "queue.buffering.max.messages": 1, "message.timeout.ms": 100}
+    )
+    producer.produce("out", b"fills the queue until it times out")
+    headers = NoHeaders()
+    record = weakref.ref(headers)
+    gc.disable()
+    try:
+        send(producer, headers=headers)
+        del headers
+        assert record() is None
+    finally:
+        gc.enable()
 
 
 def test_full_for_too_long() -> None:

@@ -24,6 +24,9 @@ from runtime.observe.counters import Place, Share
 BATCH = 10_000
 """The most records taken at once. Fewer are taken if fewer have arrived: a batch never waits for more."""
 
+BACKLOG_BYTES = 1_048_576
+"""So many bytes at once are a backlog, as BATCH records are: large records fill librdkafka's queue earlier."""
+
 WAITING_BYTES = 8_388_608
 """Above so many waiting bytes, only one record at a time is taken. Up to 16 MiB more wait in librdkafka."""
 
@@ -188,7 +191,8 @@ class Batches:
             self._context.store_offset(topic, partition, share.next_offset - 1)
             self._positions.handle(topic, partition, share.next_offset)
         self.handled += len(messages)
-        is_enough = not self._has_backlog and self.handled >= self._commit_every
+        has_backlog = self._has_backlog or self.bytes >= BACKLOG_BYTES
+        is_enough = not has_backlog and self.handled >= self._commit_every
         self.is_commit_due = self._must_rewind or is_enough or self.handled >= self.size.records
         return len(messages)
 

@@ -300,6 +300,17 @@ def test_backlog() -> None:
     assert full == [False, True] * 2
 
 
+def test_large_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large records are a backlog even if there are few of them: librdkafka's queue is limited in bytes."""
+    monkeypatch.setattr(batching, "BACKLOG_BYTES", sum(map(len, records(50))))
+    batches, due = new_batches(FakeConsumer([], {0: 0})), []
+    for count in (49, 50):
+        handle(batches, records(count))
+        due.append(batches.is_commit_due)
+        batches.begin()
+    assert due == [True, False]
+
+
 def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a batch takes too long, the rest follows after the commit."""
     monkeypatch.setattr(limits, "LONG_BATCH", 0.02)

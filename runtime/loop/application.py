@@ -93,7 +93,7 @@ class Application(QuixApplication):
         self._causes = Causes(opened.broker, *(facts.name for facts in opened.written), replacement=self._replacement)
         quix = QuixProducer(self.context.producer)
         config, on_start = quix.config | topic_config(opened.written), partial(self._sink.connect, quix)
-        self._renewal = ProducerRenewal(quix, config, self.config.flush_timeout, on_start, positions.topic_ids.marked)
+        self._renewal = ProducerRenewal(quix, config, self._sink.topic, on_start, positions.topic_ids.marked)
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:
@@ -185,7 +185,6 @@ class Application(QuixApplication):
 
     def assign(self, partitions: list[TopicPartition], proceed: Callable[[], None]) -> None:
         """Start to read the assigned partitions at their offsets."""
-        self._batches.rebalanced = True
         self.totals.rebalances += 1
         with self._remembering_failure():
             self._positions.assign(partitions)
@@ -195,7 +194,7 @@ class Application(QuixApplication):
 
     def revoke(self, proceed: Callable[[], None]) -> None:
         """Commit, then give all partitions back."""
-        self._batches.rebalanced = self._membership.joining = True
+        self._batches.revoked = self._membership.joining = True
         self._positions.revoke()  # another worker reads them from now on
         with self._remembering_failure():
             proceed()

@@ -64,8 +64,8 @@ class Batches:
         """The size of their values."""
         self.is_commit_due = False
         """Whether to commit now, before COMMIT_INTERVAL ends."""
-        self.rebalanced = False
-        """Set when partitions are assigned or revoked, which only happens while records are taken."""
+        self.revoked = False
+        """Set when partitions are revoked, which only happens while records are taken."""
         self.current: InputRecord
         """The record that the dataframe processes now."""
         self.waiting = WaitingRecords()
@@ -100,17 +100,17 @@ class Batches:
             KafkaConsumerException: the consumer reports an error during a rebalance; it may report it only once.
             Failed: a batch cannot be decompressed.
         """
-        self.rebalanced = False
+        self.revoked = False
         self._wait_for_last_transaction()
         number = 1 if self.waiting.bytes > WAITING_BYTES else BATCH  # never 0: it keeps the worker in its group
         arrived: list[Message] = self._consumer.consume(number, 0)
         if not arrived and not self.waiting:
             arrived = self._wait_for_one()
-        if self.rebalanced and (arrived or self.waiting):
+        if self.revoked and (arrived or self.waiting):
             for message in arrived:
                 if (error := message.error()) is not None and error.code() not in _OUT_OF_RANGE:
                     _raise_error(message, error)
-            self._read_again()  # these may be from before the rebalance
+            self._read_again()  # these may be from before it
             return []
         return self._select(arrived)
 

@@ -28,7 +28,7 @@ class ProducerRenewal:
     Args:
         quix: the producer whose transactions it watches.
         config: the configuration of each new producer.
-        within: the time limit for the broker to return the producer id, in seconds.
+        topic: the output topic.
         on_start: called with each new producer.
         mark: adds the topic id to the offsets of a commit.
     """
@@ -37,13 +37,13 @@ class ProducerRenewal:
         self,
         quix: QuixProducer,
         config: Mapping[str, object],
-        within: float,
+        topic: str,
         on_start: Callable[[Producer], None],
         mark: Callable[[list[TopicPartition]], list[TopicPartition]],
     ) -> None:
         self._quix = quix
         self._config = config
-        self._within = within
+        self._topic = topic
         self._on_start = on_start
         self._mark = mark
         internal = quix.internal
@@ -52,18 +52,20 @@ class ProducerRenewal:
         internal.begin_transaction = self.begin_transaction  # type: ignore[method-assign]
         internal.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
 
-    def start(self, within: float | None = None) -> None:
+    def start(self, within: float = limits.POLL_TIMEOUT) -> None:
         """Create a producer as Quix does, but react to signals while a transactional one waits for its id.
 
         Args:
-            within: the time limit, if not the usual one.
+            within: the time limit for the broker to return the producer id, in seconds.
 
         Raises:
             KafkaException: no broker returned one in time.
             Stopped: a signal asked to stop.
         """
         producer = Producer(self._config)
-        deadline = time.monotonic() + (within or self._within)
+        with suppress(KafkaException):  # to connect: otherwise librdkafka looks for the coordinator 0.5 s later
+            producer.list_topics(self._topic, timeout=1.0)
+        deadline = time.monotonic() + within
         while self._quix.transactional:
             try:
                 producer.init_transactions(1.0)

@@ -110,6 +110,18 @@ def test_failed_rebalance(rebalance: Callable[[Application], None]) -> None:
     assert app._failure is raised.value
 
 
+def test_read_again() -> None:
+    """Only records that arrive with a revocation are read again: the first ones after a start would wait for 0.5 s."""
+    app = made()
+    app._positions.assign = list  # type: ignore[assignment,method-assign]
+    app.context.consumer.memberid = str  # type: ignore[method-assign]
+    revoked = []
+    for rebalance in (app.assign, lambda _places, proceed: app.revoke(proceed)):
+        rebalance([], lambda: None)
+        revoked.append(app._batches.revoked)
+    assert revoked == [False, True]
+
+
 @pytest.mark.parametrize("requested", [True, False])
 def test_asked_to_stop(monkeypatch: pytest.MonkeyPatch, *, requested: bool) -> None:
     """Once asked to stop, also before the loop began, it takes no more records and ends the loop."""

@@ -170,7 +170,7 @@ def test_rebalance_while_taking() -> None:
     """Records taken during a rebalance are dropped, and read again from the committed offsets."""
     consumer = FakeConsumer(MESSAGES, {0: 3, 1: 7})
     batches = new_batches(consumer)
-    consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
+    consumer.on_consume = lambda: setattr(batches, "revoked", True)
     assert batches.take() == []
     assert consumer.assigned == {0: 3, 1: 7}
 
@@ -187,7 +187,7 @@ def test_rebalance_while_taking_an_error(code: int, raised: type[Exception] | No
     """An error instead of a record is not dropped with the records, unless the consumer repeats it."""
     consumer = FakeConsumer([*MESSAGES, FakeMessage(1, None, code)], COMMITTED)
     batches = new_batches(consumer)
-    consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
+    consumer.on_consume = lambda: setattr(batches, "revoked", True)
     if raised:
         with pytest.raises(raised):
             batches.take()
@@ -200,7 +200,7 @@ def test_rebalance_without_records() -> None:
     """After a rebalance without records, nothing is read again."""
     consumer = FakeConsumer([], {0: 5})
     batches = new_batches(consumer)
-    consumer.on_consume = lambda: setattr(batches, "rebalanced", True)
+    consumer.on_consume = lambda: setattr(batches, "revoked", True)
     assert batches.take() == []
     assert consumer.assigned is None
 

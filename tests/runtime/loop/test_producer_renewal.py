@@ -36,9 +36,17 @@ class FakeProducer:
     def __init__(self, config: dict[str, object]) -> None:
         assert config == {"transactional.id": "it", "batch.size": 7}
         self.asked = 0
+        self.connected = False
         self.made.append(self)
 
+    def list_topics(self, topic: str, timeout: float) -> None:
+        assert topic == "out"
+        assert timeout <= 1.0
+        self.connected = True
+        raise RETRIABLE
+
     def init_transactions(self, timeout: float) -> None:
+        assert self.connected
         assert timeout <= 1.0
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
@@ -80,8 +88,8 @@ def renewal(quix: FakeQuix, within: float = 10.0) -> ProducerRenewal:
     """What is tested, started, with a list of the producers that it gave as `made` of FakeProducer."""
     config = {"transactional.id": "it", "batch.size": 7}
     producer = QuixProducer(cast("Any", quix))
-    tested = ProducerRenewal(producer, config, within, lambda _: None, lambda offsets: [*offsets, "marked"])
-    tested.start()
+    tested = ProducerRenewal(producer, config, "out", lambda _: None, lambda offsets: [*offsets, "marked"])
+    tested.start(within)
     return tested
 
 

@@ -3,6 +3,7 @@
 The exit code is 1 if a value takes more than LIMIT, which applies to an idle machine.
 """
 
+import random
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,10 @@ Shape = tuple[bytes, bytes, bytes]
 _LOGIN = b'{"device_type":"device_type","x":['  # a device type twice in the text takes the exact path
 _END = b"0]}"
 _DEEP = b'{"device_type":"device_type","x":' + b"[" * 126
+_ESCAPED = rb'{"\u0064\u0065\u0076\u0069\u0063\u005f\u0074\u0079\u0070\u005F":['
+_TWICE = rb'0],"malformed":0,"d\u0065vice_type":0}'  # wrapped, and searched for two names
+_PARTS = (b"{},", b'"[",', b'["[",[]],', b'"",', b"[[]],")
+_IRREGULAR = b"".join(random.Random(3).choices(_PARTS, k=12_000))  # so long that a processor cannot predict it
 
 SHAPES: dict[str, Shape] = {
     # brackets
@@ -70,6 +75,9 @@ SHAPES: dict[str, Shape] = {
     "escapes of the name's letters": (b'{"x":"', rb"\u0064\u0065\u0076\u005f", b'","device_type":"device_type"}'),
     "half surrogate pairs": (b'{"device_type":"', rb"\ud800", b'"}'),
     "half surrogate pairs elsewhere": (b'{"x":"', rb"\ud800\uD800", b'","device_type":"a"}'),
+    # irregular texts
+    "irregular": (_ESCAPED, _IRREGULAR, _TWICE),
+    "irregular, deep, escaped": (_ESCAPED, b"0," + b"[" * 121 + b"]" * 121 + b',["",{" ":[""]}],[[[]]],', _TWICE),
     # device_type and malformed
     "device_type many times": (b"{", b'"device_type":"a",', b'"x":1}'),
     "device_type, escaped, many times": (b"{", rb'"d\u0065vice_type":"a",', b'"x":1}'),
@@ -91,9 +99,9 @@ SHAPES: dict[str, Shape] = {
 
 
 def of_size(shape: Shape, size: int) -> bytes:
-    """Return a value of this shape that repeats its middle for this many bytes."""
+    """Return a value of this shape that repeats its middle for this many bytes, at least once."""
     begin, middle, end = shape
-    return begin + middle * (size // len(middle)) + end
+    return begin + middle * max(1, size // len(middle)) + end
 
 
 def main(shapes: Iterable[str] = tuple(SHAPES), sizes: Iterable[int] = SIZES) -> int:

@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from itertools import accumulate, islice
+from itertools import accumulate
 
-from transforms.syntax import CHUNK, JSONSyntaxError, all_outside_strings, check_syntax
+from transforms.syntax import CHUNK, JSONSyntaxError, check_syntax, outside_strings
 
 
 def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> bytes:
@@ -42,10 +42,8 @@ def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
         text: the result of `check_syntax`.
         name: as for `replace_member`.
     """
-    literal, escapes = _spellings(name)
-    padded = text
-    for escape in escapes.keys() & _letter_escapes(text, escapes):
-        padded = padded.replace(escape, escapes[escape] + _FILLER)
+    literal = _literal(name)
+    padded = _decode_letters(text)
     spelled = padded.translate(None, b"\0")
     shift = _Shift(padded)
     for at in _offsets(spelled, literal, _top_level_keys(spelled, literal)):
@@ -54,11 +52,19 @@ def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
             yield shift(at), shift(value.end())
 
 
+def _decode_letters(text: bytes) -> bytes:
+    """Decode escapes of letters; zero bytes in front of them keep the offsets of what follows."""
+    if rb"\u00" not in text:
+        return text
+    text = text.replace(rb"\u0000", _OTHER).replace(rb"\u0022", _OTHER)  # must not become zero bytes or quotes
+    return text.replace(rb"\u", _FILLER + rb"\u").decode("raw_unicode_escape").encode("latin-1", "replace")
+
+
 def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
     """The indexes of those occurrences of this literal that are keys at the top level."""
     if literal not in text:
         return
-    marked = all_outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE).replace(b"\1:", b"\2")
+    marked = b"".join(outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE)).replace(b"\1:", b"\2")
     number = level = 0
     for between in marked.translate(_ROUND, b":,").split(b"\2")[:-1]:
         if between and between != b")(":
@@ -81,12 +87,6 @@ def _offsets(text: bytes, literal: bytes, numbers: Iterable[int]) -> Iterator[in
             count, before = part.count(literal), []
         before = before or list(accumulate(map(len, part.split(literal))))
         yield start + before[number - passed] + (number - passed) * len(literal)
-
-
-def _letter_escapes(text: bytes, possible: Iterable[bytes]) -> set[bytes]:
-    """The escapes of letters in a text; all possible ones if it has many, because listing those is slow."""
-    escapes = [match[0] for match in islice(_letter_escape(text), _MANY_ESCAPES)]
-    return set(escapes if len(escapes) < _MANY_ESCAPES else possible)
 
 
 class _Shift:
@@ -121,19 +121,16 @@ def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
         return json.dumps(after).encode()
 
 
-_letter_escape = re.compile(rb"\\u00[0-9A-Fa-f]{2}").finditer
-_MANY_ESCAPES = 1_000
 _colon = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
 _ROUND = bytes.maketrans(b"{[}]", b"(())")
-_FILLER = b"\0" * 5  # an escaped letter is this much longer than the letter
+_FILLER = b"\0" * 5  # an escape is this much longer than its letter
+_OTHER = _FILLER + b"?"
 
 
 @cache
-def _spellings(name: str) -> tuple[bytes, dict[bytes, bytes]]:
-    """A name's literal, and the escapes of its letters."""
+def _literal(name: str) -> bytes:
+    """A name's literal."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise ValueError(f"a member's name must consist of ASCII letters, digits, '_', '-' and '.' (got {name!r})")
-    literal = b'"%b"' % name.encode()
-    codes = {(code, letter.encode()) for letter in name for code in (f"{ord(letter):02x}", f"{ord(letter):02X}")}
-    return literal, {rb"\u00%b" % code.encode(): letter for code, letter in codes}
+    return b'"%b"' % name.encode()

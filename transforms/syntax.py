@@ -2,8 +2,7 @@
 
 import re
 import threading
-from itertools import accumulate
-from operator import add
+from collections.abc import Iterator
 from typing import NoReturn
 
 import msgspec
@@ -50,43 +49,32 @@ def simplify(data: bytes) -> bytes:
     return data.replace(rb"\ud", rb"\ue").replace(rb"\uD", rb"\ue")
 
 
-def outside_strings(text: bytes, others: bytes, *, inside: bool = False) -> bytes:
-    """Give the bytes outside strings.
+def outside_strings(text: bytes, others: bytes, *, inside: bool = False) -> Iterator[bytes]:
+    """Give the bytes outside strings, for one part of the text after the other.
 
     Args:
-        text: simplified JSON.
+        text: simplified JSON; each part has CHUNK bytes of it.
         others: further bytes to omit.
         inside: whether the text begins inside a string.
     """
-    # Two quotes in a row do not change what is outside. Removing them leaves few pieces to split.
-    pieces = text.translate(None, others).replace(b'""', b"").split(b'"')
-    return b"".join(pieces[inside::2])
-
-
-def all_outside_strings(text: bytes, others: bytes) -> bytes:
-    """Do the same for a long text, in parts that fit into the processor's cache."""
-    found, inside = [], False
     for start in range(0, len(text), CHUNK):
-        part = text[start : start + CHUNK]
-        found.append(outside_strings(part, others, inside=inside))
-        inside ^= part.count(b'"') % 2 == 1
-    return b"".join(found)
+        # Two quotes in a row do not change what is outside. Removing them leaves few pieces to split.
+        pieces = text[start : start + CHUNK].translate(None, others).replace(b'""', b"").split(b'"')
+        yield b"".join(pieces[inside::2])
+        inside ^= len(pieces) % 2 == 0
 
 
 def too_deep_at(text: bytes) -> int | None:
     """The offset of the first bracket beyond the nesting limit in a simplified text; None if there is none."""
     if count_brackets(text, NESTING_LIMIT) <= NESTING_LIMIT:
         return None
-    level, inside = 0, False
-    for start in range(0, len(text), CHUNK):
-        chunk = text[start : start + CHUNK]
-        bits = outside_strings(chunk, _NO_BRACKETS, inside=inside).translate(_BITS)
-        opening = int(b"0" + bits, 2)
-        number = _first_past(opening, len(bits), NESTING_LIMIT - level)
-        if number is not None:
-            return start + _offset_of_bracket(chunk, number, inside=inside)
-        level += 2 * opening.bit_count() - len(bits)
-        inside ^= chunk.count(b'"') % 2 == 1
+    level = 0
+    for number, part in enumerate(outside_strings(text, _NO_BRACKETS)):
+        opening = int(b"0" + part.translate(_BITS), 2)
+        at = _first_past(opening, len(part), NESTING_LIMIT - level)
+        if at is not None:
+            return _offset_of_bracket(text, number * CHUNK, at)
+        level += 2 * opening.bit_count() - len(part)
     return None
 
 
@@ -109,14 +97,24 @@ _word = re.compile(rb"true|false|null|(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z")
 
 def _first_past(opening: int, count: int, limit: int) -> int | None:
     """The index of the first bracket deeper than `limit`, if any; each of `count` bits is 1 for an opening one."""
+    if opening.bit_count() <= limit:
+        return None
     size = -(-count // 8)
     eights = (opening << (8 * size - count)).to_bytes(size)
-    levels = list(accumulate(memoryview(eights.translate(_RISES)).cast("b"), initial=0))
-    peaks = list(map(add, levels, eights.translate(_PEAKS)))
-    if max(peaks, default=0) <= limit:
+    # All levels at once: each eight has 16 bits of one integer, and a division by 2**16 - 1 gives the sums before each.
+    ones = (1 << 16 * size) // 0xFFFF
+    levels = 2 * (_widen(eights.translate(_COUNTS)) // 0xFFFF) - 8 * (ones // 0xFFFF)
+    past = (levels + _widen(eights.translate(_PEAKS)) + (0x7FFF - limit) * ones) & (0x8000 * ones)
+    if not past:
         return None
-    at = next(at for at, peak in enumerate(peaks) if peak > limit)
-    return 8 * at + next(n for n in range(8) if levels[at] + _rise(eights[at], n + 1) > limit)
+    at = size - 1 - (past.bit_length() - 1) // 16
+    level = 2 * int.from_bytes(eights[:at]).bit_count() - 8 * at
+    return 8 * at + next(n for n in range(8) if level + _rise(eights[at], n + 1) > limit)
+
+
+def _widen(data: bytes) -> int:
+    """An integer with 16 bits for each byte."""
+    return int.from_bytes(data.decode("latin-1").encode("utf-16-be"))
 
 
 def _rise(eight: int, count: int) -> int:
@@ -124,17 +122,17 @@ def _rise(eight: int, count: int) -> int:
     return 2 * (eight >> (8 - count)).bit_count() - count
 
 
-_RISES = bytes(_rise(eight, 8) % 256 for eight in range(256))
+_COUNTS = bytes(map(int.bit_count, range(256)))
 _PEAKS = bytes(max(_rise(eight, count) for count in range(9)) for eight in range(256))
 
 
-def _offset_of_bracket(text: bytes, number: int, *, inside: bool) -> int:
-    """The offset of the bracket of this index, among those outside strings."""
-    start, end = 0, len(text)
+def _offset_of_bracket(text: bytes, start: int, number: int) -> int:
+    """The offset of the bracket of this index, among those outside strings in the part that begins at `start`."""
+    inside, end = text.count(b'"', 0, start) % 2 == 1, start + CHUNK
     while end - start > 1:
         middle = (start + end) // 2
         half = text[start:middle]
-        count = len(outside_strings(half, _NO_BRACKETS, inside=inside))
+        count = len(b"".join(outside_strings(half, _NO_BRACKETS, inside=inside)))
         if number < count:
             end = middle
         else:

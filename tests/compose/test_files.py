@@ -100,6 +100,7 @@ def test_scraped(services: dict[str, Any]) -> None:
     (port,) = services["pipeline"]["ports"]
     assert f"{found['port']}" == services["pipeline"]["environment"]["HTTP_PORT"] == f"{port['target']}"
     assert port["published"].partition("-")[0] == f"{port['target']}"
+    assert " HTTP_HOST=\n" in (ROOT / "dockerfile").read_text(), "it listens on all addresses"
 
 
 def test_settings_are_known(services: dict[str, Any]) -> None:

@@ -93,11 +93,14 @@ def test_observability(services: dict[str, Any]) -> None:
 
 
 def test_scraped(services: dict[str, Any]) -> None:
-    """Prometheus finds every container of the pipeline by the name and the port that it has here."""
+    """Prometheus finds every container of the pipeline by its name and port, which is also the first one outside."""
     (job,) = yaml.safe_load((ROOT / "deploy/observability/prometheus.yml").read_text())["scrape_configs"]
     (found,) = job["dns_sd_configs"]
     assert set(found["names"]) == {"pipeline"} <= services.keys()
-    assert f"HTTP_PORT={found['port']} HTTP_HOST=" in (ROOT / "dockerfile").read_text()
+    (port,) = services["pipeline"]["ports"]
+    assert f"{found['port']}" == services["pipeline"]["environment"]["HTTP_PORT"] == f"{port['target']}"
+    assert port["published"].partition("-")[0] == f"{port['target']}"
+    assert " HTTP_HOST=\n" in (ROOT / "dockerfile").read_text(), "it listens on all addresses"
 
 
 def test_settings_are_known(services: dict[str, Any]) -> None:

@@ -90,10 +90,11 @@ def test_ports(stack: Stack) -> None:
     (bindings,) = kafka["HostConfig"]["PortBindings"].values()
     assert bindings == [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]
     (pipeline,) = stack.containers("pipeline")
-    ((binding,),) = pipeline["NetworkSettings"]["Ports"].values()
+    ((binding,),) = filter(None, pipeline["NetworkSettings"]["Ports"].values())
     assert binding["HostIp"] == "127.0.0.1"
     with urlopen(f"http://127.0.0.1:{binding['HostPort']}/status.json") as answer:
         assert json.load(answer)["input"] == "user-login"
+    assert " at http://localhost:8081/\n" in stack.compose("logs", "pipeline"), "the first port of the range"
     (generator,) = stack.containers("generator")
     assert not generator["HostConfig"]["PortBindings"]
 

@@ -15,9 +15,10 @@ from faults.proxy import NORMAL, NetworkConditions, Proxy
 from tests.errors_page import check_row
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
+from tests.pipeline.test_metrics import scrape
 from tests.process import RUNNING, Pipelines, group_of
 from tools.broker.cluster import Cluster
-from tools.broker.ports import HOST, choose_ports
+from tools.broker.ports import HOST, choose_ports, free_port
 
 pytestmark = pytest.mark.long
 
@@ -58,8 +59,12 @@ def record(number: int) -> Record:
 
 
 def test_epochs(broker: ProxiedBroker) -> None:
-    """The transaction after a slow commit has a higher producer epoch, and every record is written once."""
-    pipeline = broker.pipelines.start(broker.source, broker.target)
+    """The transaction after a slow commit has a higher producer epoch, and every record is written once.
+
+    /metrics counts the producer that was replaced.
+    """
+    port = free_port()
+    pipeline = broker.pipelines.start(broker.source, broker.target, HTTP_PORT=port)
     pipeline.wait_for(RUNNING)
     sent: list[Record] = []
     for conditions in (NORMAL, SLOW, NORMAL):
@@ -67,6 +72,7 @@ def test_epochs(broker: ProxiedBroker) -> None:
         sent.append(record(len(sent)))
         broker.kafka.produce(broker.source, sent[-1:])
         broker.kafka.read(broker.target, len(sent))
+    assert scrape(port)["producers_replaced_total"] >= 1
     assert pipeline.stop() == 0
     assert broker.kafka.read(broker.target, 0) == list(map(expected, sent))
     folder = broker.cluster.nodes[0].folder / "data" / f"{broker.target}-0"

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
 from runtime.connect.topic_facts import TopicFacts
@@ -24,6 +24,7 @@ _BETWEEN_LEADERS = {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError._NOENT,  # noqa: SLF001  (the client knows no leader)
     KafkaError.KAFKA_STORAGE_ERROR,  # a log directory has failed: another broker will lead its partitions
 }
 _EARLIEST, _LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
@@ -118,7 +119,7 @@ class Topics:
         options: Any = {"isolation_level": IsolationLevel.READ_COMMITTED, "request_timeout": ANSWER_WITHIN}
         return self.ask(
             lambda: {
-                place.partition: answer.result().offset
+                place.partition: _offset(answer.result())
                 for place, answer in self._admin.list_offsets(asked, **options).items()
             }
         )
@@ -152,6 +153,13 @@ class Topics:
         """The error if a broker did not answer for too long."""
         text = f"the broker at {self._address} did not answer within {self.patience:.0f} s (Quix__Broker__Address)"
         return Unavailable(f"{text}: {detail}")
+
+
+def _offset(answer: ListOffsetsResultInfo) -> int:
+    """The offset; librdkafka gives an invalid one, and no error, if the broker ends before it answers."""
+    if answer.offset == OFFSET_INVALID:
+        raise KafkaException(KafkaError(KafkaError.OFFSET_NOT_AVAILABLE))
+    return int(answer.offset)
 
 
 class TopicPair(Topics):

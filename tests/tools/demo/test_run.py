@@ -10,6 +10,7 @@ import pytest
 
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT
+from tests.pipeline.test_health import ask
 from tests.tools.demo.demo_process import LAST_LINE, PLAIN_LINE, TERMINAL_KEPT, DemoProcess
 from tests.tools.demo.test_settings import ELSEWHERE
 from tools.waiting import wait_until
@@ -155,7 +156,10 @@ def test_terminal(demo: Callable[..., DemoProcess], end: str) -> None:
 
 @pytest.mark.long
 def test_keys(demo: Callable[..., DemoProcess]) -> None:
-    """The keys: 100,000 records, a worker killed with SIGKILL, one added, quit; nothing is lost or duplicated."""
+    """The keys: 100,000 records, a worker killed with SIGKILL, one added, quit; nothing is lost or duplicated.
+
+    The page's address stays on the screen, and answers, also after the kill.
+    """
     run = demo(on_terminal=True, TERM="xterm", COLUMNS="120", LINES="40")
     run.wait_for(lambda line: re.search(r" running +\d+ s", line), "a processed record")
     worker = run.child("pipeline.py")
@@ -164,6 +168,8 @@ def test_keys(demo: Callable[..., DemoProcess]) -> None:
     run.type("k")
     run.wait_for(lambda line: "worker 1 was back after" in line, "another worker")
     assert worker not in run.descendants()
+    (port,) = {match[1] for line in run.lines if (match := re.search(r" page http://127.0.0.1:(\d+)/ ", line))}
+    assert ask(int(port), "/").status == 200
     run.type("w")
     run.wait_for(lambda line: re.search(r" 2 pid \d+ +partitions \d", line), "a second worker")
     run.wait_for(lambda line: re.search(r" in +1\d\d,\d{3} ", line), "100,000 records")

@@ -1,15 +1,22 @@
-"""Which of the broker's errors are temporary; without Kafka."""
+"""Questions about topics: which of the broker's errors are temporary, and a broker that ends."""
+
+from threading import Timer
 
 import pytest
 from confluent_kafka import KafkaError
 
-from tools.verify.topics import is_temporary
+from runtime.errors import Unavailable
+from runtime.settings import ADDRESS, Settings
+from tests.kafka import Kafka
+from tools.broker.embedded import Broker
+from tools.verify.topics import TopicPair, is_temporary
 
 PASSES = {
     KafkaError.FENCED_LEADER_EPOCH: True,
     KafkaError.NOT_LEADER_FOR_PARTITION: True,
     KafkaError.LEADER_NOT_AVAILABLE: True,
     KafkaError.KAFKA_STORAGE_ERROR: True,
+    KafkaError._NOENT: True,
     KafkaError._TRANSPORT: True,
     KafkaError._TIMED_OUT: True,
     KafkaError.TOPIC_AUTHORIZATION_FAILED: False,
@@ -23,3 +30,23 @@ PASSES = {
 def test_is_temporary(code: int) -> None:
     """A new leader or a broker that is away is temporary; a refusal or a deleted topic is not."""
     assert is_temporary(KafkaError(code), "127.0.0.1:9092") is PASSES[code]
+
+
+@pytest.mark.long
+def test_broker_ends() -> None:
+    """If the broker ends before it answers, that is no end of a topic: the question fails after the patience."""
+    with Broker() as broker:
+        kafka = Kafka(broker.address)
+        names = {name: kafka.create_topic(name, 4) for name in ("input", "output")}
+        topics = TopicPair(Settings.load(None, {**names, ADDRESS: broker.address}), 1.0)
+        found = []
+
+        def ask() -> None:
+            while True:
+                found.append(topics.ends(topics.source, range(4)))
+
+        Timer(0.2, broker.kill).start()
+        with pytest.raises(Unavailable):
+            ask()
+    assert found
+    assert all(ends == dict.fromkeys(range(4), 0) for ends in found)

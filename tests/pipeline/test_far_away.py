@@ -80,8 +80,8 @@ def test_works(runs: tuple[Kafka, dict[str, Pipeline]], situation: str) -> None:
     assert pipeline.wait(PATIENCE) == 0
     warnings = [line for line in pipeline.lines if re.search("(WARNING|ERROR) +runtime", line)]
     assert len(warnings) == (situation in WARNED), pipeline.log
-    if warnings:
-        check_row("At the start", situation, None, warnings[0], {r"out-\d": "out"})
+    line, exit_code = (warnings[0], None) if warnings else (pipeline.lines[-1], 0)
+    check_row("At the start", situation, exit_code, line, {r"out-\d": "out"})
 
 
 def test_slow_check(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:

@@ -168,7 +168,7 @@ class Checks:
 
     def _transactions(self) -> Iterator[Finding]:
         """Whether a transactional producer gets an id; it begins no transaction."""
-        name = f"{self._app.config.consumer_group}:check"
+        name = f"{self._app.config.consumer_group}:check:"  # no worker's id ends with a colon
         producer = Producer({**self._client(), "transactional.id": name})
         try:
             with self._causes.explained(TRANSACTIONS):

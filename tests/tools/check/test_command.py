@@ -93,6 +93,18 @@ def test_group(kafka: Kafka, topics: Topics, check: Check, pipelines: Pipelines)
     assert "members: none; lag 0, at most 0 in " in check(source, target).log
 
 
+def test_worker_called_check(kafka: Kafka, topics: Topics, check: Check, pipelines: Pipelines) -> None:
+    """It takes the transactional id of no worker, not even of one with the INSTANCE_ID `check`."""
+    source, target = topics("in"), topics("out")
+    pipeline = pipelines.start(source, target, INSTANCE_ID="check")
+    for count in (1, 2):
+        kafka.produce(source, [Record(None, b"{}")])
+        kafka.read(target, count)
+        assert check(source, target).wait() == 0
+    assert pipeline.stop() == 0
+    assert "stopped: 2 in, 2 out" in pipeline.lines[-1]
+
+
 def test_json(topics: Topics, check: Check) -> None:
     """With --json, each line is an object with the state, the subject, the detail and the exit code."""
     process = check(topics("in"), "absent", "--json")

@@ -195,12 +195,12 @@ class Checks:
         if source is None or not lags:
             yield Finding("ok", f"group {group}", state)
             return
-        most = max(lags, key=lambda number: lags[number])
-        lag = f"lag {sum(lags.values())}, at most {lags[most]} in {source.name}[{most}]"
-        yield Finding("ok", f"group {group}", f"{state}; {lag}")
+        lag, number, offset = max((lag, number, offset) for number, (offset, lag) in lags.items())
+        shown = f"lag {sum(each for _, each in lags.values())}, at most {lag} in {source.name}[{number}]@{offset}"
+        yield Finding("ok", f"group {group}", f"{state}; {shown}")
 
-    def _lags(self, source: TopicFacts) -> Mapping[int, int]:
-        """By partition, the records after the group's position; a position that `run` refuses raises its error."""
+    def _lags(self, source: TopicFacts) -> Mapping[int, tuple[int, int]]:
+        """By partition, the group's position and the offsets after it; a position that `run` refuses is an error."""
         lowest, highest = (self._offsets(source, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
         places = [TopicPartition(source.name, number) for number in lowest]
         with closing(Consumer({**self._client(), "group.id": self._app.config.consumer_group})) as consumer:
@@ -210,10 +210,8 @@ class Checks:
             for place in places:
                 if not lowest[place.partition].offset <= place.offset <= highest[place.partition].offset:
                     positions.out_of_range(place.topic, place.partition)
-        return {
-            place.partition: highest[place.partition].offset - max(place.offset, lowest[place.partition].offset)
-            for place in places
-        }
+        at = {place.partition: max(place.offset, lowest[place.partition].offset) for place in places}
+        return {number: (offset, highest[number].offset - offset) for number, offset in at.items()}
 
     def _offsets(self, facts: TopicFacts, spec: OffsetSpec) -> dict[int, Any]:
         led = self._led.get(facts.name, range(facts.partitions))

@@ -81,16 +81,16 @@ def test_changes_nothing(kafka: Kafka, topics: Topics, check: Check) -> None:
 
 
 def test_group(kafka: Kafka, topics: Topics, check: Check, pipelines: Pipelines) -> None:
-    """It shows the group's members and lag, while the pipeline runs and after it."""
+    """It shows the group's members, lag and position, while the pipeline runs and after it."""
     source, target = topics("in"), topics("out")
     kafka.produce(source, [Record(None, b"{}")] * 3)
-    assert "members: none; lag 3, at most 3 in " in check(source, target).log
+    assert f"members: none; lag 3, at most 3 in {source}[0]@0" in check(source, target).log
     pipeline = pipelines.start(source, target)
     pipeline.wait_for(RUNNING)
     kafka.read(target, 3)
     check(source, target).wait_for("members: ", " at ", "; lag 0")
     pipeline.stop()
-    assert "members: none; lag 0, at most 0 in " in check(source, target).log
+    assert f"members: none; lag 0, at most 0 in {source}[0]@3" in check(source, target).log
 
 
 def test_worker_called_check(kafka: Kafka, topics: Topics, check: Check, pipelines: Pipelines) -> None:

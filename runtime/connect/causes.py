@@ -38,14 +38,14 @@ class Causes:
 
     @contextmanager
     def explained(self, missing: Coordinator | None = None) -> Iterator[None]:
-        """Raise the cause instead of an error of Kafka, if it can be found.
+        """Raise the cause instead of an error of Kafka or a time-out, if it can be found.
 
         Args:
             missing: the coordinator that is asked inside the `with` block, if one is.
         """
         try:
             yield
-        except KafkaException as error:
+        except (KafkaException, Unavailable) as error:
             cause = self.explain(error, missing)
             if cause is error:
                 raise

@@ -33,12 +33,12 @@ _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
 
 
-def timeouts(seconds: float) -> Iterator[float]:
+def timeouts(seconds: float, timeout: float = _FIRST_TIMEOUT) -> Iterator[float]:
     """Yield the timeout of each attempt, until `seconds` have passed, with a pause after each one.
 
-    Each timeout is twice as long as the one before, because answers may be slow.
+    Each timeout is twice as long as the one before, because answers may be slow; `timeout` is the first one.
     """
-    deadline, timeout = time.monotonic() + seconds, _FIRST_TIMEOUT
+    deadline = time.monotonic() + seconds
     while True:
         yield min(timeout, max(_PAUSE, deadline - time.monotonic()))
         if time.monotonic() > deadline:
@@ -55,6 +55,7 @@ class RepeatingAdmin:
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
+        self._answered_within = _FIRST_TIMEOUT
 
     def list_topics(self, timeout: float) -> ClusterMetadata:
         """Get the metadata of all topics; any broker answers that."""
@@ -98,13 +99,14 @@ class RepeatingAdmin:
         self, request: Callable[..., dict[_Key, "Future[_Answer]"]], what: object, seconds: float, **options: bool
     ) -> dict[_Key, "Future[_Answer]"]:
         answers: dict[_Key, Future[_Answer]] = {}
-        for timeout in timeouts(seconds):
+        for timeout in timeouts(seconds, self._answered_within):
             if answers:
                 with suppress(KafkaException):  # the metadata may name another controller now
                     self.list_topics(timeout)
             answers = request(what, request_timeout=timeout, **options)
             wait(answers.values())
             if not any(map(_is_missing, answers.values())):
+                self._answered_within = timeout
                 break
         return answers
 

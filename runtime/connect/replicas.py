@@ -5,6 +5,7 @@ from confluent_kafka.admin import ResourceType
 
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
+from runtime.connect.diagnose import KafkaVersion, kafka_version
 from runtime.connect.topic_facts import number
 from runtime.errors import Misconfigured, PipelineError, Unavailable
 
@@ -13,6 +14,8 @@ IN_SYNC = "min.insync.replicas"
 
 def replicas_error(broker: BrokerAdmin, topic: str, setting: str = IN_SYNC) -> PipelineError | None:
     """Give the error if a partition lacks replicas; None if none does, or if these credentials may not describe it.
+
+    A broker since Kafka 3.7 takes records if all replicas are in sync, however few they are.
 
     Args:
         broker: is asked.
@@ -25,7 +28,9 @@ def replicas_error(broker: BrokerAdmin, topic: str, setting: str = IN_SYNC) -> P
     except KafkaException:
         return None
     for partition in partitions:
-        if error := partition_error(f"{topic}[{partition.id}]", partition, required, setting):
+        error = partition_error(f"{topic}[{partition.id}]", partition, required, setting)
+        all_in_sync = isinstance(error, Misconfigured) and len(partition.isr) == len(partition.replicas)
+        if error and not (all_in_sync and kafka_version(broker.connection) is not KafkaVersion.OLDER):
             return error
     return None
 

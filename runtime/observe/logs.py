@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import time
 import traceback
@@ -31,10 +32,13 @@ def configure(level: str, form: str) -> None:
     logging.basicConfig(handlers=[_ToLoguru()], level=level, force=True)
 
 
-_WAITS_FOR_COORDINATOR = "Failed to acquire transactional PID"
+_WAITS_FOR_ID = re.compile(r"Failed to acquire (transactional|idempotence) PID")
 """librdkafka's warning, twice a second, while a new producer waits for its coordinator to load or its predecessor's
 transaction to end. confluent-kafka passes the warnings on after the wait."""
 _USUAL_WAITS = 20
+_WENT_DOWN = "other broker(s) still available"
+"""Quix's line for each connection that is closed, if others are open; an idle one, too. Of a broker that does not
+answer, librdkafka warns."""
 _UP_AGAIN = "is UP again"
 """Quix's line for each new connection; idle connections are closed every few seconds (client_config.py)."""
 
@@ -69,11 +73,12 @@ class _ToLoguru(logging.Handler):
 
     def _is_usual(self, record: logging.LogRecord) -> bool:
         """Whether it is not worth a line."""
-        if _UP_AGAIN in record.getMessage():
+        message = record.getMessage()
+        if _UP_AGAIN in message:
             is_usual = record.name not in self._warned
             self._warned.discard(record.name)
             return is_usual
-        return _WAITS_FOR_COORDINATOR in record.getMessage() and not self._waits_for_long(record)
+        return _WENT_DOWN in message or (bool(_WAITS_FOR_ID.search(message)) and not self._waits_for_long(record))
 
     def _is_repeated(self, record: logging.LogRecord) -> bool:
         now = time.monotonic()

@@ -37,17 +37,19 @@ NO_TRANSACTIONS = {
 }
 
 
+DEAD = {"dead_letter": "dead"}
 FULL = "max.connections.per.ip is reached"
 TIGHT = "max.connections.per.ip is enough for the start, but not for a transaction"
 
 
 class Run(NamedTuple):
-    """A situation: at which address of `addresses`, with which settings, how it ends, and in which section."""
+    """A situation: at which address of `addresses`, how it ends, with which settings, in which section, the command."""
 
     address: str
     exit_code: int
     settings: Mapping[str, object] = MappingProxyType({})
     section: str = "At the start"
+    command: str = "run"
 
 
 RUNS = {
@@ -60,8 +62,14 @@ RUNS = {
     "advertised.listeners leads to a port without a listener": Run("DEAD", 69),
     FULL: Run("FULL", 69),
     TIGHT: Run("TIGHT", 69, section="While running"),
+    "replay: one broker, offsets.topic.replication.factor=3": Run("NO_GROUPS", 78, DEAD, "Tools", "replay"),
+    "replay: one broker, transaction.state.log.replication.factor=3, which the user may not read": Run(
+        "NO_TRANSACTIONS", 78, DEAD, "Tools", "replay"
+    ),
 }
-CHECKED = [each for each, run in RUNS.items() if each != TIGHT and "output" not in run.settings]
+CHECKED = [
+    each for each, run in RUNS.items() if run.command == "run" and each != TIGHT and "output" not in run.settings
+]
 """The situations in which `check` runs as well; with few connections, those of `check` would count."""
 
 
@@ -84,7 +92,7 @@ def addresses() -> Iterator[dict[str, str]]:
         list(pool.map(Broker.start, brokers.values()))
         for broker in brokers.values():
             kafka = Kafka(broker.address)
-            for topic in ("in", "out"):
+            for topic in ("in", "out", "dead"):
                 kafka.create_topic(topic)
         kafka = Kafka(brokers["TIGHT"].address)
         kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
@@ -127,7 +135,7 @@ def runs(addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
         started = {}
         for situation, run in RUNS.items():
             settings = {"Quix__Broker__Address": addresses[run.address], **run.settings}
-            started[situation] = pipelines.start("in", "out", **settings)
+            started[situation] = pipelines.start("in", "out", run.command, **settings)
             if situation in CHECKED and run.address != "FULL":
                 started[f"check {situation}"] = pipelines.start("in", "out", "check", **settings)
         started[FULL].wait(4 * TIMEOUT)  # otherwise, the connections of one count for the other

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError
 
 from faults.proxy import Proxies, Proxy, Streams
 from faults.wire import INIT_PRODUCER, Request, correlation_of, parse_request, read_frame
+from tests.errors_page import check_row
 from tests.kafka import Kafka
 from tests.process import RUNNING, Pipelines
 from tools.broker.cluster import Cluster
@@ -20,6 +21,10 @@ pytestmark = pytest.mark.long
 WAITS = "Failed to acquire transactional PID"
 TRIES = {"short": 1, "long": 25}
 """By consumer group, with which the transactional id begins: how often the coordinator is not ready."""
+SITUATIONS = {
+    "short": "the coordinator of transactions is not ready yet, as after the first `docker compose up`",
+    "long": "the coordinator of transactions is not ready for 10 s",
+}
 
 
 class LoadingProxy(Proxy):
@@ -77,3 +82,6 @@ def test_wait(tmp_path: Path) -> None:
             assert pipeline.stop() == 0
             warnings = [line for line in pipeline.lines if " WARNING " in line]
             assert [WAITS in line for line in warnings] == ([True] if group == "long" else [])
+            check_row(
+                "At the start", SITUATIONS[group], 0, (warnings or pipeline.lines)[-1], {r"producer-\d+": "producer-1"}
+            )

@@ -4,6 +4,7 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from tools.broker.ports import HOST, free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
+LIMITS_SCRIPT = Path(__file__).with_name("run_limits.py")
 SENT = [Record(None, b'{"device_type": "ios"}')]
 ANSWER_TIME = 1.4  # seconds
 PATIENCE = 180.0  # seconds: a start has some twenty requests
@@ -78,8 +80,8 @@ def test_works(runs: tuple[Kafka, dict[str, Pipeline]], situation: str) -> None:
     assert pipeline.wait(PATIENCE) == 0
     warnings = [line for line in pipeline.lines if re.search("(WARNING|ERROR) +runtime", line)]
     assert len(warnings) == (situation in WARNED), pipeline.log
-    if warnings:
-        check_row("At the start", situation, None, warnings[0], {r"out-\d": "out"})
+    line, exit_code = (warnings[0], None) if warnings else (pipeline.lines[-1], 0)
+    check_row("At the start", situation, exit_code, line, {r"out-\d": "out"})
 
 
 def test_slow_check(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:
@@ -96,6 +98,24 @@ def test_check(runs: tuple[Kafka, dict[str, Pipeline]], situation: str) -> None:
     check, pipeline = runs[1][f"check {situation}"], runs[1][situation]
     assert check.wait(PATIENCE) == 0, check.log
     check.wait_for("warning topics: ", pipeline.wait_for("WARNING", "max.message.bytes").partition(" | ")[2])
+
+
+def test_broker_that_stops_to_answer(tmp_path: Path) -> None:
+    """If no broker answers any more, `check` ends in its time, however long `run` would wait, and says so."""
+    port = free_port()
+    broker, listeners = advertising({"PROXY": f"{HOST}:{port}"})
+    patient = "START_TIMEOUT=600 COMMITTED_OFFSETS_TIMEOUT=600"
+    with (
+        broker,
+        TamperingProxy(port, int(listeners["PROXY"].rpartition(":")[2])) as proxy,
+        Pipelines(f"{HOST}:{port}", tmp_path, LIMITS_SCRIPT) as pipelines,
+    ):
+        proxy.conditions = NetworkConditions(delay=0.2)
+        check = pipelines.start("in", "out", "check", LIMITS=patient)
+        check.wait_for("ok      connection: ")
+        proxy.conditions = NetworkConditions(delay=600)
+        assert check.wait(PATIENCE) == 69, check.log
+        check.wait_for("wrong ", f"no broker answers at {HOST}:{port} ")
 
 
 def test_older_broker(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:

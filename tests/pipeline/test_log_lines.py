@@ -10,6 +10,7 @@ import pytest
 
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import RUNNING, Pipeline, Pipelines
+from tools.broker.cluster import Cluster
 from tools.waiting import wait_until
 
 CANARY = "canary"
@@ -153,14 +154,23 @@ def test_secrets(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_idle(kafka: Kafka, tmp_path: Path) -> None:
+def test_idle(tmp_path: Path) -> None:
     """A worker without records logs its report, and nothing else, although it closes and opens idle connections."""
-    source, target = kafka.create_topic("idle-log-in"), kafka.create_topic("idle-log-out")
-    kafka.produce(source, [Record(b"k", VALUES["well_formed"])])
-    with Pipelines(kafka.address, tmp_path, LIMITS_SCRIPT) as pipelines:
-        pipeline = pipelines.start(source, target, LIMITS="REPORT_INTERVAL=20")
-        pipeline.wait_for("running: 1 in")
-        wait_until(lambda: pipeline.log.count("running: 1 in") == 2, "the second report", 4 * TIMEOUT)
-        assert pipeline.stop() == 0
-    reports = [number for number, line in enumerate(pipeline.lines) if "running: 1 in" in line]
-    assert reports[1] == reports[0] + 1, pipeline.log
+    with (
+        Cluster(2, {"log.retention.ms": "-1"}) as cluster,
+        Pipelines(cluster.address, tmp_path, LIMITS_SCRIPT) as pipelines,
+    ):
+        kafka = Kafka(cluster.address)
+        source, target = (kafka.create_topic(name, 2) for name in ("in", "out"))
+        kafka.produce(source, [Record(value=VALUES["well_formed"], partition=number) for number in range(2)])
+        own = {"LIMITS": "REPORT_INTERVAL=20"}
+        started = [
+            pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee, Quix__Consumer_Group=guarantee, **own)
+            for guarantee in ("exactly-once", "at-least-once")
+        ]
+        report = "running: 2 in"
+        wait_until(lambda: all(each.log.count(report) >= 2 for each in started), "the second report", 4 * TIMEOUT)
+        for pipeline in started:
+            assert pipeline.stop() == 0
+            reports = [number for number, line in enumerate(pipeline.lines) if report in line]
+            assert reports[1] == reports[0] + 1, pipeline.log

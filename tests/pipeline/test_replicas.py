@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
-from tests.process import RUNNING, Pipeline, Pipelines
+from tests.process import RUNNING, Pipeline, Pipelines, group_of
 from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
 from tools.waiting import wait_until
 
@@ -78,6 +78,17 @@ def test_stop(runs: tuple[dict[str, Pipeline], str, Pipelines], situation: str) 
 def test_check(runs: tuple[dict[str, Pipeline], str, Pipelines], situation: str) -> None:
     """`check` ends with the same code, and one of its lines says the same."""
     assert_says_the_same(runs[0][f"check {situation}"], runs[0][situation])
+
+
+@pytest.mark.parametrize(("source", "said"), [("all", "NOT_ENOUGH_REPLICAS"), ("one", "LEADER_NOT_AVAILABLE")])
+def test_check_of_the_input(runs: tuple[dict[str, Pipeline], str, Pipelines], source: str, said: str) -> None:
+    """For the input, `check` warns of the same, as the pipeline does not end: it waits for records."""
+    check, pipeline = (runs[2].start(source, "in", *command, LIMITS="") for command in (("check",), ()))
+    pipeline.wait_for(RUNNING)
+    assert pipeline.stop() == 0
+    assert check.wait() == 0, check.log
+    check.wait_for(f"warning topic {source}: {source}[0] ", said)
+    check.wait_for(f"ok      group {group_of(source)}: members: ")
 
 
 def test_transactions(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:

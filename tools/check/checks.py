@@ -1,7 +1,8 @@
 """The checks of the connection, the brokers, both topics, transactions and the consumer group, in this order."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import closing
 from functools import partial
 from typing import Any, Literal, cast
@@ -13,7 +14,7 @@ from quixstreams.models.topics.exceptions import TopicNotFoundError
 
 from runtime import limits
 from runtime.connect.addresses import BrokerAddress, sends_elsewhere
-from runtime.connect.broker import BrokerAdmin
+from runtime.connect.broker import BrokerAdmin, in_background
 from runtime.connect.causes import Causes
 from runtime.connect.coordinators import GROUPS, TRANSACTIONS, wait_for_group_coordinator
 from runtime.connect.destroy import destroy
@@ -22,12 +23,11 @@ from runtime.connect.replicas import replicas_error
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import check_dead_letters_fit, check_topics_fit, connect, topic_facts
-from runtime.errors import Failed
+from runtime.errors import PipelineError
 from runtime.explain import explain
 from runtime.loop.positions import Positions
 from runtime.settings import Settings
-from runtime.stop.signals import stop_request
-from tools.check.finding import Finding, collected_warnings
+from tools.check.finding import Check, Finding, collected_warnings, findings_of
 
 CLOCKS_MAY_DIFFER = 60.0
 """Seconds by which the newest record's timestamp may be ahead of this machine's clock."""
@@ -35,9 +35,11 @@ CLOCKS_MAY_DIFFER = 60.0
 _LEAST = 12.0
 """Seconds for a check: slow answers need most of them."""
 
-_LATE = f"not checked: answers are slow: other checks took {limits.CHECK_TIMEOUT - _LEAST:.0f} s; `run` waits longer"
+_FOR_THE_CAUSE = 4.0
+"""Seconds to find the cause of an error."""
+
+_LATE = "not checked: answers are slow, and the time for all checks is limited; `run` waits longer"
 _SHOWN = ("max.message.bytes", "cleanup.policy", "retention.ms", "message.timestamp.type")
-Check = Callable[[], Iterator[Finding]]
 
 
 class Checks:
@@ -51,11 +53,12 @@ class Checks:
         self._causes: Causes
         self._cause: Callable[[Exception], Exception] = lambda error: error
         self._topics: dict[str, TopicFacts] = {}
+        self._led: dict[str, Sequence[int]] = {}  # the partitions that have a leader
 
     def findings(self) -> Iterator[Finding]:
         """Yield each finding when it is made; if no broker answers, only those about the brokers."""
         settings = self._settings
-        found = list(self._run("connection", self._connection))
+        found = findings_of("connection", self._connection, self._explain)  # it ends in time by itself
         yield from found
         if any(finding.state == "wrong" for finding in found):
             return
@@ -70,21 +73,26 @@ class Checks:
         yield from self._run(f"group {self._app.config.consumer_group}", self._group)
 
     def _run(self, subject: str, check: Check) -> Iterator[Finding]:
-        """Run a check. What `run` would log as a warning becomes a finding, and so does an error."""
-        found: list[Finding] = []
+        """Run a check until the deadline. What `run` would log as a warning becomes a finding."""
         if time.monotonic() > self._deadline - _LEAST:
             yield Finding("warning", subject, _LATE)
             return
         with collected_warnings() as warnings:
-            try:
-                _refuse_stop()
-                found += check()
-            except Exception as error:  # noqa: BLE001  (each error becomes a finding)
-                cause = self._cause(error) if isinstance(error, KafkaException) else error
-                known = explain(cause, self._settings.broker, cloud=self._settings.address is None)
-                found.append(Finding("wrong", subject, str(known), known.exit_code))
+            answer = in_background(lambda: findings_of(subject, check, self._explain))
+            wait([answer], self._deadline - time.monotonic())
         yield from (Finding("warning", subject, warning) for warning in warnings)
-        yield from found
+        late = partial(self._late, subject)
+        yield from answer.result() if answer.done() else findings_of(subject, late, self._explain)
+
+    def _late(self, subject: str) -> Iterator[Finding]:
+        """What is said of a check that was not done in time; an error if no broker answers any more."""
+        self._cause = lambda error: error
+        self._broker.admin.list_topics(timeout=limits.CAUSE_TIMEOUT)
+        yield Finding("warning", subject, _LATE)
+
+    def _explain(self, error: Exception) -> PipelineError:
+        cause = self._cause(error) if isinstance(error, KafkaException) else error
+        return explain(cause, self._settings.broker, cloud=self._settings.address is None)
 
     def _connection(self) -> Iterator[Finding]:
         """Name resolution, TLS and login."""
@@ -125,8 +133,11 @@ class Checks:
         self._topics[name] = facts
         description = self._broker.repeating.describe(facts.name, self._left(), include_authorized_operations=True)
         _require(description.authorized_operations, operation, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+        self._led[facts.name] = [each.id for each in description.partitions if each.leader and each.leader.id >= 0]
         if lacking := replicas_error(self._broker, facts.name):
-            raise lacking
+            if operation is AclOperation.WRITE:
+                raise lacking
+            yield Finding("warning", f"topic {name}", f"{lacking}")  # `run` does not end
         replicas = min((len(partition.replicas) for partition in description.partitions), default=0)
         shown = " ".join(f"{key}={facts.config[key]}" for key in _SHOWN if key in facts.config)
         yield Finding(
@@ -157,11 +168,11 @@ class Checks:
 
     def _transactions(self) -> Iterator[Finding]:
         """Whether a transactional producer gets an id; it begins no transaction."""
-        name = f"{self._app.config.consumer_group}:check"
+        name = f"{self._app.config.consumer_group}:check:"  # no worker's id ends with a colon
         producer = Producer({**self._client(), "transactional.id": name})
         try:
             with self._causes.explained(TRANSACTIONS):
-                producer.init_transactions(max(_LEAST, self._left() / 2))
+                producer.init_transactions(max(_LEAST - _FOR_THE_CAUSE, self._left() / 2))
         finally:
             unused: list[object] = [producer]
             del producer
@@ -180,18 +191,18 @@ class Checks:
         names = ", ".join(f"{member.client_id} at {member.host}" for member in members)
         state = f"members: {names or 'none'}"
         source = self._topics.get(self._settings.input)
-        if source is None:
+        lags = self._lags(source) if source else {}
+        if source is None or not lags:
             yield Finding("ok", f"group {group}", state)
             return
-        lags = self._lags(source)
-        most = max(lags, key=lambda number: lags[number])
-        lag = f"lag {sum(lags.values())}, at most {lags[most]} in {source.name}[{most}]"
-        yield Finding("ok", f"group {group}", f"{state}; {lag}")
+        lag, number, offset = max((lag, number, offset) for number, (offset, lag) in lags.items())
+        shown = f"lag {sum(each for _, each in lags.values())}, at most {lag} in {source.name}[{number}]@{offset}"
+        yield Finding("ok", f"group {group}", f"{state}; {shown}")
 
-    def _lags(self, source: TopicFacts) -> Mapping[int, int]:
-        """By partition, the records after the group's position; a position that `run` refuses raises its error."""
+    def _lags(self, source: TopicFacts) -> Mapping[int, tuple[int, int]]:
+        """By partition, the group's position and the offsets after it; a position that `run` refuses is an error."""
         lowest, highest = (self._offsets(source, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))
-        places = [TopicPartition(source.name, number) for number in range(source.partitions)]
+        places = [TopicPartition(source.name, number) for number in lowest]
         with closing(Consumer({**self._client(), "group.id": self._app.config.consumer_group})) as consumer:
             positions = Positions(cast("Any", consumer), self._settings.auto_offset_reset)
             positions.topic_ids = TopicIds(self._broker.admin, {source.name: source.topic_id}, str)
@@ -199,13 +210,12 @@ class Checks:
             for place in places:
                 if not lowest[place.partition].offset <= place.offset <= highest[place.partition].offset:
                     positions.out_of_range(place.topic, place.partition)
-        return {
-            place.partition: highest[place.partition].offset - max(place.offset, lowest[place.partition].offset)
-            for place in places
-        }
+        at = {place.partition: max(place.offset, lowest[place.partition].offset) for place in places}
+        return {number: (offset, highest[number].offset - offset) for number, offset in at.items()}
 
     def _offsets(self, facts: TopicFacts, spec: OffsetSpec) -> dict[int, Any]:
-        asked = {TopicPartition(facts.name, number): spec for number in range(facts.partitions)}
+        led = self._led.get(facts.name, range(facts.partitions))
+        asked = {TopicPartition(facts.name, number): spec for number in led}
         answers = self._broker.admin.list_offsets(asked, request_timeout=self._left())
         return {place.partition: answer.result() for place, answer in answers.items()}
 
@@ -225,12 +235,7 @@ class Checks:
         return {**self._app.config.broker_address.as_librdkafka_dict(), "log_level": 0, "enable.auto.commit": False}
 
     def _left(self) -> float:
-        return max(_LEAST, self._deadline - time.monotonic())
-
-
-def _refuse_stop() -> None:
-    if stop_request.requested:
-        raise Failed("interrupted before the end")
+        return max(_LEAST, self._deadline - time.monotonic()) - _FOR_THE_CAUSE
 
 
 def _require(permitted: list[AclOperation] | None, operation: AclOperation, code: int) -> None:

@@ -1,10 +1,13 @@
 """The result of one check."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 from loguru import logger
+
+from runtime.errors import Failed, PipelineError
+from runtime.stop.signals import stop_request
 
 
 class Finding(NamedTuple):
@@ -26,6 +29,21 @@ class Finding(NamedTuple):
         return f"{self.state:7} {self.subject}: {self.detail}"
 
 
+Check = Callable[[], Iterator[Finding]]
+
+
+def findings_of(subject: str, check: Check, explain: Callable[[Exception], PipelineError]) -> list[Finding]:
+    """Run a check; an error becomes a finding, too."""
+    found: list[Finding] = []
+    try:
+        _refuse_stop()
+        found += check()
+    except Exception as error:  # noqa: BLE001  (each error becomes a finding)
+        known = explain(error)
+        found.append(Finding("wrong", subject, str(known), known.exit_code))
+    return found
+
+
 @contextmanager
 def collected_warnings() -> Iterator[list[str]]:
     """Collect what runtime/ logs as a warning."""
@@ -39,3 +57,8 @@ def collected_warnings() -> Iterator[list[str]]:
         yield warnings
     finally:
         logger.remove(handler)
+
+
+def _refuse_stop() -> None:
+    if stop_request.requested:
+        raise Failed("interrupted before the end")

@@ -51,7 +51,7 @@ class ReplaySender:
             **topics.client,
             **PRODUCER,
             **topic_config([topics.source]),
-            "transactional.id": f"{topics.group}:replay",
+            "transactional.id": f"{topics.group}:replay:",
             "transaction.timeout.ms": int((limits.COMMIT_TIMEOUT + _LONGEST) * 1000),
         }
         self._group, self._topic, self._rate = topics.group, topics.source.name, rate

@@ -8,6 +8,7 @@ from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaExc
 from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
+from runtime.connect.causes import Causes
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topics import connect
 from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
@@ -46,6 +47,8 @@ class Topics:
 
     def __init__(self, settings: Settings, patience: float, how_to_skip: str, **reader: object) -> None:
         self._app, self._broker = connect(settings)
+        self.causes = Causes(self._broker)
+        """Finds out why the broker does not do what it is asked to do."""
         connection = self._broker.connection
         self.patience, self.how_to_skip = patience, how_to_skip
         self._address = connection.bootstrap_servers

@@ -4,10 +4,12 @@ import pytest
 from confluent_kafka import Node, TopicPartitionInfo
 from quixstreams.kafka import ConnectionConfig
 
+from runtime.connect import replicas
 from runtime.connect.broker import BrokerAdmin
+from runtime.connect.diagnose import KafkaVersion
 from runtime.connect.replicas import partition_error, replicas_error
 from runtime.errors import Misconfigured, PipelineError, Unavailable
-from tests.kafka import Kafka
+from tests.kafka import Kafka, Record
 
 NODES = [Node(number, "b", number) for number in (1, 2, 3)]
 
@@ -41,3 +43,14 @@ def test_nothing_lacks(kafka: Kafka, *, exists: bool) -> None:
     """There is no error if nothing lacks, or if the topic is not visible."""
     topic = kafka.create_topic("nothing-lacks") if exists else "absent"
     assert replicas_error(BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address)), topic) is None
+
+
+@pytest.mark.parametrize("version", KafkaVersion)
+def test_fewer_replicas_than_required(kafka: Kafka, monkeypatch: pytest.MonkeyPatch, version: KafkaVersion) -> None:
+    """One replica where two must be in sync is an error only before Kafka 4.0: newer brokers take records."""
+    if version is not KafkaVersion.SUPPORTED:  # otherwise, the version is that of the broker
+        monkeypatch.setattr(replicas, "kafka_version", lambda _: version)
+    topic = kafka.create_topic(f"one-replica-{version.name}", config={"min.insync.replicas": "2"})
+    kafka.produce(topic, [Record()])
+    error = replicas_error(BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address)), topic)
+    assert type(error) is (Misconfigured if version is KafkaVersion.OLDER else type(None))

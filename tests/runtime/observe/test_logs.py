@@ -74,12 +74,11 @@ def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     assert [shown.count(text) for text in ("another | 0/2 down", "ValueError: why")] == [2, 4]
 
 
-def test_wait_for_coordinator(capsys: pytest.CaptureFixture[str]) -> None:
-    """A new producer that waits for its coordinator is a warning only after 20 tries, and so is the next one."""
+@pytest.mark.parametrize("kind", ["transactional", "idempotence"])
+def test_wait_for_id(capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    """A new producer that waits for its id is a warning only after 20 tries, and so is the next one."""
     logs.configure("DEBUG", "text")
-    text = (
-        "GETPID [rdkafka#producer-%d] [thrd:main]: Failed to acquire transactional PID from broker a:1/1: x: retrying"
-    )
+    text = f"GETPID [rdkafka#producer-%d] [thrd:main]: Failed to acquire {kind} PID from broker a:1/1: x: retrying"
     for producer in (*[1] * 30, 2):
         logging.getLogger("quixstreams.kafka.producer").warning(text, producer)
     levels = [line.split()[2] for line in capsys.readouterr().err.splitlines()]
@@ -94,6 +93,7 @@ def test_connected_again(capsys: pytest.CaptureFixture[str]) -> None:
         if warning:
             client.warning(warning)
         for connected in (client, other):
+            connected.info("broker 127.0.0.1:9092/1 (node 1) went down; 1 other broker(s) still available")
             connected.info("broker 127.0.0.1:9092/1 (node 1) is UP again (was INIT)")
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(" | ")[0][24:] for line in lines] == [

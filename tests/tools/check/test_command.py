@@ -16,6 +16,7 @@ pytestmark = pytest.mark.long
 
 HOUR = 3_600_000  # milliseconds
 Check = Callable[..., Pipeline]
+Topics = Callable[..., str]
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def subjects(process: Pipeline) -> Mapping[str, str]:
     return {line[8:].split(": ")[0]: line.split()[0] for line in process.lines}
 
 
-def test_nothing_to_say(kafka: Kafka, topics: Callable[..., str], check: Check) -> None:
+def test_nothing_to_say(kafka: Kafka, topics: Topics, check: Check) -> None:
     """With all in order, each line is ok, the exit code is 0, and no secret is shown."""
     source, target = topics("in", 2), topics("out", 2)
     secret = {"Quix__Sdk__Token": "s3cret"}
@@ -53,7 +54,19 @@ def test_nothing_to_say(kafka: Kafka, topics: Callable[..., str], check: Check) 
     assert "s3cret" not in process.log
 
 
-def test_changes_nothing(kafka: Kafka, topics: Callable[..., str], check: Check) -> None:
+def test_fewer_replicas_than_required(kafka: Kafka, check: Check, pipelines: Pipelines, topics: Topics) -> None:
+    """Topics with one replica where two must be in sync are in order, as the broker takes records nevertheless."""
+    source, target = (topics(end, config={"min.insync.replicas": "2"}) for end in ("in", "out"))
+    pipeline = pipelines.start(source, target)
+    kafka.produce(source, [Record(None, b"{}")])
+    kafka.read(target, 1)
+    assert pipeline.stop() == 0
+    process = check(source, target)
+    assert process.wait() == 0
+    assert set(subjects(process).values()) == {"ok"}
+
+
+def test_changes_nothing(kafka: Kafka, topics: Topics, check: Check) -> None:
     """It creates no topic, produces nothing, joins no group and commits nothing."""
     source, target = topics("in"), topics("out")
     kafka.produce(source, [Record(None, b"{}")])
@@ -67,20 +80,32 @@ def test_changes_nothing(kafka: Kafka, topics: Callable[..., str], check: Check)
     assert group_of(source) not in {group.group_id for group in admin.list_consumer_groups().result(TIMEOUT).valid}
 
 
-def test_group(kafka: Kafka, topics: Callable[..., str], check: Check, pipelines: Pipelines) -> None:
-    """It shows the group's members and lag, while the pipeline runs and after it."""
+def test_group(kafka: Kafka, topics: Topics, check: Check, pipelines: Pipelines) -> None:
+    """It shows the group's members, lag and position, while the pipeline runs and after it."""
     source, target = topics("in"), topics("out")
     kafka.produce(source, [Record(None, b"{}")] * 3)
-    assert "members: none; lag 3, at most 3 in " in check(source, target).log
+    assert f"members: none; lag 3, at most 3 in {source}[0]@0" in check(source, target).log
     pipeline = pipelines.start(source, target)
     pipeline.wait_for(RUNNING)
     kafka.read(target, 3)
     check(source, target).wait_for("members: ", " at ", "; lag 0")
     pipeline.stop()
-    assert "members: none; lag 0, at most 0 in " in check(source, target).log
+    assert f"members: none; lag 0, at most 0 in {source}[0]@3" in check(source, target).log
 
 
-def test_json(topics: Callable[..., str], check: Check) -> None:
+def test_worker_called_check(kafka: Kafka, topics: Topics, check: Check, pipelines: Pipelines) -> None:
+    """It takes the transactional id of no worker, not even of one with the INSTANCE_ID `check`."""
+    source, target = topics("in"), topics("out")
+    pipeline = pipelines.start(source, target, INSTANCE_ID="check")
+    for count in (1, 2):
+        kafka.produce(source, [Record(None, b"{}")])
+        kafka.read(target, count)
+        assert check(source, target).wait() == 0
+    assert pipeline.stop() == 0
+    assert "fenced" not in pipeline.log
+
+
+def test_json(topics: Topics, check: Check) -> None:
     """With --json, each line is an object with the state, the subject, the detail and the exit code."""
     process = check(topics("in"), "absent", "--json")
     found = [json.loads(line) for line in process.lines]
@@ -89,7 +114,7 @@ def test_json(topics: Callable[..., str], check: Check) -> None:
     assert process.wait() == 78
 
 
-def test_newest_timestamp(kafka: Kafka, topics: Callable[..., str], check: Check) -> None:
+def test_newest_timestamp(kafka: Kafka, topics: Topics, check: Check) -> None:
     """A timestamp ahead of this machine's clock is a warning."""
     source, target = topics("in"), topics("out")
     kafka.produce(source, [Record(None, b"{}", [], int(time.time() * 1000) + HOUR // 2)])
@@ -98,7 +123,7 @@ def test_newest_timestamp(kafka: Kafka, topics: Callable[..., str], check: Check
     assert "ahead of this machine's clock" in process.wait_for(f"warning topic {source}")
 
 
-def test_position(kafka: Kafka, topics: Callable[..., str], check: Check) -> None:
+def test_position(kafka: Kafka, topics: Topics, check: Check) -> None:
     """An offset past the end is wrong, as in `run`; an expired one is a warning."""
     source, target = topics("in"), topics("out")
     kafka.produce(source, [Record(None, b"{}")] * 4)

@@ -74,7 +74,7 @@ def test_table() -> None:
         "topic, the input": "Write, Describe, DescribeConfigs",
         "topic, `dead_letter`": "Read, Describe, DescribeConfigs",
         "group, prefix `<group>-replay-`": "Read, Describe",
-        "transactional id, `<group>:replay`": "Write, Describe",
+        "transactional id, `<group>:replay:`": "Write, Describe",
     }
 
 

@@ -39,7 +39,7 @@ NO_TRANSACTIONS = {
 
 DEAD = {"dead_letter": "dead"}
 FULL = "max.connections.per.ip is reached"
-TIGHT = "max.connections.per.ip is enough for the start, but not for a transaction"
+TIGHT = "max.connections.per.ip is less than a worker needs"
 
 
 class Run(NamedTuple):
@@ -97,7 +97,7 @@ def addresses() -> Iterator[dict[str, str]]:
         kafka = Kafka(brokers["TIGHT"].address)
         kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
         del kafka  # its connections count
-        limit_connections(brokers["TIGHT"], 5)
+        limit_connections(brokers["TIGHT"], 4)
         hide_settings(brokers["NO_TRANSACTIONS"])
         limit_connections(brokers["FULL"])
         yield {name: broker.address for name, broker in brokers.items()} | listeners

@@ -4,11 +4,12 @@ import re
 import signal
 import socket
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from runtime.limits import REPLACED_PAUSE
 from tests.errors_page import check_row
@@ -78,9 +79,23 @@ def test_two_supervisors(kafka: Kafka, pipelines: Pipelines) -> None:
     """Two workers with one id, restarted after each exit: there are few exits, and each line names the other worker."""
     source, target = kafka.create_topic("pair-in"), kafka.create_topic("pair-out")
     settings = {"INSTANCE_ID": "one", "LIMITS": f"CAUSE_TIMEOUT={TIMEOUT}"}  # until the other one has joined
-    first = pipelines.start(source, target, **settings)
-    first.wait_for(RUNNING)  # or one of the two may join last, and the other one get the transactional id last
-    sides = [[first], [pipelines.start(source, target, **settings)]]
+    admin = AdminClient({"bootstrap.servers": kafka.address})
+
+    def member() -> set[str]:
+        """The member id in the group, if there is one."""
+        with suppress(KafkaException):  # before the first one joins, there is no group
+            found = admin.describe_consumer_groups([group_of(source)])[group_of(source)].result(TIMEOUT)
+            return {each.member_id for each in found.members}
+        return set()
+
+    def start() -> Pipeline:
+        """Start a worker, and wait until it has joined: meanwhile, a record would make the other one take its id."""
+        before = member()
+        worker = pipelines.start(source, target, **settings)
+        wait_until(lambda: member() - before, "another member")
+        return worker
+
+    sides = [[start()], [start()]]
     ended: dict[Pipeline, set[str]] = {}
     deadline, sent = time.monotonic() + SUPERVISED + REPLACED_PAUSE, 0
     while time.monotonic() < deadline:
@@ -89,7 +104,7 @@ def test_two_supervisors(kafka: Kafka, pipelines: Pipelines) -> None:
         for side, other in (sides, sides[::-1]):
             if side[-1].ended is not None:
                 ended[side[-1]] = {name(worker) for worker in other}
-                side.append(pipelines.start(source, target, **settings))
+                side.append(start())
         time.sleep(0.2)
     assert {worker.wait() for worker in ended} == {78}
     assert all(len(side) > 1 for side in sides)

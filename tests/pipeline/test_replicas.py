@@ -59,9 +59,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, P
         for pipeline in started.values():
             pipeline.wait_for(RUNNING)
         victim.kill()
+        wait_until(lambda: len(admin.list_topics(timeout=TIMEOUT).brokers) == 2, "the end of the broker's session")
         kafka = Kafka(cluster.address)
         kafka.produce("in", [Record(None, b'{"device_type": "ios"}')])
-        wait_until(lambda: len(admin.list_topics(timeout=TIMEOUT).brokers) == 2, "the end of the broker's session")
         for situation, (output, guarantee) in SITUATIONS.items():
             settings = {"PROCESSING_GUARANTEE": guarantee, "Quix__Consumer_Group": f"{output}-{guarantee}"}
             started[f"check {situation}"] = pipelines.start("in", output, "check", **settings, LIMITS="")

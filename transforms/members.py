@@ -56,7 +56,7 @@ def _decode_letters(text: bytes) -> bytes:
     """Decode escapes of letters; zero bytes in front of them keep the offsets of what follows."""
     if rb"\u00" not in text:
         return text
-    text = text.replace(rb"\u0000", _OTHER).replace(rb"\u0022", _OTHER)  # must not become zero bytes or quotes
+    text = text.replace(rb"\u0000", _PLACEHOLDER).replace(rb"\u0022", _PLACEHOLDER)  # not a zero byte or a quote
     return text.replace(rb"\u", _FILLER + rb"\u").decode("raw_unicode_escape").encode("latin-1", "replace")
 
 
@@ -125,7 +125,7 @@ _colon = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
 _ROUND = bytes.maketrans(b"{[}]", b"(())")
 _FILLER = b"\0" * 5  # an escape is this much longer than its letter
-_OTHER = _FILLER + b"?"
+_PLACEHOLDER = _FILLER + b"?"
 
 
 @cache

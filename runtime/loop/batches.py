@@ -30,7 +30,7 @@ BACKLOG_BYTES = 1_048_576
 WAITING_BYTES = 8_388_608
 """Above so many waiting bytes, only one record at a time is taken. Up to 16 MiB more wait in librdkafka."""
 
-_CLOCK_CHECK_EVERY = 64  # records; they have at most 16 MiB, which the transforms map in half a second
+_CLOCK_CHECK_EVERY = 64  # records; they have at most 16 MiB, which the transforms map in less than a second
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
 
 Execute = Callable[[bytes | None, bytes | None, int, Headers | None], None]
@@ -110,7 +110,7 @@ class Batches:
             for message in arrived:
                 if (error := message.error()) is not None and error.code() not in _OUT_OF_RANGE:
                     _raise_error(message, error)
-            self._read_again()  # these may be from before it
+            self._read_again()  # these may be from before the revocation
             return []
         return self._select(arrived)
 

@@ -3,7 +3,7 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import Any
@@ -107,10 +107,14 @@ class BenchmarkTopics:
     def ends(self, topic: str) -> Callable[[], int]:
         """Return a function for the sum of the partitions' end offsets, including transaction markers."""
         places = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(self._leaders(topic))}
+        last = -1
 
         def end() -> int:
+            nonlocal last
             found = self._admin.list_offsets(places, isolation_level=IsolationLevel.READ_COMMITTED)
-            return sum(place.result(TIMEOUT).offset for place in found.values())
+            with suppress(KafkaException):  # a busy broker may lose the partition for a moment
+                last = sum(place.result(TIMEOUT).offset for place in found.values())
+            return last
 
         return end
 

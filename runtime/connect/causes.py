@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import BrokerMetadata
 from loguru import logger
 
@@ -54,7 +54,10 @@ class Causes:
     def explain(self, error: Exception, missing: Coordinator | None = None) -> Exception:
         """Give the error to report: the cause if it can be found, otherwise `error` itself."""
         known = explain(error, self._broker.address, cloud=self._broker.cloud)
-        if isinstance(known, Replaced) and self._replacement:
+        inner = kafka_error(error)
+        # A broker may answer UNKNOWN to a commit while another producer takes the transactional id.
+        is_fence = isinstance(known, Replaced) or (inner and inner.code() == KafkaError.UNKNOWN)
+        if is_fence and self._replacement:
             return self._replacement.explain() or error
         if not isinstance(known, Unavailable):
             return error

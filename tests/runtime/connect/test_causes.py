@@ -1,5 +1,8 @@
 """The causes of errors that say only that something took too long; tests/pipeline has them on faulty brokers."""
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.kafka import ConnectionConfig
@@ -24,6 +27,16 @@ def causes(address: str) -> Causes:
 def test_kept(kafka: Kafka, error: Exception) -> None:
     """An error that tells its cause is kept, and so is one without a cause to be found."""
     assert causes(kafka.address).explain(error) is error
+
+
+@pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.UNKNOWN])
+@pytest.mark.parametrize("replaced", [Misconfigured("replaced by another one"), None])
+def test_replaced(kafka: Kafka, code: int, replaced: Misconfigured | None) -> None:
+    """The worker that replaced this one is the cause of a fence, and of a commit that fails meanwhile."""
+    error = KafkaException(KafkaError(code))
+    replacement = cast("Any", SimpleNamespace(explain=lambda: replaced))
+    broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address))
+    assert Causes(broker, replacement=replacement).explain(error) is (replaced or error)
 
 
 def test_answers_now(kafka: Kafka) -> None:

@@ -13,6 +13,7 @@ from runtime import limits
 from runtime.errors import Unavailable
 
 _DEFAULT_PORT = 9092
+CANNOT_BE_RESOLVED = "cannot be resolved"
 CLOSES_AT_ONCE = "closes connections at once"
 _MOST_TRIED = 5  # of the brokers of a large cluster
 _MOST_AT_ONCE = 32
@@ -45,7 +46,7 @@ class BrokerAddress(NamedTuple):
             with self._connect() as connection:
                 return CLOSES_AT_ONCE if stays_open and _is_closed(connection, stays_open) else ""
         except (socket.gaierror, UnicodeError):
-            return "cannot be resolved"
+            return CANNOT_BE_RESOLVED
         except ConnectionRefusedError:
             return "refuses connections"
         except OSError:
@@ -83,6 +84,12 @@ def sends_elsewhere(address: str, problems: Mapping[BrokerAddress, str]) -> Unav
     what = ", ".join(f"{there} (advertised.listeners), which {why}" for there, why in problems.items())
     remedy = "set the broker's advertised.listeners to an address that can be reached from here"
     return Unavailable(f"{address} answers, but sends clients to {what}; {remedy}")
+
+
+def brokers_away(address: str, problems: Mapping[BrokerAddress, str]) -> Unavailable:
+    """Give the error if brokers answer, but others that the cluster still counts do not."""
+    what = ", ".join(f"{there}, which {why}" for there, why in problems.items())
+    return Unavailable(f"the brokers at {address} answer, except {what}; start it, or let this machine reach it")
 
 
 def closes_at_once(address: str) -> Unavailable:

@@ -3,12 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import BrokerMetadata
+from confluent_kafka import KafkaError, KafkaException
 from loguru import logger
 
 from runtime import limits
-from runtime.connect.addresses import CLOSES_AT_ONCE, BrokerAddress, closes_at_once, sends_elsewhere, why_unusable
+from runtime.connect.addresses import (
+    CANNOT_BE_RESOLVED,
+    CLOSES_AT_ONCE,
+    BrokerAddress,
+    brokers_away,
+    closes_at_once,
+    sends_elsewhere,
+    why_unusable,
+)
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.coordinators import GROUPS, TRANSACTIONS, Coordinator, no_coordinator
 from runtime.connect.replacement import Replacement
@@ -54,12 +61,15 @@ class Causes:
     def explain(self, error: Exception, missing: Coordinator | None = None) -> Exception:
         """Give the error to report: the cause if it can be found, otherwise `error` itself."""
         known = explain(error, self._broker.address, cloud=self._broker.cloud)
-        if isinstance(known, Replaced) and self._replacement:
+        inner = kafka_error(error)
+        # A broker may answer UNKNOWN to a commit while another producer takes the transactional id.
+        is_fence = isinstance(known, Replaced) or (inner and inner.code() == KafkaError.UNKNOWN)
+        if is_fence and self._replacement:
             return self._replacement.explain() or error
         if not isinstance(known, Unavailable):
             return error
         try:
-            cause = self.refusal() or self.find(missing)
+            cause = self.refusal() or self.find(missing) or self._away()
         except KafkaException:  # no broker answers
             return error
         if cause is None and str(known).startswith(NO_ANSWER):
@@ -107,19 +117,30 @@ class Causes:
         Raises:
             KafkaException: no broker answers.
         """
-        if found := self._address_error(self._broker.nodes(limits.CAUSE_TIMEOUT)):
+        if found := self._address_error():
             return found
         if missing:
             return no_coordinator(self._broker, missing)
         lacking = (replicas_error(self._broker, topic, setting) for topic, setting in self._topics.items())
         return next(filter(None, lacking), None)
 
-    def _address_error(self, nodes: list[BrokerMetadata]) -> PipelineError | None:
+    def _address_error(self) -> PipelineError | None:
         """The error if clients cannot connect to the addresses that the brokers advertise."""
-        problems = why_unusable(BrokerAddress(node.host, node.port) for node in nodes)
+        problems = self._unusable()
         for address, why in problems.items():
             if why == CLOSES_AT_ONCE:
                 return closes_at_once(f"{address}")
-        if wrong := {address: why for address, why in problems.items() if why}:
-            return sends_elsewhere(self._broker.address, wrong)
+        wrong = {address: why for address, why in problems.items() if why == CANNOT_BE_RESOLVED}
+        if wrong or all(problems.values()):
+            return sends_elsewhere(self._broker.address, wrong or problems)
         return None
+
+    def _away(self) -> PipelineError | None:
+        """The error if some brokers are away that the cluster still counts; it may do without them soon."""
+        away = {address: why for address, why in self._unusable().items() if why}
+        return brokers_away(self._broker.address, away) if away else None
+
+    def _unusable(self) -> dict[BrokerAddress, str]:
+        """The addresses that the brokers advertise, and why they cannot be used; empty if they can."""
+        nodes = self._broker.nodes(limits.CAUSE_TIMEOUT)
+        return why_unusable(BrokerAddress(node.host, node.port) for node in nodes)

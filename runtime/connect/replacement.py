@@ -87,6 +87,10 @@ class Replacement:
             return Misconfigured(f"replaced by {other}, {same}: {remedy}")
         return Failed(f"replaced by another worker {same}, which has committed nothing yet; {remedy}")
 
+    def has_joined(self) -> bool:
+        """Whether the other worker has joined after this one; asks the group, and takes no answer for no."""
+        return bool(self._instance_id and self.member_id) and self._is_replaced()
+
     def _is_replaced(self) -> bool:
         """Whether the group has another member with this INSTANCE_ID."""
         return any(member.member_id != self.member_id for member in self._members())

@@ -92,8 +92,9 @@ class Application(QuixApplication):
         positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, positions.__str__, self._replacement.mark)
         self._causes = Causes(opened.broker, *(facts.name for facts in opened.written), replacement=self._replacement)
         quix = QuixProducer(self.context.producer)
-        config, on_start = quix.config | topic_config(opened.written), partial(self._sink.connect, quix)
-        self._renewal = ProducerRenewal(quix, config, self._sink.topic, on_start, positions.topic_ids.marked)
+        config = quix.config | topic_config(opened.written)
+        mark, is_replaced = positions.topic_ids.marked, self._replacement.has_joined
+        self._renewal = ProducerRenewal(quix, config, self._sink, mark, is_replaced)
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:

@@ -22,6 +22,9 @@ _PRODUCER_FAILURES = {
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,  # a late Produce request of an earlier transaction arrived in between
     KafkaError._FATAL,  # the first error says the cause
     KafkaError.INVALID_TXN_STATE,
+    KafkaError._FENCED,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
 }
 _EXPIRED = {KafkaError.UNKNOWN_PRODUCER_ID, KafkaError.INVALID_PRODUCER_ID_MAPPING}
 """The errors of a producer that was idle for longer than the broker's `transactional.id.expiration.ms`."""
@@ -103,6 +106,7 @@ class Checkpoints:
 
         Raises:
             Misconfigured: a topic was deleted.
+            Replaced: another worker with the same INSTANCE_ID has taken this one's place.
             Exception: `error` itself: no change helps, or there was no commit for limits.NO_PROGRESS_TIMEOUT.
         """
         with suppress(KafkaException):  # no broker may answer

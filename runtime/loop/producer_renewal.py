@@ -17,8 +17,9 @@ from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import limits
 from runtime.connect.destroy import destroy
-from runtime.errors import Stopped
+from runtime.errors import Replaced, Stopped
 from runtime.loop.quix import QuixProducer
+from runtime.loop.sink import Sink
 from runtime.stop.signals import stop_request
 
 
@@ -28,24 +29,24 @@ class ProducerRenewal:
     Args:
         quix: the producer whose transactions it watches.
         config: the configuration of each new producer.
-        topic: the output topic.
-        on_start: called with each new producer.
+        sink: gets each new producer.
         mark: adds the topic id to the offsets of a commit.
+        is_replaced: whether another worker has taken this one's place in the group.
     """
 
     def __init__(
         self,
         quix: QuixProducer,
         config: Mapping[str, object],
-        topic: str,
-        on_start: Callable[[Producer], None],
+        sink: Sink,
         mark: Callable[[list[TopicPartition]], list[TopicPartition]],
+        is_replaced: Callable[[], bool],
     ) -> None:
         self._quix = quix
         self._config = config
-        self._topic = topic
-        self._on_start = on_start
+        self._sink = sink
         self._mark = mark
+        self._is_replaced = is_replaced
         internal = quix.internal
         self._begin, self._commit = internal.begin_transaction, internal.commit_transaction
         self._is_outdated = False
@@ -64,7 +65,7 @@ class ProducerRenewal:
         """
         producer = Producer(self._config)
         with suppress(KafkaException):  # to connect: otherwise librdkafka looks for the coordinator 0.5 s later
-            producer.list_topics(self._topic, timeout=1.0)
+            producer.list_topics(self._sink.topic, timeout=1.0)
         deadline = time.monotonic() + within
         while self._quix.transactional:
             try:
@@ -77,14 +78,25 @@ class ProducerRenewal:
                 raise Stopped("asked to stop while waiting for the transaction coordinator")
         last = self._quix.replace(producer)
         self._is_outdated = False
-        self._on_start(producer)
+        self._sink.connect(self._quix, producer)
         destroy(last)
 
     def begin_transaction(self) -> None:
-        """Begin a transaction, with a new producer if the current one is outdated; none if asked to stop."""
+        """Begin a transaction, with a new producer if the current one is outdated; none if asked to stop.
+
+        Raises:
+            Replaced: a new producer would take the transactional id from the worker that has replaced this one.
+        """
         if self._is_outdated:
             if stop_request.requested:  # no record follows
                 return
+            # Only the group tells whether another worker took the transactional id: the broker fences a producer in the
+            # same way if its transaction takes too long. A worker that has taken the id but has not joined the group
+            # yet loses it here; then this worker is replaced, and the other one takes the id back in the same way.
+            if self._is_replaced():
+                raise Replaced(
+                    "replaced by another worker with the same INSTANCE_ID; restart, with a unique one or none"
+                )
             try:
                 self.start()
             except Stopped:

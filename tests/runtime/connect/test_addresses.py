@@ -11,6 +11,7 @@ from runtime import limits
 from runtime.connect.addresses import (
     CLOSES_AT_ONCE,
     BrokerAddress,
+    brokers_away,
     closes_at_once,
     sends_elsewhere,
     unreachable,
@@ -91,4 +92,5 @@ def test_errors() -> None:
     line = f"{sends_elsewhere('here:1', found)}"
     assert "here:1 answers, but sends clients to kafka:9092 (advertised.listeners), which cannot be resolved" in line
     assert "b:1 (advertised.listeners), which does not answer" in line
+    assert "here:1 answer, except kafka:9092, which cannot be resolved, b:1" in f"{brokers_away('here:1', found)}"
     assert "max.connections.per.ip" in f"{closes_at_once('here:1')}"

@@ -1,21 +1,29 @@
 """The causes of errors that say only that something took too long; tests/pipeline has them on faulty brokers."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.causes import Causes
 from runtime.errors import Misconfigured, OutputTooSlow, Unavailable
-from tests.kafka import Kafka
+from tests.kafka import TIMEOUT, Kafka
+from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
+from tools.waiting import wait_until
 
 TIMED_OUT = KafkaException(KafkaError(KafkaError._TIMED_OUT, "Failed to get it: Local: Timed out"))
 
 
-def causes(address: str) -> Causes:
+def causes(address: str, topic: str = "causes") -> Causes:
     """The causes of a broker at this address."""
-    return Causes(BrokerAdmin(ConnectionConfig(bootstrap_servers=address)), "causes")
+    return Causes(BrokerAdmin(ConnectionConfig(bootstrap_servers=address)), topic)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +32,16 @@ def causes(address: str) -> Causes:
 def test_kept(kafka: Kafka, error: Exception) -> None:
     """An error that tells its cause is kept, and so is one without a cause to be found."""
     assert causes(kafka.address).explain(error) is error
+
+
+@pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.UNKNOWN])
+@pytest.mark.parametrize("replaced", [Misconfigured("replaced by another one"), None])
+def test_replaced(kafka: Kafka, code: int, replaced: Misconfigured | None) -> None:
+    """The worker that replaced this one is the cause of a fence, and of a commit that fails meanwhile."""
+    error = KafkaException(KafkaError(code))
+    replacement = cast("Any", SimpleNamespace(explain=lambda: replaced))
+    broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address))
+    assert Causes(broker, replacement=replacement).explain(error) is (replaced or error)
 
 
 def test_answers_now(kafka: Kafka) -> None:
@@ -45,3 +63,70 @@ def test_join(kafka: Kafka, lines: list[str]) -> None:
     causes(kafka.address).check_join()
     (line,) = lines
     assert line.startswith("WARNING joining the consumer group has taken 25 s")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said"),
+    [
+        (["127.0.0.1", "127.0.0.1"], "sends clients to 127.0.0.1:{0} (advertised.listeners), which refuses"),
+        (["localhost", "kafka.invalid"], "sends clients to kafka.invalid:{0} (advertised.listeners), which cannot"),
+    ],
+)
+def test_advertised(kafka: Kafka, monkeypatch: pytest.MonkeyPatch, free_port: int, hosts: list[str], said: str) -> None:
+    """The advertised addresses are blamed if none can be used, and those that cannot be resolved always."""
+    port = int(kafka.address.rpartition(":")[2])
+    nodes = [SimpleNamespace(host=host, port=port if host == "localhost" else free_port) for host in hosts]
+    monkeypatch.setattr(BrokerAdmin, "nodes", lambda *_: nodes)
+    assert said.format(free_port) in f"{causes(kafka.address).find()}"
+
+
+@pytest.fixture(scope="module")
+def one_dead() -> Iterator[tuple[Cluster, str]]:
+    """A cluster with a dead broker that it still counts, and the address of that broker."""
+    properties = {"broker.session.timeout.ms": "600000", "replica.lag.time.max.ms": "2000"}
+    with Cluster(3, properties) as cluster:
+        leaders = {cluster.leader(topic) for topic in (GROUPS, TRANSACTIONS)}
+        dead = next(number for number, node in enumerate(cluster.nodes, 1) if node not in leaders)
+        replicas = [[*{1, 2, 3} - {dead}, dead]]  # it leads nothing
+        names = ["all", "enough"]
+        topics = [
+            NewTopic(name, 1, replica_assignment=replicas, config={"min.insync.replicas": required})
+            for name, required in zip(names, ("3", "2"), strict=True)
+        ]
+        admin = AdminClient({"bootstrap.servers": cluster.address})
+        for answer in admin.create_topics(topics).values():
+            answer.result(TIMEOUT)
+        cluster.nodes[dead - 1].kill()
+
+        def are_without_it() -> bool:
+            """Whether it is in no partition in sync, though the cluster still counts it."""
+            with suppress(KafkaException, KeyError):  # librdkafka may lose a request; a broker may not know a topic yet
+                found = admin.list_topics(timeout=1.0)
+                assert len(found.brokers) == len(cluster.nodes)
+                return all(dead not in found.topics[name].partitions[0].isrs for name in names)
+            return False
+
+        wait_until(are_without_it, "the partitions without the dead broker")
+        yield cluster, cluster.nodes[dead - 1].address
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        ("enough", "answer, except {0}, which refuses connections; start it"),
+        ("all", "all[0] refuses records (NOT_ENOUGH_REPLICAS): 2 of its 3 replicas"),
+    ],
+)
+def test_broker_away(one_dead: tuple[Cluster, str], monkeypatch: pytest.MonkeyPatch, topic: str, said: str) -> None:
+    """A broker that has just died is named as away, not as a wrong setting, unless its replicas are the cause."""
+    monkeypatch.setattr(limits, "CAUSE_TIMEOUT", TIMEOUT)  # the metadata may name the dead one as the controller
+    cluster, dead = one_dead
+    assert said.format(dead) in f"{causes(cluster.address, topic).explain(TIMED_OUT)}"
+
+
+@pytest.mark.long
+def test_join_beside_dead_broker(one_dead: tuple[Cluster, str], lines: list[str]) -> None:
+    """It does not end a long join: the other brokers take over."""
+    causes(one_dead[0].address, "enough").check_join()
+    assert lines[0].startswith("WARNING joining")

@@ -161,7 +161,7 @@ def test_refused_timestamp(code: int, *, exactly_once: bool) -> None:
 
 @pytest.mark.parametrize(
     ("code", "config"),
-    [(KafkaError.INVALID_RECORD, {}), (KafkaError.MSG_SIZE_TOO_LARGE, LIMITED), (KafkaError._FENCED, LIMITED)],
+    [(KafkaError.INVALID_RECORD, {}), (KafkaError.MSG_SIZE_TOO_LARGE, LIMITED), (KafkaError._AUTHENTICATION, LIMITED)],
 )
 def test_other_refusals(code: int, config: dict[str, str]) -> None:
     """An error that a wider margin does not avoid stops the pipeline."""
@@ -177,11 +177,15 @@ def test_other_refusals(code: int, config: dict[str, str]) -> None:
     [
         refused(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER),
         refused(KafkaError._FATAL),
+        refused(KafkaError._FENCED),
+        refused(KafkaError.PRODUCER_FENCED),
+        refused(KafkaError.INVALID_PRODUCER_EPOCH),
+        refused(KafkaError.INVALID_TXN_STATE),
         SystemError("<method 'flush' of 'cimpl.Producer' objects> returned NULL without setting an exception"),
     ],
 )
 def test_producer_failed(error: Exception) -> None:
-    """A fatal error of the producer ends the producer, not the process: the batch is retried with a new one."""
+    """An error that ends the producer does not end the process: the batch is retried with a new one."""
     harness = Harness()
     harness.failures["flush"] = error
     harness.checkpoints.end(force=True)

@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import limits
-from runtime.errors import Stopped
+from runtime.errors import Replaced, Stopped
 from runtime.loop import producer_renewal
 from runtime.loop.producer_renewal import ProducerRenewal
 from runtime.loop.quix import QuixProducer
@@ -84,11 +84,11 @@ RETRIABLE = KafkaException(KafkaError(KafkaError._TIMED_OUT, retriable=True))
 FATAL = KafkaException(KafkaError(KafkaError._FATAL, fatal=True))
 
 
-def renewal(quix: FakeQuix, within: float = 10.0) -> ProducerRenewal:
+def renewal(quix: FakeQuix, within: float = 10.0, *, is_replaced: bool = False) -> ProducerRenewal:
     """What is tested, started, with a list of the producers that it gave as `made` of FakeProducer."""
     config = {"transactional.id": "it", "batch.size": 7}
-    producer = QuixProducer(cast("Any", quix))
-    tested = ProducerRenewal(producer, config, "out", lambda _: None, lambda offsets: [*offsets, "marked"])
+    producer, sink = QuixProducer(cast("Any", quix)), cast("Any", SimpleNamespace(topic="out", connect=lambda *_: None))
+    tested = ProducerRenewal(producer, config, sink, lambda offsets: [*offsets, "marked"], lambda: is_replaced)
     tested.start(within)
     return tested
 
@@ -129,6 +129,17 @@ def test_discard() -> None:
     quix.begin_transaction()
     assert quix.purged == 1
     assert quix.begun_by == [FakeProducer.made[1]]
+
+
+def test_replaced() -> None:
+    """A worker that another one has replaced does not take the transactional id back."""
+    quix = FakeQuix()
+    tested = renewal(quix, is_replaced=True)
+    quix.begin_transaction()
+    tested.discard()
+    with pytest.raises(Replaced):
+        quix.begin_transaction()
+    assert len(FakeProducer.made) == len(quix.begun_by) == 1
 
 
 def test_stop() -> None:

@@ -9,7 +9,7 @@ from itertools import accumulate
 import msgspec
 
 from transforms.syntax import (
-    BITS,
+    MARK,
     NESTING_LIMIT,
     JSONSyntaxError,
     Object,
@@ -56,11 +56,12 @@ def parse(value: bytes, name: str) -> tuple[Object | msgspec.Raw, Iterator[tuple
         JSONSyntaxError: it is not JSON, or nested deeper than NESTING_LIMIT.
     """
     value.decode()
-    literal = _literal(name)
     text = simplify(value)
     spelled = _decode_letters(text)
-    marked = spelled.replace(literal, b"\1".ljust(len(literal)))
-    is_needed = marked is not spelled or count_brackets(text, NESTING_LIMIT) > NESTING_LIMIT
+    length = len(f'"{name}"')
+    between = _key(name).split(spelled)
+    is_needed = len(between) > 1 or count_brackets(text, NESTING_LIMIT) > NESTING_LIMIT
+    marked = MARK.ljust(length).join(between)
     outside = list(outside_strings(marked)) if is_needed else []
     too_deep = too_deep_at(marked, outside)
     if too_deep is not None:
@@ -68,7 +69,8 @@ def parse(value: bytes, name: str) -> tuple[Object | msgspec.Raw, Iterator[tuple
         if text[too_deep] not in b"[{":  # decoded from an escape outside strings, which is a syntax error
             too_deep = None
     top = check_syntax(text, too_deep)
-    keys = _offsets(spelled, literal, _top_level_keys(outside))
+    ends = list(accumulate(map(len, between)))
+    keys = (ends[number] + number * length for number in _top_level_keys(outside))
     return top, _members(value, text, _before_decoding(text, spelled, keys))
 
 
@@ -92,30 +94,13 @@ def _decode_letters(text: bytes) -> bytes:
 
 
 def _top_level_keys(outside: list[bytes]) -> Iterator[int]:
-    """The indexes of those bytes 1 that are keys at the top level."""
-    marked = b"".join(outside).replace(b"\1:", b"\2")
-    number = level = 0
-    for between in marked.translate(BITS, b":,").split(b"\2")[:-1]:
+    """The indexes of those marks that are at the top level."""
+    level = 0
+    for number, between in enumerate(b"".join(outside).split(MARK)[:-1]):
         if between and between != b"01":
-            others = between.count(b"\1")
-            number += others
-            level += 2 * between.count(b"1") + others - len(between)
+            level += 2 * between.count(b"1") - len(between)
         if level == 1:
             yield number
-        number += 1
-
-
-def _offsets(text: bytes, literal: bytes, numbers: Iterable[int]) -> Iterator[int]:
-    """The offsets of the occurrences of this literal with these indexes, which ascend."""
-    end = passed = count = 0
-    before: list[int] = []
-    for number in numbers:
-        while number >= passed + count:  # a part without a wanted occurrence is only counted: splitting it is slow
-            start, end, passed = end, end + _PART, passed + count
-            part = text[start : end + len(literal) - 1]
-            count, before = part.count(literal), []
-        before = before or list(accumulate(map(len, part.split(literal))))
-        yield start + before[number - passed] + (number - passed) * len(literal)
 
 
 def _before_decoding(text: bytes, spelled: bytes, offsets: Iterable[int]) -> Iterator[int]:
@@ -144,12 +129,11 @@ def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
 
 
 _colon = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
-_PART = 2048  # bytes
 
 
 @cache
-def _literal(name: str) -> bytes:
-    """A name's literal."""
+def _key(name: str) -> re.Pattern[bytes]:
+    """Matches the literal of this name if a colon follows."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise ValueError(f"a member's name must consist of ASCII letters, digits, '_', '-' and '.' (got {name!r})")
-    return b'"%b"' % name.encode()
+    return re.compile(rf'"{re.escape(name)}"(?=[ \t\n\r]*+:)'.encode())

@@ -13,8 +13,8 @@ NESTING_LIMIT = 128
 CHUNK = 16_384
 """Bytes that are searched at once: a part that fits into the processor's cache."""
 
-BITS = bytes.maketrans(b"{[}]", b"1100")
-"""Makes opening brackets 1, and closing ones 0."""
+MARK = b"\1"
+"""Marks a place outside strings; no JSON text has this byte."""
 
 
 class JSONSyntaxError(ValueError):
@@ -59,14 +59,14 @@ def simplify(data: bytes) -> bytes:
 
 
 def outside_strings(text: bytes, *, inside: bool = False) -> Iterator[bytes]:
-    """Give the brackets, colons, commas and bytes 1 outside strings, for each CHUNK bytes of the text.
+    """Give what is outside strings: "1" for an opening bracket, "0" for a closing one, and MARK; CHUNK by CHUNK.
 
     Args:
         text: simplified JSON.
         inside: whether the text begins inside a string.
     """
     for start in range(0, len(text), CHUNK):
-        pieces = text[start : start + CHUNK].translate(None, _NO_STRUCTURE).split(b'"')
+        pieces = text[start : start + CHUNK].translate(_BITS, _OTHERS).split(b'"')
         yield b"".join(pieces[inside::2])
         inside ^= len(pieces) % 2 == 0
 
@@ -80,7 +80,7 @@ def too_deep_at(text: bytes, outside: Iterable[bytes]) -> int | None:
     """
     level = 0
     for number, part in enumerate(outside):
-        brackets = part.translate(BITS, b":,\1")
+        brackets = part.replace(MARK, b"")
         opening = int(b"0" + brackets, 2)
         at = _first_past(opening, len(brackets), NESTING_LIMIT - level)
         if at is not None:
@@ -98,7 +98,8 @@ def count_brackets(text: bytes, limit: int) -> int:
 
 _TRUNCATED = "Input data was truncated"
 _OVERWRITTEN = b"\x7f\x7f"  # allowed in strings, and in no name that is searched for
-_NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
+_BITS = bytes.maketrans(b"{[}]", b"1100")
+_OTHERS = bytes(set(range(256)) - set(b'{[}]"' + MARK))
 
 _decode_object = msgspec.json.Decoder(Object).decode
 _decode_other = msgspec.json.Decoder(msgspec.Raw).decode
@@ -143,7 +144,7 @@ def _offset_of_bracket(text: bytes, start: int, number: int) -> int:
     while end - start > 1:
         middle = (start + end) // 2
         half = text[start:middle]
-        count = len(b"".join(outside_strings(half, inside=inside)).translate(None, b":,\1"))
+        count = len(b"".join(outside_strings(half, inside=inside)).replace(MARK, b""))
         if number < count:
             end = middle
         else:

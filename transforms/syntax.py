@@ -10,11 +10,8 @@ NESTING_LIMIT = 128
 """The deepest nesting that is accepted; the outermost value is level 1."""
 
 
-CHUNK = 16_384
-"""Bytes that are searched at once: a part that fits into the processor's cache."""
-
-MARK = b"\1"
-"""Marks a place outside strings; no JSON text has this byte."""
+MARK = b"\xff"
+"""Marks a place outside strings; no UTF-8 has this byte."""
 
 
 class JSONSyntaxError(ValueError):
@@ -58,20 +55,24 @@ def simplify(data: bytes) -> bytes:
     return data.replace(rb"\ud", rb"\ue").replace(rb"\uD", rb"\ue")
 
 
-def outside_strings(text: bytes, *, inside: bool = False) -> Iterator[bytes]:
-    """Give what is outside strings: "1" for an opening bracket, "0" for a closing one, and MARK; CHUNK by CHUNK.
+def outside_strings(text: bytes, *, inside: bool = False) -> Iterator[tuple[int, bool, bytes]]:
+    """Give what is outside strings, for one part of the text after the other.
 
     Args:
         text: simplified JSON.
         inside: whether the text begins inside a string.
+
+    Yields:
+        The part's offset, whether it begins inside a string, and from outside strings "1" for each opening bracket, "0"
+        for each closing one, and each MARK.
     """
-    for start in range(0, len(text), CHUNK):
-        pieces = text[start : start + CHUNK].translate(_BITS, _OTHERS).split(b'"')
-        yield b"".join(pieces[inside::2])
+    for start in range(0, len(text), _CHUNK):
+        pieces = text[start : start + _CHUNK].translate(_BITS, _OTHERS).split(b'"')
+        yield start, inside, b"".join(pieces[inside::2])
         inside ^= len(pieces) % 2 == 0
 
 
-def too_deep_at(text: bytes, outside: Iterable[bytes]) -> int | None:
+def too_deep_at(text: bytes, outside: Iterable[tuple[int, bool, bytes]]) -> int | None:
     """The offset of the first bracket beyond the nesting limit; None if there is none.
 
     Args:
@@ -79,12 +80,12 @@ def too_deep_at(text: bytes, outside: Iterable[bytes]) -> int | None:
         outside: all of its `outside_strings`.
     """
     level = 0
-    for number, part in enumerate(outside):
-        brackets = part.replace(MARK, b"")
+    for start, inside, part in outside:
+        brackets = part.translate(None, MARK)
         opening = int(b"0" + brackets, 2)
         at = _first_past(opening, len(brackets), NESTING_LIMIT - level)
         if at is not None:
-            return _offset_of_bracket(text, number * CHUNK, at)
+            return _offset_of_bracket(text, start, at, inside=inside)
         level += 2 * opening.bit_count() - len(brackets)
     return None
 
@@ -96,6 +97,7 @@ def count_brackets(text: bytes, limit: int) -> int:
     return 2 * len(text) - without
 
 
+_CHUNK = 8192  # bytes that are searched at once: they fit into the processor's cache
 _TRUNCATED = "Input data was truncated"
 _OVERWRITTEN = b"\x7f\x7f"  # allowed in strings, and in no name that is searched for
 _BITS = bytes.maketrans(b"{[}]", b"1100")
@@ -138,13 +140,13 @@ _COUNTS = bytes(map(int.bit_count, range(256)))
 _PEAKS = bytes(max(_rise(eight, count) for count in range(9)) for eight in range(256))
 
 
-def _offset_of_bracket(text: bytes, start: int, number: int) -> int:
+def _offset_of_bracket(text: bytes, start: int, number: int, *, inside: bool) -> int:
     """The offset of the bracket of this index, among those outside strings in the part that begins at `start`."""
-    inside, end = text.count(b'"', 0, start) % 2 == 1, start + CHUNK
+    end = start + _CHUNK
     while end - start > 1:
         middle = (start + end) // 2
         half = text[start:middle]
-        count = len(b"".join(outside_strings(half, inside=inside)).replace(MARK, b""))
+        count = sum(len(part.translate(None, MARK)) for *_, part in outside_strings(half, inside=inside))
         if number < count:
             end = middle
         else:

@@ -9,15 +9,7 @@ from msgspec import UNSET
 
 from transforms.malformed import Malformed, Reason, tag, tag_object
 from transforms.members import parse
-from transforms.syntax import (
-    NESTING_LIMIT,
-    JSONSyntaxError,
-    Object,
-    count_brackets,
-    outside_strings,
-    simplify,
-    too_deep_at,
-)
+from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, Object, count_brackets
 
 
 def upper_device_type(value: bytes | None) -> bytes | Malformed:
@@ -33,8 +25,8 @@ def upper_device_type(value: bytes | None) -> bytes | Malformed:
     # has no fixed nesting limit. So these are checked here. Only an escaped letter can spell a key in another way.
     if (
         value is None
+        or (len(value) > _MAX_SHALLOW_LENGTH and count_brackets(value, NESTING_LIMIT) > NESTING_LIMIT)
         or (_BACKSLASH in value and _has_escaped_letters(value))
-        or (len(value) > _MAX_SHALLOW_LENGTH and not _is_shallow(value))
     ):
         return slow_path(value)
     try:
@@ -72,16 +64,6 @@ _has_escaped_letters = re.compile(rb"\\u00[567]").search
 _SPACINGS = (b'"device_type": "%b"', b'"device_type":"%b"')
 _MAX_CACHED, _MAX_CACHED_LENGTH = 1000, 100  # limits the memory for any input
 _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
-_MANY_BRACKETS = 1000  # with more, only the slow path measures the depth
-
-
-def _is_shallow(value: bytes) -> bool:
-    """Whether this value, if it is JSON, is within the nesting limit; also False if it has too many brackets."""
-    brackets = count_brackets(value, _MANY_BRACKETS)
-    if NESTING_LIMIT < brackets <= _MANY_BRACKETS:
-        text = simplify(value)
-        return too_deep_at(text, outside_strings(text)) is None
-    return brackets <= NESTING_LIMIT
 
 
 def _cache_change(text: str) -> tuple[bytes, bytes, bytes, bytes]:

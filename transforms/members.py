@@ -58,7 +58,7 @@ def parse(value: bytes, name: str) -> tuple[Object | msgspec.Raw, Iterator[tuple
     value.decode()
     text = simplify(value)
     spelled = _decode_letters(text)
-    length = len(f'{name}"')
+    length = len(f'{name}"')  # of what `_key` matches: a mark as long as that keeps the offsets
     between = _key(name).split(spelled)
     is_needed = len(between) > 1 or count_brackets(text, NESTING_LIMIT) > NESTING_LIMIT
     marked = (b'"' + MARK).rjust(length).join(between)

@@ -6,7 +6,7 @@ The exit code is 1 if a value takes more than LIMIT, which applies to an idle ma
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from transforms import Malformed, upper_device_type
 
@@ -25,7 +25,14 @@ _DEEP = b'{"device_type":"device_type","x":' + b"[" * 126
 _ESCAPED = rb'{"\u0064\u0065\u0076\u0069\u0063\u005f\u0074\u0079\u0070\u005F":['
 _TWICE = rb'0],"malformed":0,"d\u0065vice_type":0}'  # wrapped, and searched for two names
 _PARTS = (b"{},", b'"[",', b'["[",[]],', b'"",', b"[[]],")
-_IRREGULAR = b"".join(random.Random(3).choices(_PARTS, k=12_000))  # so long that a processor cannot predict it
+_STRINGS = ('"\u00e9",'.encode(), b'"",', b'",",', b'"]]",', b"0,", b" ")
+_NAMES = (b'{"device_type":0},', rb'"\ud800",', rb'"\"",', rb'"\/",', b'{"":0},', b"{},", b'"[[",', b'",",', b"0,")
+
+
+def _irregular(parts: Sequence[bytes]) -> bytes:
+    """Mix these parts, for so long that a processor cannot predict them."""
+    return b"".join(random.Random(3).choices(parts, k=12_000))
+
 
 SHAPES: dict[str, Shape] = {
     # brackets
@@ -76,7 +83,9 @@ SHAPES: dict[str, Shape] = {
     "half surrogate pairs": (b'{"device_type":"', rb"\ud800", b'"}'),
     "half surrogate pairs elsewhere": (b'{"x":"', rb"\ud800\uD800", b'","device_type":"a"}'),
     # irregular texts
-    "irregular": (_ESCAPED, _IRREGULAR, _TWICE),
+    "irregular": (_ESCAPED, _irregular(_PARTS), _TWICE),
+    "irregular strings, too deep at the end": (rb'{"\ud800":"\u0041","x":[', _irregular(_STRINGS), b"[" * 200),
+    "irregular, with names and escapes": (_LOGIN, _irregular(_NAMES), _TWICE),
     "irregular, deep, escaped": (_ESCAPED, b"0," + b"[" * 121 + b"]" * 121 + b',["",{" ":[""]}],[[[]]],', _TWICE),
     # device_type and malformed
     "device_type many times": (b"{", b'"device_type":"a",', b'"x":1}'),

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import UNSET
 
 from transforms.malformed import Malformed, Reason, tag, tag_object
-from transforms.members import string_literal, top_level
-from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, check_syntax, count_brackets, simplify, too_deep_at
+from transforms.members import parse
+from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, Object, count_brackets
 
 
 def upper_device_type(value: bytes | None) -> bytes | Malformed:
@@ -25,8 +25,8 @@ def upper_device_type(value: bytes | None) -> bytes | Malformed:
     # has no fixed nesting limit. So these are checked here. Only an escaped letter can spell a key in another way.
     if (
         value is None
+        or (len(value) > _MAX_SHALLOW_LENGTH and count_brackets(value, NESTING_LIMIT) > NESTING_LIMIT)
         or (_BACKSLASH in value and _has_escaped_letters(value))
-        or (len(value) > _MAX_SHALLOW_LENGTH and not _is_shallow(value))
     ):
         return slow_path(value)
     try:
@@ -64,13 +64,6 @@ _has_escaped_letters = re.compile(rb"\\u00[567]").search
 _SPACINGS = (b'"device_type": "%b"', b'"device_type":"%b"')
 _MAX_CACHED, _MAX_CACHED_LENGTH = 1000, 100  # limits the memory for any input
 _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
-_MANY_BRACKETS = 1000  # with more, only the slow path measures the depth
-
-
-def _is_shallow(value: bytes) -> bool:
-    """Whether this value, if it is JSON, is within the nesting limit; also False if it has too many brackets."""
-    brackets = count_brackets(value, _MANY_BRACKETS)
-    return brackets <= NESTING_LIMIT or (brackets <= _MANY_BRACKETS and too_deep_at(simplify(value)) is None)
 
 
 def _cache_change(text: str) -> tuple[bytes, bytes, bytes, bytes]:
@@ -91,32 +84,29 @@ def slow_path(value: bytes | None) -> bytes | Malformed:
     if not value.strip(b" \t\n\r"):
         return tag(Reason.EMPTY_VALUE, "the value is empty or only white space", value)
     try:
-        value.decode()
-        text = check_syntax(value)
+        top, members = parse(value, "device_type")
     except UnicodeDecodeError as error:
         return tag(Reason.INVALID_UTF8, f"not UTF-8, at byte {error.start}", value)
     except JSONSyntaxError as error:
         return tag(Reason.INVALID_JSON, str(error), value)
-    if not text.lstrip().startswith(b"{"):
+    if not isinstance(top, Object):
         return tag(Reason.NOT_AN_OBJECT, "the value is JSON, but not an object", value)
-    return _login(value, text)
+    return _login(value, top, list(islice(members, 2)))
 
 
-def _login(value: bytes, text: bytes) -> bytes | Malformed:
-    """The outcome for a JSON object; `text` is its simplified form (`simplify`)."""
-    device_types = list(islice(top_level(text, "device_type"), 2))
+def _login(value: bytes, top: Object, device_types: list[tuple[int, int, bytes]]) -> bytes | Malformed:
+    """The outcome for a JSON object and the first two of its members `device_type` (as of `parse`)."""
     if not device_types:
-        return tag(Reason.MISSING_DEVICE_TYPE, _MISSING, value, text)
+        return tag(Reason.MISSING_DEVICE_TYPE, _MISSING, value, top)
     if len(device_types) > 1:
         detail = f"device_type is given more than once, the second time at byte {device_types[1][0]}"
-        return tag(Reason.DUPLICATE_DEVICE_TYPE, detail, value, text)
-    _, start = device_types[0]
-    if text[start : start + 1] != b'"':
-        return tag(Reason.INVALID_DEVICE_TYPE, f"device_type is not a string, at byte {start}", value, text)
-    literal = string_literal(value, text, start)
+        return tag(Reason.DUPLICATE_DEVICE_TYPE, detail, value, top)
+    _, start, literal = device_types[0]
+    if not literal:
+        return tag(Reason.INVALID_DEVICE_TYPE, f"device_type is not a string, at byte {start}", value, top)
     device_type: str = json.loads(literal)
     if problem := _problem(device_type):
-        return tag(Reason.INVALID_DEVICE_TYPE, f"device_type {problem}, at byte {start}", value, text)
+        return tag(Reason.INVALID_DEVICE_TYPE, f"device_type {problem}, at byte {start}", value, top)
     upper = device_type.upper()
     if upper == device_type:
         return value

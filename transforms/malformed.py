@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from transforms.members import top_level
-from transforms.syntax import JSONSyntaxError, check_syntax
+from transforms.members import parse
+from transforms.syntax import JSONSyntaxError, Object
 
 
 class Reason(StrEnum):
@@ -36,20 +36,20 @@ class Malformed(NamedTuple):
     value: bytes | None
 
 
-def tag(reason: Reason, detail: str, value: bytes, text: bytes | None = None) -> Malformed:
+def tag(reason: Reason, detail: str, value: bytes, top: Object | msgspec.Raw | None = None) -> Malformed:
     """Tag a value.
 
     Args:
         reason: the first reason that applies.
         detail: one short sentence; it must not quote the value.
-        value: the input. If `text` is an object without a member `malformed`, the tag becomes its last member. Any
-            other value is wrapped: the tag contains it.
-        text: the result of `check_syntax` if the value is a JSON object, otherwise None.
+        value: the input. If it is an object without a member `malformed`, the tag becomes its last member. Any other
+            value is wrapped: the tag contains it.
+        top: the object; anything else if the value is none.
     """
-    if text is not None and not _has_malformed(text):
+    if isinstance(top, Object) and top.malformed is msgspec.UNSET:
         return tag_object(reason, detail, value)
     try:
-        member = _member(reason, detail, b',"raw":', _json_text(value.decode()).encode())
+        member = _member(reason, detail, b',"raw":', msgspec.json.encode(value.decode()))
     except UnicodeDecodeError:
         member = _member(reason, detail, b',"raw_base64":"', base64.b64encode(value), b'"')
     return Malformed(reason, detail, b"{%b}" % member)
@@ -67,11 +67,10 @@ def tag_input(reason: Reason, detail: str, value: bytes | None) -> Malformed:
     if value is None:
         return Malformed(reason, detail, None)
     try:
-        value.decode()
-        text = check_syntax(value)
+        top, _ = parse(value, "malformed")
     except (UnicodeDecodeError, JSONSyntaxError):
         return tag(reason, detail, value)
-    return tag(reason, detail, value, text if text.lstrip().startswith(b"{") else None)
+    return tag(reason, detail, value, top)
 
 
 def refused_timestamp(result: bytes | Malformed, value: bytes | None, timestamp: int) -> Malformed:
@@ -131,20 +130,6 @@ def _wrapped(content: dict[str, str]) -> bytes:
     return content["raw"].encode() if "raw" in content else base64.b64decode(content["raw_base64"], validate=True)
 
 
-class _Object(msgspec.Struct, gc=False):
-    malformed: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-def _has_malformed(text: bytes) -> bool:
-    """Whether a JSON object, in simplified form, has a top-level member `malformed`."""
-    try:
-        return _decode(text).malformed is not msgspec.UNSET
-    except RecursionError:  # the stack is almost full
-        return any(top_level(text, "malformed"))
-
-
-_decode = msgspec.json.Decoder(_Object).decode
-_json_text = json.JSONEncoder(ensure_ascii=False).encode  # msgspec takes five times longer for control characters
 _KEY = b'"malformed":'
 _TAG_START = _KEY + b'{"reason":'
 

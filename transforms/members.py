@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import accumulate
 
-from transforms.syntax import CHUNK, JSONSyntaxError, check_syntax, outside_strings
+import msgspec
+
+from transforms.syntax import (
+    MARK,
+    NESTING_LIMIT,
+    JSONSyntaxError,
+    Object,
+    check_syntax,
+    count_brackets,
+    outside_strings,
+    simplify,
+    too_deep_at,
+)
 
 
 def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> bytes:
@@ -20,93 +32,88 @@ def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> byt
             same, so do its bytes.
     """
     try:
-        value.decode()
-        text = check_syntax(value)
+        _, members = parse(value, name)
     except (UnicodeDecodeError, JSONSyntaxError):
         return value
     parts, end = [], 0
-    for _, start in top_level(text, name):
-        if text[start : start + 1] == b'"':
-            literal = string_literal(value, text, start)
-            changed = _changed(literal, change)
-            if changed != literal:
-                parts += [value[end:start], changed]
-                end = start + len(literal)
+    for _, start, literal in members:
+        changed = literal and _changed(literal, change)
+        if changed != literal:
+            parts += [value[end:start], changed]
+            end = start + len(literal)
     return b"".join([*parts, value[end:]]) if parts else value
 
 
-def top_level(text: bytes, name: str) -> Iterator[tuple[int, int]]:
-    """The offsets of the keys of this name and of their values in the object `text`, in order.
+def parse(value: bytes, name: str) -> tuple[Object | msgspec.Raw, Iterator[tuple[int, int, bytes]]]:
+    """Check the syntax, and find the top-level members of this name, as for `replace_member`.
 
-    Args:
-        text: the result of `check_syntax`.
-        name: as for `replace_member`.
+    Returns:
+        The object (Raw if the value is none), and of each member, in order, the offsets of its key and its value, and
+        the value's literal (empty if it is not a string).
+
+    Raises:
+        UnicodeDecodeError: the value is not UTF-8.
+        JSONSyntaxError: it is not JSON, or nested deeper than NESTING_LIMIT.
     """
-    literal = _literal(name)
-    padded = _decode_letters(text)
-    spelled = padded.translate(None, b"\0")
-    shift = _Shift(padded)
-    for at in _offsets(spelled, literal, _top_level_keys(spelled, literal)):
-        value = _colon.match(spelled, at + len(literal))
-        if value:
-            yield shift(at), shift(value.end())
+    value.decode()
+    text = simplify(value)
+    spelled = _decode_letters(text)
+    length = len(f'{name}"')  # of what `_key` matches: a mark as long as that keeps the offsets
+    between = _key(name).split(spelled)
+    is_needed = len(between) > 1 or count_brackets(text, NESTING_LIMIT) > NESTING_LIMIT
+    marked = (b'"' + MARK).rjust(length).join(between)
+    outside = list(outside_strings(marked)) if is_needed else []
+    too_deep = too_deep_at(marked, outside)
+    if too_deep is not None:
+        too_deep = next(_before_decoding(text, spelled, [too_deep]))
+        if text[too_deep] not in b"[{":  # decoded from an escape outside strings, which is a syntax error
+            too_deep = None
+    top = check_syntax(text, too_deep)
+    ends = list(accumulate(map(len, between)))
+    keys = (ends[number] + number * length - 1 for number in _top_level_keys(outside))
+    return top, _members(value, text, _before_decoding(text, spelled, keys))
+
+
+def _members(value: bytes, text: bytes, keys: Iterable[int]) -> Iterator[tuple[int, int, bytes]]:
+    for key in keys:
+        colon = _colon.match(text, text.index(b'"', key + 1) + 1)
+        if colon:
+            start = colon.end()
+            end = text.index(b'"', start + 1) + 1 if text[start : start + 1] == b'"' else start
+            yield key, start, value[start:end]
 
 
 def _decode_letters(text: bytes) -> bytes:
-    """Decode escapes of letters; zero bytes in front of them keep the offsets of what follows."""
+    """Decode escapes of letters, so that a name has one spelling; the number of quotes stays."""
     if rb"\u00" not in text:
         return text
-    text = text.replace(rb"\u0000", _PLACEHOLDER).replace(rb"\u0022", _PLACEHOLDER)  # not a zero byte or a quote
-    return text.replace(rb"\u", _FILLER + rb"\u").decode("raw_unicode_escape").encode("latin-1", "replace")
+    try:
+        return text.replace(rb"\u0022", b"?").decode("raw_unicode_escape").encode("latin-1", "replace")
+    except UnicodeDecodeError:  # the syntax is wrong
+        return text
 
 
-def _top_level_keys(text: bytes, literal: bytes) -> Iterator[int]:
-    """The indexes of those occurrences of this literal that are keys at the top level."""
-    if literal not in text:
-        return
-    marked = b"".join(outside_strings(text.replace(literal, b"\1"), _NO_STRUCTURE)).replace(b"\1:", b"\2")
-    number = level = 0
-    for between in marked.translate(_ROUND, b":,").split(b"\2")[:-1]:
-        if between and between != b")(":
-            others = between.count(b"\1")
-            number += others
-            level += 2 * len(between.translate(None, b")\1")) + others - len(between)
+def _top_level_keys(outside: list[tuple[int, bool, bytes]]) -> Iterator[int]:
+    """The indexes of those marks that are at the top level."""
+    level = 0
+    for number, between in enumerate(b"".join(part for *_, part in outside).split(MARK)[:-1]):
+        if between and between != b"01":
+            level += 2 * between.count(b"1") - len(between)
         if level == 1:
             yield number
-        number += 1
 
 
-def _offsets(text: bytes, literal: bytes, numbers: Iterable[int]) -> Iterator[int]:
-    """The offsets of the occurrences of this literal with these indexes, which ascend."""
-    end = passed = count = 0
-    before: list[int] = []
-    for number in numbers:
-        while number >= passed + count:  # a part without a wanted occurrence is only counted: splitting it is slow
-            start, end, passed = end, end + CHUNK, passed + count
-            part = text[start : end + len(literal) - 1]
-            count, before = part.count(literal), []
-        before = before or list(accumulate(map(len, part.split(literal))))
-        yield start + before[number - passed] + (number - passed) * len(literal)
-
-
-class _Shift:
-    """Converts offsets in a text without its zero bytes to offsets in the whole text; call it in ascending order."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = text
-        self._short = self._whole = 0
-
-    def __call__(self, offset: int) -> int:
-        begin, end = self._whole, self._whole + offset - self._short
-        while zeros := self._text.count(b"\0", begin, end):
-            begin, end = end, end + zeros
-        self._short, self._whole = offset, end
-        return end
-
-
-def string_literal(value: bytes, text: bytes, start: int) -> bytes:
-    """The string literal that begins at `start`; `text` is the result of `check_syntax`."""
-    return value[start : text.index(b'"', start + 1) + 1]
+def _before_decoding(text: bytes, spelled: bytes, offsets: Iterable[int]) -> Iterator[int]:
+    """Convert ascending offsets in `spelled`, which is `_decode_letters(text)`, to offsets in `text`."""
+    if spelled is text:
+        yield from offsets
+        return
+    end = passed = 0
+    for offset in offsets:
+        begin, end, passed = end, end + offset - passed, offset
+        while escapes := text.count(rb"\u", begin, end + 1):
+            begin, end = end, end + escapes * len(r"u0000")
+        yield end
 
 
 def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
@@ -122,15 +129,11 @@ def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
 
 
 _colon = re.compile(rb"[ \t\n\r]*+:[ \t\n\r]*+")
-_NO_STRUCTURE = bytes(set(range(256)) - set(b'{[}]",:\1'))
-_ROUND = bytes.maketrans(b"{[}]", b"(())")
-_FILLER = b"\0" * 5  # an escape is this much longer than its letter
-_PLACEHOLDER = _FILLER + b"?"
 
 
 @cache
-def _literal(name: str) -> bytes:
-    """A name's literal."""
+def _key(name: str) -> re.Pattern[bytes]:
+    """Matches the literal of this name, without its first quote, which is slow to search for, if a colon follows."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise ValueError(f"a member's name must consist of ASCII letters, digits, '_', '-' and '.' (got {name!r})")
-    return b'"%b"' % name.encode()
+    return re.compile(rf'{re.escape(name)}(?<="{re.escape(name)})"(?=[ \t\n\r]*+:)'.encode())

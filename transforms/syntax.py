@@ -2,40 +2,46 @@
 
 import re
 import threading
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 NESTING_LIMIT = 128
 """The deepest nesting that is accepted; the outermost value is level 1."""
 
-CHUNK = 16_384
-"""Bytes that are searched at once: a part that fits into the processor's cache."""
+
+MARK = b"\xff"
+"""Marks a place outside strings; no UTF-8 has this byte."""
 
 
 class JSONSyntaxError(ValueError):
     """The text is not JSON; `str()` says why and at which byte, without quoting the text."""
 
 
-def check_syntax(data: bytes) -> bytes:
-    """Check that this is one JSON text, and give its simplified form (`simplify`).
+class Object(msgspec.Struct, gc=False):
+    """A JSON object, without the members that have no special meaning."""
+
+    malformed: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def check_syntax(text: bytes, too_deep: int | None) -> Object | msgspec.Raw:
+    """Check that a simplified text is one JSON text.
 
     Args:
-        data: valid UTF-8.
+        text: valid UTF-8, simplified.
+        too_deep: the offset of the first bracket beyond the nesting limit, if there is one.
 
     Raises:
         JSONSyntaxError: it is not JSON, or nested deeper than NESTING_LIMIT.
     """
-    text = simplify(data)
-    too_deep = too_deep_at(text)
-    checked = text if too_deep is None else text[:too_deep]
-    error = _msgspec_error(checked)
+    checked = text[:too_deep]
+    result = _decoded(checked)
+    if not isinstance(result, msgspec.DecodeError):
+        return result
+    error = str(result)
     if too_deep is not None and error == _TRUNCATED:
         raise JSONSyntaxError(f"nested deeper than {NESTING_LIMIT} levels, at byte {too_deep}")
-    if error is not None:
-        _raise(checked, error)
-    return text
+    raise _first_error(checked, error)
 
 
 def simplify(data: bytes) -> bytes:
@@ -49,32 +55,38 @@ def simplify(data: bytes) -> bytes:
     return data.replace(rb"\ud", rb"\ue").replace(rb"\uD", rb"\ue")
 
 
-def outside_strings(text: bytes, others: bytes, *, inside: bool = False) -> Iterator[bytes]:
-    """Give the bytes outside strings, for one part of the text after the other.
+def outside_strings(text: bytes, *, inside: bool = False) -> Iterator[tuple[int, bool, bytes]]:
+    """Give what is outside strings, for one part of the text after the other.
 
     Args:
-        text: simplified JSON; each part has CHUNK bytes of it.
-        others: further bytes to omit.
+        text: simplified JSON.
         inside: whether the text begins inside a string.
+
+    Yields:
+        The part's offset, whether it begins inside a string, and from outside strings "1" for each opening bracket, "0"
+        for each closing one, and each MARK.
     """
-    for start in range(0, len(text), CHUNK):
-        # Two quotes in a row do not change what is outside. Removing them leaves few pieces to split.
-        pieces = text[start : start + CHUNK].translate(None, others).replace(b'""', b"").split(b'"')
-        yield b"".join(pieces[inside::2])
+    for start in range(0, len(text), _CHUNK):
+        pieces = text[start : start + _CHUNK].translate(_BITS, _OTHERS).split(b'"')
+        yield start, inside, b"".join(pieces[inside::2])
         inside ^= len(pieces) % 2 == 0
 
 
-def too_deep_at(text: bytes) -> int | None:
-    """The offset of the first bracket beyond the nesting limit in a simplified text; None if there is none."""
-    if count_brackets(text, NESTING_LIMIT) <= NESTING_LIMIT:
-        return None
+def too_deep_at(text: bytes, outside: Iterable[tuple[int, bool, bytes]]) -> int | None:
+    """The offset of the first bracket beyond the nesting limit; None if there is none.
+
+    Args:
+        text: simplified JSON.
+        outside: all of its `outside_strings`.
+    """
     level = 0
-    for number, part in enumerate(outside_strings(text, _NO_BRACKETS)):
-        opening = int(b"0" + part.translate(_BITS), 2)
-        at = _first_past(opening, len(part), NESTING_LIMIT - level)
+    for start, inside, part in outside:
+        brackets = part.translate(None, MARK)
+        opening = int(b"0" + brackets, 2)
+        at = _first_past(opening, len(brackets), NESTING_LIMIT - level)
         if at is not None:
-            return _offset_of_bracket(text, number * CHUNK, at)
-        level += 2 * opening.bit_count() - len(part)
+            return _offset_of_bracket(text, start, at, inside=inside)
+        level += 2 * opening.bit_count() - len(brackets)
     return None
 
 
@@ -85,12 +97,14 @@ def count_brackets(text: bytes, limit: int) -> int:
     return 2 * len(text) - without
 
 
+_CHUNK = 8192  # bytes that are searched at once: they fit into the processor's cache
 _TRUNCATED = "Input data was truncated"
 _OVERWRITTEN = b"\x7f\x7f"  # allowed in strings, and in no name that is searched for
-_NO_BRACKETS = bytes(set(range(256)) - set(b'{[}]"'))
 _BITS = bytes.maketrans(b"{[}]", b"1100")
+_OTHERS = bytes(set(range(256)) - set(b'{[}]"' + MARK))
 
-_decode = msgspec.json.Decoder(msgspec.Raw).decode
+_decode_object = msgspec.json.Decoder(Object).decode
+_decode_other = msgspec.json.Decoder(msgspec.Raw).decode
 _escape = re.compile(rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}|(?:u[0-9A-Fa-f]{0,3})?\Z)')
 _word = re.compile(rb"true|false|null|(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z")
 
@@ -126,13 +140,13 @@ _COUNTS = bytes(map(int.bit_count, range(256)))
 _PEAKS = bytes(max(_rise(eight, count) for count in range(9)) for eight in range(256))
 
 
-def _offset_of_bracket(text: bytes, start: int, number: int) -> int:
+def _offset_of_bracket(text: bytes, start: int, number: int, *, inside: bool) -> int:
     """The offset of the bracket of this index, among those outside strings in the part that begins at `start`."""
-    inside, end = text.count(b'"', 0, start) % 2 == 1, start + CHUNK
+    end = start + _CHUNK
     while end - start > 1:
         middle = (start + end) // 2
         half = text[start:middle]
-        count = len(b"".join(outside_strings(half, _NO_BRACKETS, inside=inside)))
+        count = sum(len(part.translate(None, MARK)) for *_, part in outside_strings(half, inside=inside))
         if number < count:
             end = middle
         else:
@@ -140,35 +154,34 @@ def _offset_of_bracket(text: bytes, start: int, number: int) -> int:
     return start
 
 
-def _msgspec_error(text: bytes) -> str | None:
-    """The error of msgspec for a simplified text; None if it is JSON."""
+def _decoded(text: bytes) -> Object | msgspec.Raw | msgspec.DecodeError:
+    """What msgspec decodes, or its error, for a simplified text."""
     try:
-        _decode(text)
+        return _decode_object(text) if text.lstrip().startswith(b"{") else _decode_other(text)
     except msgspec.DecodeError as error:
-        return str(error)
+        return error
     except RecursionError:  # in Python 3.11, nesting counts toward the recursion limit
         return _on_new_stack(text)
-    return None
 
 
-def _on_new_stack(text: bytes) -> str | None:
-    errors: list[str | None] = []
-    thread = threading.Thread(target=lambda: errors.append(_msgspec_error(text)), daemon=True)
+def _on_new_stack(text: bytes) -> Object | msgspec.Raw | msgspec.DecodeError:
+    results: list[Object | msgspec.Raw | msgspec.DecodeError] = []
+    thread = threading.Thread(target=lambda: results.append(_decoded(text)), daemon=True)
     thread.start()
     thread.join()
-    return errors[0]
+    return results[0]
 
 
-def _raise(text: bytes, error: str) -> NoReturn:
-    """Raise the error for the first wrong byte, derived from msgspec's text."""
+def _first_error(text: bytes, error: str) -> JSONSyntaxError:
+    """The error for the first wrong byte, derived from msgspec's text."""
     place = re.search(r"\(byte (\d+)\)", error)
     at = int(place[1]) if place else len(text)
     if "trailing characters" in error:
-        raise JSONSyntaxError(f"more text after the JSON value, at byte {at - 1}")
+        return JSONSyntaxError(f"more text after the JSON value, at byte {at - 1}")
     at = _bad_token(text, at)
     if at >= len(text):
-        raise JSONSyntaxError(f"the JSON text ends too early, at byte {at}")
-    raise JSONSyntaxError(f"unexpected character at byte {at}")
+        return JSONSyntaxError(f"the JSON text ends too early, at byte {at}")
+    return JSONSyntaxError(f"unexpected character at byte {at}")
 
 
 def _bad_token(text: bytes, end: int) -> int:

@@ -18,7 +18,7 @@ from runtime.connect.causes import Causes
 from runtime.connect.coordinators import GROUPS, TRANSACTIONS, wait_for_group_coordinator
 from runtime.connect.destroy import destroy
 from runtime.connect.diagnose import KafkaVersion, kafka_version
-from runtime.connect.replicas import IN_SYNC, lacking_replicas
+from runtime.connect.replicas import IN_SYNC, lacking_replicas, replicas_error
 from runtime.connect.topic_facts import TopicFacts, number
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import check_dead_letters_fit, check_topics_fit, connect, topic_facts
@@ -198,6 +198,8 @@ class Checks:
         consumer = Consumer({**self._client(), "group.id": group})  # connects while others are asked
         with self._causes.explained(GROUPS):
             wait_for_group_coordinator(self._broker, group, self._settings.input, _COORDINATOR_TIMEOUT)
+        if lacking := replicas_error(self._broker, GROUPS.topic, GROUPS.in_sync):  # a coordinator answers nevertheless
+            raise lacking
         description = self._describe_group(group)
         if description is not None:
             _require(description.authorized_operations, AclOperation.READ, KafkaError.GROUP_AUTHORIZATION_FAILED)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AclOperation, ConsumerGroupDescription, OffsetSpec
@@ -107,23 +107,20 @@ class Checks:
         connection = self._broker.connection
         self._causes = Causes(self._broker)
         self._cause = self._causes.explain
-        yield Finding(
-            "ok", "connection", f"{connection.bootstrap_servers}, {connection.security_protocol or 'plaintext'}"
-        )
+        protocol = connection.security_protocol or "plaintext"
+        yield Finding("ok", "connection", f"{connection.bootstrap_servers}, {protocol}")
 
     def _brokers(self) -> Iterator[Finding]:
         """The version, and each broker's address, as the brokers advertise it."""
         version = kafka_version(self._broker.connection)
-        state: Literal["ok", "warning"] = "ok" if version is KafkaVersion.SUPPORTED else "warning"
-        yield Finding(state, "version", version.value)
+        yield Finding("ok" if version is KafkaVersion.SUPPORTED else "warning", "version", version.value)
         for node in sorted(self._broker.nodes(limits.START_TIMEOUT), key=lambda node: node.id):
             address = BrokerAddress(node.host, node.port)
-            subject, problem = f"broker {node.id}", address.why_unreachable()
-            if problem:
+            if problem := address.why_unreachable():  # `run` may do without it: another one can be reached
                 error = sends_elsewhere(self._broker.address, {address: problem})
-                yield Finding("warning", subject, f"{error}")  # `run` may do without it: another one can be reached
+                yield Finding("warning", f"broker {node.id}", f"{error}")
             else:
-                yield Finding("ok", subject, f"{address}")
+                yield Finding("ok", f"broker {node.id}", f"{address}")
 
     def _topic(self, name: str, operation: AclOperation) -> Iterator[Finding]:
         """Whether the topic exists, its permissions and settings, and the newest timestamp."""
@@ -147,9 +144,8 @@ class Checks:
             yield Finding("warning", f"topic {name}", f"{lacking}")  # `run` does not end
         replicas = min((len(partition.replicas) for partition in description.partitions), default=0)
         shown = " ".join(f"{key}={facts.config[key]}" for key in _SHOWN if key in facts.config)
-        yield Finding(
-            "ok", f"topic {name}", f"{facts.partitions} partitions, {replicas} replicas, {shown}, id {facts.topic_id}"
-        )
+        text = f"{facts.partitions} partitions, {replicas} replicas, {shown}, id {facts.topic_id}"
+        yield Finding("ok", f"topic {name}", text)
         yield from self._newest(facts)
 
     def _all_topics(self) -> Iterator[Finding]:
@@ -172,12 +168,8 @@ class Checks:
         (newest,) = self._offsets(facts, OffsetSpec.max_timestamp())
         ahead = max((answer.timestamp / 1000 - time.time() for answer in newest.values()), default=0.0)
         if ahead > CLOCKS_MAY_DIFFER:
-            yield Finding(
-                "warning",
-                f"topic {facts.name}",
-                f"the newest timestamp is {ahead:.0f} s ahead of this machine's clock: check the clocks of the "
-                "producers and of this machine",
-            )
+            text = f"the newest timestamp is {ahead:.0f} s ahead of this machine's clock: check it, and the producers'"
+            yield Finding("warning", f"topic {facts.name}", text)
 
     def _transactions(self) -> Iterator[Finding]:
         """Whether a transactional producer gets an id; it begins no transaction."""
@@ -209,12 +201,11 @@ class Checks:
         self._wait_for_topics(self._settings.input)
         source = self._topics.get(self._settings.input)
         lags = self._lags(source, consumer) if source else {}
-        if source is None or not lags:
-            yield Finding("ok", f"group {group}", state)
-            return
-        lag, number, offset = max((lag, number, offset) for number, (offset, lag) in lags.items())
-        shown = f"lag {sum(each for _, each in lags.values())}, at most {lag} in {source.name}[{number}]@{offset}"
-        yield Finding("ok", f"group {group}", f"{state}; {shown}")
+        if source and lags:
+            lag, number, offset = max((lag, number, offset) for number, (offset, lag) in lags.items())
+            total = sum(each for _, each in lags.values())
+            state += f"; lag {total}, at most {lag} in {source.name}[{number}]@{offset}"
+        yield Finding("ok", f"group {group}", state)
 
     def _lags(self, source: TopicFacts, consumer: Consumer) -> Mapping[int, tuple[int, int]]:
         """By partition, the group's position and the offsets after it; a position that `run` refuses is an error."""
@@ -239,9 +230,8 @@ class Checks:
 
     def _describe_group(self, group: str) -> ConsumerGroupDescription | None:
         """The group; None if it does not exist yet."""
-        (answer,) = self._broker.admin.describe_consumer_groups(
-            [group], include_authorized_operations=True, request_timeout=limits.START_TIMEOUT
-        ).values()
+        ask = partial(self._broker.admin.describe_consumer_groups, request_timeout=limits.START_TIMEOUT)
+        (answer,) = ask([group], include_authorized_operations=True).values()
         try:
             return answer.result()
         except KafkaException as error:

@@ -82,7 +82,7 @@ def why_unusable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]
 def sends_elsewhere(address: str, problems: Mapping[BrokerAddress, str]) -> Unavailable:
     """Give the error if a broker answers, but the addresses that the brokers advertise cannot be reached."""
     what = ", ".join(f"{there} (advertised.listeners), which {why}" for there, why in problems.items())
-    remedy = "set the broker's advertised.listeners to an address that can be reached from here"
+    remedy = "start the broker there, or set its advertised.listeners to an address that can be reached from here"
     return Unavailable(f"{address} answers, but sends clients to {what}; {remedy}")
 
 

@@ -131,17 +131,11 @@ class BrokerAdmin:
 
     def facts(self, *names: str) -> list[TopicFacts]:
         """Get the facts of these topics, which exist."""
-        listed = self.admin.list_topics(timeout=limits.START_TIMEOUT).topics
-        return [
-            TopicFacts(
-                name, len(listed[name].partitions), self.repeating.config(ResourceType.TOPIC, name), self.topic_id(name)
-            )
-            for name in names
-        ]
+        return [self._facts(name) for name in names]
 
-    def topic_id(self, name: str) -> str:
-        """Get the id of a topic, which exists."""
-        return str(self.repeating.describe(name).topic_id)
+    def _facts(self, name: str) -> TopicFacts:
+        config, topic = self.repeating.config(ResourceType.TOPIC, name), self.repeating.describe(name)
+        return TopicFacts(name, len(topic.partitions), config, str(topic.topic_id))
 
     def _diagnose_advertised(self) -> PipelineError | None:
         """Why TLS fails at an advertised address, although it works at the address in Quix__Broker__Address."""

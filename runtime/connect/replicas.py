@@ -1,7 +1,7 @@
 """Whether the partitions of a topic have the replicas that a write needs."""
 
 from confluent_kafka import KafkaException, TopicPartitionInfo
-from confluent_kafka.admin import ResourceType
+from confluent_kafka.admin import ResourceType, TopicDescription
 
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
@@ -15,20 +15,28 @@ IN_SYNC = "min.insync.replicas"
 def replicas_error(broker: BrokerAdmin, topic: str, setting: str = IN_SYNC) -> PipelineError | None:
     """Give the error if a partition lacks replicas; None if none does, or if these credentials may not describe it.
 
-    A broker since Kafka 3.7 takes records if all replicas are in sync, however few they are.
-
     Args:
         broker: is asked.
         topic: the topic's name.
         setting: the setting that the error names: how many replicas must be in sync.
     """
     try:
-        partitions = broker.repeating.describe(topic, limits.CAUSE_TIMEOUT).partitions
+        description = broker.repeating.describe(topic, limits.CAUSE_TIMEOUT)
         required = number(broker.repeating.config(ResourceType.TOPIC, topic, limits.CAUSE_TIMEOUT), IN_SYNC, 1)
     except KafkaException:
         return None
-    for partition in partitions:
-        error = partition_error(f"{topic}[{partition.id}]", partition, required, setting)
+    return lacking_replicas(broker, description, required, setting)
+
+
+def lacking_replicas(
+    broker: BrokerAdmin, topic: TopicDescription, required: int, setting: str = IN_SYNC
+) -> PipelineError | None:
+    """Give the error if a partition of this topic lacks replicas; None if none does.
+
+    A broker since Kafka 3.7 takes records if all replicas are in sync, however few they are.
+    """
+    for partition in topic.partitions:
+        error = partition_error(f"{topic.name}[{partition.id}]", partition, required, setting)
         all_in_sync = isinstance(error, Misconfigured) and len(partition.isr) == len(partition.replicas)
         if error and not (all_in_sync and kafka_version(broker.connection) is not KafkaVersion.OLDER):
             return error

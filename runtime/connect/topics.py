@@ -143,7 +143,8 @@ def topic_facts(broker: BrokerAdmin, topic: Topic, *, cloud: bool) -> TopicFacts
     config = {name: str(value) for name, value in platform.extra_config.items()} | {
         "max.message.bytes": f"{DEFAULT_MAX_MESSAGE_BYTES}"
     }
-    return TopicFacts(topic.name, platform.num_partitions or 1, config, broker.topic_id(topic.name))
+    topic_id = broker.repeating.describe(topic.name).topic_id
+    return TopicFacts(topic.name, platform.num_partitions or 1, config, f"{topic_id}")
 
 
 def check_topics_fit(source: TopicFacts, target: TopicFacts) -> None:

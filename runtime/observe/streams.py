@@ -16,8 +16,14 @@ def replace_closed() -> None:
 
 
 def discard_unwritable() -> None:
-    """Discard log lines that cannot be written to standard error; otherwise Python changes the exit code to 120."""
-    try:
-        sys.stderr.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    """Discard what cannot be written to a standard stream; otherwise Python changes the exit code to 120.
+
+    For standard output, for example with `--help`, standard error then has one line.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if stream is sys.stdout:
+                sys.stderr.write(f"cannot write to standard output: {error.strerror}\n")

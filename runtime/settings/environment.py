@@ -43,6 +43,8 @@ def read_env_file(file: Path) -> dict[str, str]:
         Misconfigured: it cannot be read, is not text in UTF-8, or has a line without the form NAME=value.
     """
     try:
+        if file.is_fifo():  # reading it may never end
+            raise Misconfigured(f"{file} must be a file that this user can read: Is a pipe")
         text = file.read_text("utf-8-sig")
     except FileNotFoundError:
         return {}

@@ -13,8 +13,9 @@ from pydantic.fields import FieldInfo
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and what Python makes of bytes that are not UTF-8."""
 
-_HOST_AND_PORT = re.compile(r"(?:[\w.-]+|\[[\w:.%]+\]):(\d{1,5})")
+_HOST_AND_PORT = re.compile(r"(?:[\w.-]+|\[[\w:.%]+\]):([0-9]{1,5})")
 _LAST_PORT = 65_535
+_RESERVED = {".", "..", "__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"}
 _CUT = Repr()
 _CUT.maxstring = 80
 
@@ -24,6 +25,12 @@ def _check_text(value: str | SecretStr | None) -> str | SecretStr | None:
     if text and _NOT_TEXT.search(text):
         raise ValueError("it has a control character or is not UTF-8")
     return value
+
+
+def _check_topic(name: str) -> str:
+    if name in _RESERVED:
+        raise ValueError("Kafka does not let a client have it")
+    return name
 
 
 def _check_addresses(value: str) -> str:
@@ -46,10 +53,10 @@ Host = Annotated[str, AfterValidator(_check_text)]
 Addresses = Annotated[str, AfterValidator(_check_addresses)]
 Group = Annotated[str, Field(pattern=r"^[!#-&(-~]([ -~]{0,198}[!#-&(-~])?$")]
 Instance = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
-Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$"), AfterValidator(_check_topic)]
 
 
-TOPIC_NAME = "a topic name of at most 249 letters, digits, '.', '_' or '-'"
+TOPIC_NAME = "a topic name of at most 249 letters, digits, '.', '_' or '-', and not '.', '..' or a topic of Kafka's own"
 TEXT = "text in UTF-8 without control characters (such as a line break at its end)"
 
 

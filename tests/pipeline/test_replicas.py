@@ -42,6 +42,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, P
             NewTopic("in", 1, replica_assignment=[others]),
             NewTopic("all", 1, replica_assignment=[[*others, leads]], config={"min.insync.replicas": "3"}),
             NewTopic("one", 1, replica_assignment=[[leads]]),
+            NewTopic("in-too", 1, replica_assignment=[others]),
         ]
         admin = AdminClient({"bootstrap.servers": cluster.address})
         for answer in admin.create_topics(topics).values():
@@ -103,6 +104,15 @@ def test_transactions(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:
     check_stop("At the start", "too few replicas of __transaction_state are in sync", pipeline)
     assert check.wait(2 * TIMEOUT) == 69
     check.wait_for("wrong   transactions: ", pipeline.lines[-1].partition(" | ")[2])
+
+
+def test_groups(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:
+    """The same for the internal topic of groups: their coordinator answers, but takes no commit."""
+    Kafka(runs[1]).alter_topic(GROUPS, "min.insync.replicas", "3")
+    settings = {"PROCESSING_GUARANTEE": "at-least-once", "Quix__Consumer_Group": "new", "LIMITS": ""}
+    check, pipeline = (runs[2].start("in", "in-too", *command, **settings) for command in (("check",), ()))
+    check_stop("While running", "too few replicas of __consumer_offsets are in sync", pipeline)
+    assert_says_the_same(check, pipeline)
 
 
 def check_stop(section: str, situation: str, pipeline: Pipeline) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Literal, NamedTuple
 
 from loguru import logger
@@ -46,12 +47,13 @@ def findings_of(subject: str, check: Check, explain: Callable[[Exception], Pipel
 
 @contextmanager
 def collected_warnings() -> Iterator[list[str]]:
-    """Collect what runtime/ logs as a warning."""
+    """Collect what runtime/ logs as a warning in this thread."""
     warnings: list[str] = []
+    thread = get_ident()
     handler = logger.add(
         lambda message: warnings.append(message.record["message"]),
         level="WARNING",
-        filter=lambda record: (record["name"] or "").startswith("runtime."),
+        filter=lambda record: record["thread"].id == thread and (record["name"] or "").startswith("runtime."),
     )
     try:
         yield warnings

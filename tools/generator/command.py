@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from confluent_kafka import KafkaError, Message
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from quixstreams import Application
 from quixstreams.kafka import Producer
 from quixstreams.models import TopicConfig
@@ -39,7 +39,7 @@ from runtime.explain import explain, start_one
 from runtime.observe.health import Health
 from runtime.observe.output import say
 from runtime.settings import ADDRESS, BrokerSettings
-from runtime.settings.values import Unset, setting
+from runtime.settings.values import TOPIC_NAME, Topic, Unset, setting
 from runtime.stop.signals import stop_request
 from tools.generator.logins import MALFORMED_KINDS, WELL_FORMED, GeneratedRecord, records
 from tools.generator.manifest import ManifestWriter
@@ -54,8 +54,6 @@ STOP_TIMEOUT = 5.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1  # above 100 records/s, several are sent after each pause
 
 _LARGEST = 2**63 - 1
-_TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
-_RESERVED = {".", "..", "__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"}
 _OTHER_NAMES = {"output": "KAFKA_TOPIC", ADDRESS: "BOOTSTRAP_SERVERS"}
 _OWN_SETTINGS = {
     "AUTO_CREATE_TOPICS": "`output`, TOPIC_PARTITIONS",
@@ -64,21 +62,10 @@ _OWN_SETTINGS = {
 """What the texts of runtime/explain.py name, and what the generator has instead."""
 
 
-def _check_topic(name: str) -> str:
-    if name in _RESERVED:
-        raise ValueError("Kafka does not let a producer have it")
-    return name
-
-
 class GeneratorSettings(BrokerSettings):
     """The generator's settings; the module's docstring explains them."""
 
-    topic: Annotated[str, Field(pattern=_TOPIC), AfterValidator(_check_topic)] = setting(
-        "output",
-        "user-login",
-        "a topic name of at most 249 letters, digits, '.', '_' or '-', and not '.', '..' or a topic of Kafka's own "
-        "(KAFKA_TOPIC also sets it)",
-    )
+    topic: Topic = setting("output", "user-login", f"{TOPIC_NAME} (KAFKA_TOPIC also sets it)")
     topic_partitions: Annotated[int, Field(ge=1, le=1000)] = setting(
         "TOPIC_PARTITIONS", 1, "a whole number from 1 to 1000"
     )

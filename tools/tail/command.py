@@ -98,7 +98,7 @@ def _records(given: argparse.Namespace, tail: TopicTail, name: str) -> Iterator[
         is_empty = False
         yield record
     if is_empty:
-        is_selective = any((given.malformed, given.reason, given.key, given.since))
+        is_selective = any((given.malformed, given.reason, given.key is not None, given.since))
         logger.warning("no record of {} matches" if is_selective else "{} has no committed record", name)
     if given.follow:
         yield from tail.new()

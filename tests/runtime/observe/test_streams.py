@@ -24,6 +24,14 @@ with suppress(OSError):
     print("err", file=sys.stderr)
 discard_unwritable()
 """
+HELPS = """
+import argparse
+from runtime.observe.streams import discard_unwritable
+try:
+    argparse.ArgumentParser().parse_args(["--help"])
+finally:
+    discard_unwritable()
+"""
 
 
 def run(code: str, redirect: str) -> subprocess.CompletedProcess[str]:
@@ -53,3 +61,11 @@ def test_discard_unwritable(redirect: str, err: str) -> None:
     """A line that cannot be written to standard error does not change the exit code."""
     ended = run(DISCARDS, redirect)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", err)
+
+
+def test_unwritable_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If standard output cannot be written, `--help` ends with one line, not with Python's exit code 120."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    ended = run(HELPS, ">/dev/full")
+    assert ended.returncode == 0
+    assert ended.stderr == "cannot write to standard output: No space left on device\n"

@@ -43,8 +43,11 @@ SITUATIONS: dict[str, Wrong] = {
     "a user name that is not UTF-8": Wrong(SASL | {"BROKER_SASL_USERNAME": "alice\udce4"}),
     "an address without a port": Wrong({"Quix__Broker__Address": "kafka"}),
     "an address with a port out of range": Wrong({"Quix__Broker__Address": "kafka:92092"}),
+    "an address with a port in other digits": Wrong({"Quix__Broker__Address": "kafka:٩٠٩٢"}),
     "an address that is a URL": Wrong({"Quix__Broker__Address": "http://kafka:9092"}),
     "an address with a password": Wrong({"Quix__Broker__Address": "alice:s3cret@kafka:9092"}),
+    "a topic named `..`": Wrong({"output": ".."}),
+    "a topic of Kafka's own": Wrong({"input": "__consumer_offsets"}),
     "a value in quotes, which `docker run --env-file` keeps": Wrong({"Quix__Consumer_Group": '"user-login-pipeline"'}),
     "a value with a space at its end": Wrong({"PROCESSING_GUARANTEE": "exactly-once "}),
     "a setting's name of version 0.1": Wrong({"HEALTH_PORT": "8080"}),
@@ -57,6 +60,7 @@ SITUATIONS: dict[str, Wrong] = {
     "`.env` in UTF-16": Wrong(make_env_file=lambda file: file.write_text("input=logins", "utf-16")),
     "`.env` in Latin-1": Wrong(make_env_file=lambda file: file.write_text("input=täglich", "latin-1")),
     "`.env` is a folder": Wrong(make_env_file=Path.mkdir),
+    "`.env` is a pipe": Wrong(make_env_file=os.mkfifo),
     "`.env` is a link to itself": Wrong(make_env_file=lambda file: file.symlink_to(file)),
     "`.env` with a line that is no setting": Wrong(
         make_env_file=lambda file: file.write_text("COMMIT_EVERY=3\nCOMMIT_INTERVAL 2\n")

@@ -78,6 +78,7 @@ SELECTED: dict[str, list[int]] = {
     "--key k1": of(*VALUES, key=b"k1"),
     "--key k1 --reason invalid_json -n 1": of(TEXT, key=b"k1")[-1:],
     "--key absent": [],
+    "--key=": [],
     "input --malformed": of(NO_DEVICE, TEXT, None),
     "input --reason invalid_json": of(TEXT),
     "--from 2023-11-14T22:13:20.004Z": list(range(4, 30)),

@@ -11,6 +11,9 @@ FIRST = 200
 QUICK, SLOW = 1.0, 2.0
 """After a flush shorter than QUICK seconds, the next transaction may be larger; longer than SLOW, it is smaller."""
 
+STEP = 6
+"""So many times larger. Its flush should then take less than limits.FLUSH_TIMEOUT."""
+
 _WINDOW = 20.0  # seconds over which the broker's rate is measured: twice the window of its quotas
 _GROWTH = 1.1
 
@@ -42,7 +45,7 @@ class TransactionSize:
             self._bound = self._rate() * SLOW
         elif seconds < QUICK and is_full:
             self._bound *= _GROWTH
-            self.records *= 2
+            self.records *= STEP
         self.records = int(max(1, min(self.records, self._bound)))
 
     def reduce(self, records: int) -> None:

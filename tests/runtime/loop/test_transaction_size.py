@@ -2,7 +2,8 @@
 
 import pytest
 
-from runtime.loop.transaction_size import FIRST, QUICK, SLOW, TransactionSize
+from runtime import limits
+from runtime.loop.transaction_size import FIRST, QUICK, SLOW, STEP, TransactionSize
 from tests.runtime.clock import Clock
 
 QUICKLY, SLOWLY = QUICK / 2, 2 * SLOW
@@ -13,9 +14,9 @@ BETWEEN = (QUICK + SLOW) / 2
     ("flushes", "size"),
     [
         ([], FIRST),
-        ([(FIRST, QUICKLY)], 2 * FIRST),
-        ([(FIRST, QUICKLY), (2 * FIRST, QUICKLY)], 4 * FIRST),
-        ([(FIRST, QUICKLY), (FIRST, QUICKLY)], 2 * FIRST),  # it was not full: that says nothing of twice as many
+        ([(FIRST, QUICKLY)], STEP * FIRST),
+        ([(FIRST, QUICKLY), (STEP * FIRST, QUICKLY)], STEP**2 * FIRST),
+        ([(FIRST, QUICKLY), (FIRST, QUICKLY)], STEP * FIRST),  # it was not full: that says nothing of more
         ([(1, QUICKLY)], FIRST),
         ([(FIRST, BETWEEN)], FIRST),
         ([(100, SLOWLY)], 10 * SLOW),
@@ -25,13 +26,18 @@ BETWEEN = (QUICK + SLOW) / 2
     ],
 )
 def test_note(flushes: list[tuple[int, float]], size: int) -> None:
-    """It doubles after a full transaction that was quick; after a slow one, the rate bounds it: here 10 a second."""
+    """It grows after a full transaction that was quick; after a slow one, the rate bounds it: here 10 a second."""
     clock = Clock()
     tested = TransactionSize(clock)
     for records, seconds in flushes:
         clock.now += 10
         tested.note(records, seconds)
     assert tested.records == size
+
+
+def test_step() -> None:
+    """A transaction that is STEP times larger than a quick one can still be flushed in time."""
+    assert STEP * QUICK < limits.FLUSH_TIMEOUT
 
 
 def test_rate_of_late() -> None:

@@ -32,6 +32,9 @@ COMMIT_WHEN_IDLE = 0.005
 LONG_BATCH = 1.0
 """A batch may take this long, even if COMMIT_INTERVAL ends; a usual one takes 0.05 s."""
 
+BACKLOG_PAUSE = 0.05
+"""A backlog may seem to end for so long, while the next records are fetched."""
+
 BETWEEN_TRANSACTIONS = 0.004
 """From a commit to the next produced record.
 

@@ -70,6 +70,7 @@ class Batches:
         """The record that the dataframe processes now."""
         self.waiting = WaitingRecords()
         self._has_backlog = False
+        self._last_backlog = 0.0
         self._started = 0.0
         self._must_rewind = False
         self._out_of_range: tuple[str, int] | None = None
@@ -191,8 +192,10 @@ class Batches:
             self._context.store_offset(topic, partition, share.next_offset - 1)
             self._positions.handle(topic, partition, share.next_offset)
         self.handled += len(messages)
-        has_backlog = self._has_backlog or self.bytes >= BACKLOG_BYTES
-        is_enough = not has_backlog and self.handled >= self._commit_every
+        now = time.monotonic()
+        if self._has_backlog or self.bytes >= BACKLOG_BYTES:
+            self._last_backlog = now
+        is_enough = now > self._last_backlog + limits.BACKLOG_PAUSE and self.handled >= self._commit_every
         self.is_commit_due = self._must_rewind or is_enough or self.handled >= self.size.records
         return len(messages)
 

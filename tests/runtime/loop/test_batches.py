@@ -311,6 +311,17 @@ def test_large_backlog(monkeypatch: pytest.MonkeyPatch) -> None:
     assert due == [True, False]
 
 
+@pytest.mark.parametrize(("pause", "is_commit_due"), [(1000.0, False), (0.0, True)])
+def test_pause_in_backlog(monkeypatch: pytest.MonkeyPatch, pause: float, *, is_commit_due: bool) -> None:
+    """A small batch soon after a large one does not end a backlog: the next records are being fetched."""
+    monkeypatch.setattr(batching, "BACKLOG_BYTES", sum(map(len, records(50))))
+    monkeypatch.setattr(limits, "BACKLOG_PAUSE", pause)
+    batches = new_batches(FakeConsumer([], {0: 0}))
+    for count in (50, 20):
+        handle(batches, records(count))
+    assert batches.is_commit_due == is_commit_due
+
+
 def test_slow_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a batch takes too long, the rest follows after the commit."""
     monkeypatch.setattr(limits, "LONG_BATCH", 0.02)

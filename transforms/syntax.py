@@ -9,7 +9,6 @@ import msgspec
 NESTING_LIMIT = 128
 """The deepest nesting that is accepted; the outermost value is level 1."""
 
-
 MARK = b"\xff"
 """Marks a place outside strings; no UTF-8 has this byte."""
 

@@ -57,18 +57,21 @@ def parse(value: bytes, name: str) -> tuple[Object | msgspec.Raw, Iterator[tuple
     """
     value.decode()
     text = simplify(value)
+    top = check_syntax(text, None) if count_brackets(text, NESTING_LIMIT) <= NESTING_LIMIT else None
+    if top is not None and not isinstance(top, Object):
+        return top, iter(())
     spelled = _decode_letters(text)
     length = len(f'{name}"')  # of what `_key` matches: a mark as long as that keeps the offsets
     between = _key(name).split(spelled)
-    is_needed = len(between) > 1 or count_brackets(text, NESTING_LIMIT) > NESTING_LIMIT
     marked = (b'"' + MARK).rjust(length).join(between)
-    outside = list(outside_strings(marked)) if is_needed else []
-    too_deep = too_deep_at(marked, outside)
-    if too_deep is not None:
-        too_deep = next(_before_decoding(text, spelled, [too_deep]))
-        if text[too_deep] not in b"[{":  # decoded from an escape outside strings, which is a syntax error
-            too_deep = None
-    top = check_syntax(text, too_deep)
+    outside = list(outside_strings(marked)) if len(between) > 1 or top is None else []
+    if top is None:
+        too_deep = too_deep_at(marked, outside)
+        if too_deep is not None:
+            too_deep = next(_before_decoding(text, spelled, [too_deep]))
+            if text[too_deep] not in b"[{":  # decoded from an escape outside strings, which is a syntax error
+                too_deep = None
+        top = check_syntax(text, too_deep)
     ends = list(accumulate(map(len, between)))
     keys = (ends[number] + number * length - 1 for number in _top_level_keys(outside))
     return top, _members(value, text, _before_decoding(text, spelled, keys))

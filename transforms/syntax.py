@@ -158,7 +158,7 @@ def _decoded(text: bytes) -> Object | msgspec.Raw | msgspec.DecodeError:
     try:
         return _decode_object(text) if text.lstrip().startswith(b"{") else _decode_other(text)
     except msgspec.DecodeError as error:
-        return error
+        return error.with_traceback(None)  # it would keep its frames, and so the text, until the next gc
     except RecursionError:  # in Python 3.11, nesting counts toward the recursion limit
         return _on_new_stack(text)
 

@@ -1,12 +1,14 @@
 """The tag of a malformed record: its exact bytes, and `original`."""
 
+import gc
 import json
 from base64 import b64encode
 from hashlib import sha256
+from itertools import islice
 
 import pytest
 
-from tools.generator.logins import MALFORMED_KINDS
+from tools.generator.logins import MALFORMED_KINDS, records
 from transforms import Malformed, Reason, original, refused_timestamp, too_large, upper_device_type
 
 # D stands for the detail's JSON text.
@@ -114,6 +116,19 @@ def test_tagged_value(value: bytes, tagged: bytes) -> None:
 def test_original(value: bytes) -> None:
     """`original` gives the input of a tagged value back, byte for byte."""
     assert original(_malformed(value).value) == value
+
+
+def test_no_cycles() -> None:
+    """A malformed record is freed at once: a reference cycle would keep it until Python's garbage collector runs."""
+    values = [record.value for record in islice(records(1, 1.0, lambda: 0.0), 200)]
+    gc.collect()
+    gc.disable()
+    try:
+        for value in values:
+            upper_device_type(value)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_every_reason_is_reversible() -> None:

@@ -22,7 +22,7 @@ _PRODUCER_FAILURES = {
     KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,  # a late Produce request of an earlier transaction arrived in between
     KafkaError._FATAL,  # the first error says the cause
     KafkaError.INVALID_TXN_STATE,
-    KafkaError._FENCED,
+    KafkaError._FENCED,  # the transaction took too long; or it is another worker, which ProducerRenewal finds out
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
 }

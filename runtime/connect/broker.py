@@ -23,7 +23,7 @@ from runtime.connect.addresses import (
     why_unusable,
 )
 from runtime.connect.diagnose import check_expiry, diagnose
-from runtime.connect.repeating_admin import NO_ANSWER, RepeatingAdmin, timeouts
+from runtime.connect.repeating_admin import NO_ANSWER, RepeatingAdmin
 from runtime.connect.topic_facts import TopicFacts
 from runtime.errors import Misconfigured, PipelineError, Refused, Stopped, Unavailable
 from runtime.explain import explain_kafka
@@ -86,18 +86,10 @@ class BrokerAdmin:
     def nodes(self, timeout: float) -> list[BrokerMetadata]:
         """Get the brokers of the cluster, with the addresses that they advertise.
 
-        The time for one request grows: librdkafka may lose a request while it changes from the address in
-        Quix__Broker__Address to an advertised one, and answers may be slow.
-
         Raises:
             KafkaException: no broker answers.
         """
-        for seconds in timeouts(timeout):
-            try:
-                return list(self.admin.list_topics(timeout=seconds).brokers.values())
-            except KafkaException as error:
-                last = error
-        raise last
+        return list(self.repeating.list_topics(timeout).brokers.values())
 
     def ask(self, answer: "Future[_Answer]") -> _Answer:
         """Wait for an answer, until a signal asks to stop.
@@ -127,7 +119,7 @@ class BrokerAdmin:
 
     def topics(self) -> set[str]:
         """The names of all topics that these credentials may describe."""
-        return set(self.admin.list_topics(timeout=limits.START_TIMEOUT).topics)
+        return set(self.repeating.list_topics(limits.START_TIMEOUT).topics)
 
     def facts(self, *names: str) -> list[TopicFacts]:
         """Get the facts of these topics, which exist."""

@@ -11,18 +11,21 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     ClusterMetadata,
     ConfigResource,
+    ListOffsetsResultInfo,
     NewTopic,
+    OffsetSpec,
     ResourceType,
     TopicDescription,
 )
 from quixstreams.models.topics import TopicAdmin, TopicManager
 
 from runtime import limits
+from runtime.connect.addresses import BrokerAddress
 
 NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT})  # noqa: SLF001
 """The codes of errors that mean that a broker did not answer."""
@@ -58,8 +61,20 @@ class RepeatingAdmin:
         self._answered_within = _FIRST_TIMEOUT
 
     def list_topics(self, timeout: float) -> ClusterMetadata:
-        """Get the metadata of all topics; any broker answers that."""
-        return self._admin.list_topics(timeout=timeout)
+        """Get the metadata of all topics; any broker answers that.
+
+        librdkafka may lose the request if a broker has just died, or while it changes from the address in
+        Quix__Broker__Address to an advertised one; answers may also be slow.
+
+        Raises:
+            KafkaException: no broker answers.
+        """
+        for seconds in timeouts(timeout):
+            try:
+                return self._admin.list_topics(timeout=seconds)
+            except KafkaException as error:
+                last = error
+        raise last
 
     def describe(self, name: str, timeout: float = limits.START_TIMEOUT, **options: bool) -> TopicDescription:
         """Get a topic's partitions and their replicas.
@@ -91,6 +106,12 @@ class RepeatingAdmin:
         """Get the settings of topics or brokers."""
         return self._repeated(self._admin.describe_configs, resources, request_timeout)
 
+    def list_offsets(
+        self, places: Mapping[TopicPartition, OffsetSpec], request_timeout: float
+    ) -> Mapping[TopicPartition, "Future[ListOffsetsResultInfo]"]:
+        """Get an offset of partitions, which have leaders."""
+        return self._repeated(self._admin.list_offsets, places, request_timeout)
+
     def create_topics(self, topics: Sequence[NewTopic], request_timeout: float) -> Mapping[str, "Future[None]"]:
         """Create topics; if only the answer was lost, the error is TOPIC_ALREADY_EXISTS, which Quix ignores."""
         return self._repeated(self._admin.create_topics, topics, request_timeout)
@@ -101,14 +122,22 @@ class RepeatingAdmin:
         answers: dict[_Key, Future[_Answer]] = {}
         for timeout in timeouts(seconds, self._answered_within):
             if answers:
-                with suppress(KafkaException):  # the metadata may name another controller now
-                    self.list_topics(timeout)
+                self._find_controller(timeout)
             answers = request(what, request_timeout=timeout, **options)
             wait(answers.values())
             if not any(map(_is_missing, answers.values())):
                 self._answered_within = timeout
                 break
         return answers
+
+    def _find_controller(self, seconds: float) -> None:
+        """Get metadata until they name a controller that can be reached."""
+        for timeout in timeouts(seconds):
+            with suppress(KafkaException):
+                metadata = self._admin.list_topics(timeout=timeout)
+                node = metadata.brokers.get(metadata.controller_id)
+                if node is None or not BrokerAddress(node.host, node.port).why_unreachable():
+                    return
 
 
 class RepeatingTopicManager(TopicManager):

@@ -94,7 +94,7 @@ class Checks:
     def _late(self, subjects: Sequence[str]) -> Iterator[Finding]:
         """What is said of checks that were not done in time; an error if no broker answers any more."""
         self._cause = lambda error: error
-        self._broker.admin.list_topics(timeout=limits.CAUSE_TIMEOUT)
+        self._broker.repeating.list_topics(limits.CAUSE_TIMEOUT)
         yield from (Finding("warning", subject, _LATE) for subject in subjects)
 
     def _explain(self, error: Exception) -> PipelineError:
@@ -224,9 +224,9 @@ class Checks:
     def _offsets(self, facts: TopicFacts, *specs: OffsetSpec) -> list[dict[int, Any]]:
         """By partition that has a leader, the answer to each of these questions, which are asked together."""
         places = [TopicPartition(facts.name, number) for number in self._led[facts.name]]
-        ask = partial(self._broker.admin.list_offsets, request_timeout=limits.START_TIMEOUT)
-        asked = [ask(dict.fromkeys(places, spec)) for spec in specs]
-        return [{place.partition: answer.result() for place, answer in answers.items()} for answers in asked]
+        ask = partial(self._broker.repeating.list_offsets, request_timeout=limits.START_TIMEOUT)
+        asked = [in_background(partial(ask, dict.fromkeys(places, spec))) for spec in specs]
+        return [{place.partition: each.result() for place, each in answer.result().items()} for answer in asked]
 
     def _describe_group(self, group: str) -> ConsumerGroupDescription | None:
         """The group; None if it does not exist yet."""

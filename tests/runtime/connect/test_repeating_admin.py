@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, BrokerMetadata, ClusterMetadata, NewTopic, OffsetSpec
 
 from runtime.connect import repeating_admin
 from runtime.connect.repeating_admin import RepeatingAdmin
 from tests.kafka import TIMEOUT, Kafka
 
+Key = TypeVar("Key")
 NO_ANSWER = KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
 
@@ -24,6 +25,10 @@ class Counting(AdminClient):  # type: ignore[misc]  # confluent-kafka has no typ
         self.refreshed: list[float] = []
         """The timeouts of the requests for metadata."""
         self.unanswered = unanswered
+        self.lost_metadata = 0
+        """How many of the requests for metadata are not answered."""
+        self.dead_controllers: list[BrokerMetadata] = []
+        """What the next metadata name as the controller."""
 
     def describe_topics(self, *args: Any, **options: Any) -> dict[str, Future[Any]]:
         """Count it."""
@@ -34,17 +39,28 @@ class Counting(AdminClient):  # type: ignore[misc]  # confluent-kafka has no typ
         return self.counted(super().create_topics(*args, **options))
 
     def list_topics(self, *args: Any, timeout: float, **options: Any) -> ClusterMetadata:
-        """Note it."""
+        """Note it; lose it, or have it name a dead controller."""
         self.refreshed.append(timeout)
-        return super().list_topics(*args, timeout=timeout, **options)
+        if len(self.refreshed) <= self.lost_metadata:
+            raise NO_ANSWER
+        metadata = super().list_topics(*args, timeout=timeout, **options)
+        if self.dead_controllers:
+            dead = self.dead_controllers.pop()
+            metadata.controller_id = dead.id
+            metadata.brokers[dead.id] = dead
+        return metadata
 
-    def counted(self, answers: dict[str, Future[Any]]) -> dict[str, Future[Any]]:
+    def list_offsets(self, *args: Any, **options: Any) -> dict[TopicPartition, Future[Any]]:
+        """Count it."""
+        return self.counted(super().list_offsets(*args, **options))
+
+    def counted(self, answers: dict[Key, Future[Any]]) -> dict[Key, Future[Any]]:
         """The answers, or their loss."""
         self.sent += 1
         if self.sent > self.unanswered:
             return answers
         wait(answers.values())
-        lost: dict[str, Future[Any]] = {name: Future() for name in answers}
+        lost: dict[Key, Future[Any]] = {name: Future() for name in answers}
         for answer in lost.values():
             answer.set_exception(NO_ANSWER)
         return lost
@@ -65,6 +81,33 @@ def test_answer(kafka: Kafka, topics: Callable[..., str], unanswered: int) -> No
     assert admin.sent == unanswered + 1
     assert len(admin.refreshed) == unanswered
     assert all(timeout <= TIMEOUT for timeout in admin.refreshed)
+
+
+def test_metadata(kafka: Kafka, topics: Callable[..., str]) -> None:
+    """A request for metadata is sent again, too: librdkafka may lose it."""
+    topic, admin = topics("listed"), Counting(kafka.address, 0)
+    admin.lost_metadata = 2
+    assert topic in RepeatingAdmin(admin).list_topics(TIMEOUT).topics
+    assert len(admin.refreshed) == 3
+
+
+def test_dead_controller(kafka: Kafka, topics: Callable[..., str], free_port: int) -> None:
+    """A request is not sent again before the metadata name a controller that accepts connections."""
+    topic, admin = topics("described"), Counting(kafka.address, 1)
+    dead = BrokerMetadata()
+    dead.id, dead.host, dead.port = 99, "127.0.0.1", free_port
+    admin.dead_controllers = [dead, dead]
+    RepeatingAdmin(admin).describe(topic, TIMEOUT)
+    assert admin.sent == 2
+    assert len(admin.refreshed) == 3
+
+
+def test_offsets(kafka: Kafka, topics: Callable[..., str]) -> None:
+    """The offsets of partitions are asked for again, too: librdkafka may wait for a dead broker until the timeout."""
+    place, admin = TopicPartition(topics("offsets"), 0), Counting(kafka.address, 1)
+    (answer,) = RepeatingAdmin(admin).list_offsets({place: OffsetSpec.latest()}, TIMEOUT).values()
+    assert answer.result().offset == 0
+    assert admin.sent == 2
 
 
 def test_refusal(kafka: Kafka) -> None:

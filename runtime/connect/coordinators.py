@@ -97,7 +97,7 @@ def no_coordinator(broker: BrokerAdmin, coordinator: Coordinator) -> PipelineErr
     text = f"the brokers at {broker.address} answer, but none of them coordinates {coordinator.of}"
     if lacking := replicas_error(broker, coordinator.topic, coordinator.in_sync):
         return type(lacking)(f"{text}: {lacking}")
-    later = Unavailable(f"{text} within {limits.START_TIMEOUT:.0f} s; restart, and read the brokers' logs if it lasts")
+    later = Unavailable(f"{text}; restart, and read the brokers' logs if it lasts")
     if _exists(broker, coordinator.topic):
         return later
     count = f"there {'is only 1 broker' if len(nodes) == 1 else f'are only {len(nodes)} brokers'}"

@@ -16,6 +16,8 @@ from loguru import logger
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import limits
+from runtime.connect.causes import Causes
+from runtime.connect.coordinators import TRANSACTIONS
 from runtime.connect.destroy import destroy
 from runtime.errors import Replaced, Stopped
 from runtime.loop.quix import QuixProducer
@@ -31,7 +33,7 @@ class ProducerRenewal:
         config: the configuration of each new producer.
         sink: gets each new producer.
         mark: adds the topic id to the offsets of a commit.
-        is_replaced: whether another worker has taken this one's place in the group.
+        causes: tells whether another worker has taken this one's place in the group, and why no broker returns an id.
     """
 
     def __init__(
@@ -40,42 +42,36 @@ class ProducerRenewal:
         config: Mapping[str, object],
         sink: Sink,
         mark: Callable[[list[TopicPartition]], list[TopicPartition]],
-        is_replaced: Callable[[], bool],
+        causes: Causes,
     ) -> None:
         self._quix = quix
         self._config = config
         self._sink = sink
         self._mark = mark
-        self._is_replaced = is_replaced
+        self._causes = causes
         internal = quix.internal
         self._begin, self._commit = internal.begin_transaction, internal.commit_transaction
         self._is_outdated = False
         internal.begin_transaction = self.begin_transaction  # type: ignore[method-assign]
         internal.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
 
-    def start(self, within: float = limits.POLL_TIMEOUT) -> None:
+    def start(self, within: float = limits.PRODUCER_ID_TIMEOUT) -> None:
         """Create a producer as Quix does, but react to signals while a transactional one waits for its id.
 
         Args:
             within: the time limit for the broker to return the producer id, in seconds.
 
         Raises:
-            KafkaException: no broker returned one in time.
+            KafkaException: no broker answers.
+            PipelineError: no broker returned an id in time, with the cause.
             Stopped: a signal asked to stop.
         """
         producer = Producer(self._config)
         with suppress(KafkaException):  # to connect: otherwise librdkafka looks for the coordinator 0.5 s later
             producer.list_topics(self._sink.topic, timeout=1.0)
-        deadline = time.monotonic() + within
-        while self._quix.transactional:
-            try:
-                producer.init_transactions(1.0)
-                break
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise
-            if stop_request.requested:
-                raise Stopped("asked to stop while waiting for the transaction coordinator")
+        if self._quix.transactional:
+            with self._causes.explained(TRANSACTIONS):
+                _wait_for_id(producer, within)
         last = self._quix.replace(producer)
         self._is_outdated = False
         self._sink.connect(self._quix, producer)
@@ -93,7 +89,7 @@ class ProducerRenewal:
             # Only the group tells whether another worker took the transactional id: the broker fences a producer in the
             # same way if its transaction takes too long. A worker that has taken the id but has not joined the group
             # yet loses it here; then this worker is replaced, and the other one takes the id back in the same way.
-            if self._is_replaced():
+            if self._causes.is_replaced():
                 raise Replaced(
                     "replaced by another worker with the same INSTANCE_ID; restart, with a unique one or none"
                 )
@@ -121,3 +117,17 @@ class ProducerRenewal:
         with suppress(KafkaProducerDeliveryError):
             self._quix.raise_for_error()
         self._is_outdated = True
+
+
+def _wait_for_id(producer: Producer, within: float) -> None:
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            producer.init_transactions(1.0)
+        except KafkaException as error:
+            if not error.args[0].retriable() or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        if stop_request.requested:
+            raise Stopped("asked to stop while waiting for the transaction coordinator")

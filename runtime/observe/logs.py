@@ -58,9 +58,9 @@ class _ToLoguru(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         is_usual = self._is_usual(record)
-        is_warning = record.levelno >= logging.WARNING and not record.exc_info and not is_usual
-        if is_warning:
-            self._warned.add(record.name)
+        if record.levelno >= logging.INFO and not record.exc_info and not is_usual:
+            if record.levelno >= logging.WARNING:
+                self._warned.add(record.name)
             if self._is_repeated(record):
                 return
         name = logging.getLevelName(logging.DEBUG if is_usual else min(record.levelno, logging.WARNING))

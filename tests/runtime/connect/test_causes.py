@@ -13,7 +13,8 @@ from quixstreams.kafka import ConnectionConfig
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.causes import Causes
-from runtime.errors import Misconfigured, OutputTooSlow, Unavailable
+from runtime.errors import Failed, Misconfigured, OutputTooSlow, Unavailable
+from runtime.explain import EVICTED_TEXT
 from tests.kafka import TIMEOUT, Kafka
 from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
 from tools.waiting import wait_until
@@ -26,8 +27,19 @@ def causes(address: str, topic: str = "causes") -> Causes:
     return Causes(BrokerAdmin(ConnectionConfig(bootstrap_servers=address)), topic)
 
 
+REMOVED = KafkaException(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
+
+
 @pytest.mark.parametrize(
-    "error", [Misconfigured("known"), KafkaException(KafkaError(KafkaError._FENCED)), OutputTooSlow("slow"), KeyError()]
+    "error",
+    [
+        Misconfigured("known"),
+        KafkaException(KafkaError(KafkaError._FENCED)),
+        OutputTooSlow("slow"),
+        KeyError(),
+        REMOVED,
+        Failed(EVICTED_TEXT),
+    ],
 )
 def test_kept(kafka: Kafka, error: Exception) -> None:
     """An error that tells its cause is kept, and so is one without a cause to be found."""
@@ -77,7 +89,9 @@ def test_advertised(kafka: Kafka, monkeypatch: pytest.MonkeyPatch, free_port: in
     port = int(kafka.address.rpartition(":")[2])
     nodes = [SimpleNamespace(host=host, port=port if host == "localhost" else free_port) for host in hosts]
     monkeypatch.setattr(BrokerAdmin, "nodes", lambda *_: nodes)
-    assert said.format(free_port) in f"{causes(kafka.address).find()}"
+    tested = causes(kafka.address)
+    assert said.format(free_port) in f"{tested.find()}"
+    assert said.format(free_port) in f"{tested.explain(REMOVED)}", "the group removes a worker that waits for long"
 
 
 @pytest.fixture(scope="module")

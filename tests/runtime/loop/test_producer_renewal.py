@@ -1,5 +1,6 @@
 """When the producer is replaced, with stand-ins for the clients; tests/pipeline/test_slow_commit.py has real ones."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -88,7 +89,8 @@ def renewal(quix: FakeQuix, within: float = 10.0, *, is_replaced: bool = False) 
     """What is tested, started, with a list of the producers that it gave as `made` of FakeProducer."""
     config = {"transactional.id": "it", "batch.size": 7}
     producer, sink = QuixProducer(cast("Any", quix)), cast("Any", SimpleNamespace(topic="out", connect=lambda *_: None))
-    tested = ProducerRenewal(producer, config, sink, lambda offsets: [*offsets, "marked"], lambda: is_replaced)
+    causes = cast("Any", SimpleNamespace(explained=nullcontext, is_replaced=lambda: is_replaced))
+    tested = ProducerRenewal(producer, config, sink, lambda offsets: [*offsets, "marked"], causes)
     tested.start(within)
     return tested
 

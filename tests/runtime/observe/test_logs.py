@@ -56,7 +56,7 @@ def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library's warning is shown once in five seconds; all else, and what has a stack trace, each time."""
+    """A library's line is shown once in five seconds; ours, and what has a stack trace, each time."""
     now = 100.0
     monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=lambda: now))
     logs.configure("INFO", "text")
@@ -64,13 +64,13 @@ def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     for later in (1.0, 1.0, limits.REPEATED_LINE_INTERVAL, 1.0):
         for text in ("2/2 down", "0/2 down"):
             library.error(text)
-        library.info("each time")
+        library.info("for information")
         logging.getLogger("another").warning("0/2 down")
         library.error("failed", exc_info=ValueError("why"))
         logger.warning("ours")
         now += later
     shown = capsys.readouterr().err
-    assert [shown.count(text) for text in ("2/2 down", "library | 0/2 down", "each time", "ours")] == [2, 2, 4, 4]
+    assert [shown.count(text) for text in ("2/2 down", "library | 0/2 down", "for information", "ours")] == [2, 2, 2, 4]
     assert [shown.count(text) for text in ("another | 0/2 down", "ValueError: why")] == [2, 4]
 
 

@@ -92,9 +92,6 @@ RETRY_BACKOFF = 0.6
 REQUEST_MAY_REPEAT_AFTER = 0.4
 """A commit that takes longer may contain a retried request: TxnOffsetCommit after 0.5 s, the others as above."""
 
-PRODUCER_ID_TIMEOUT = 45.0
-"""For a new producer to get its id while running; with a flush, shorter than POLL_TIMEOUT."""
-
 TOPIC_IDS_TIMEOUT = 12.0
 """For the topics' ids before a commit."""
 

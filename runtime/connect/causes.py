@@ -66,11 +66,15 @@ class Causes:
         is_fence = isinstance(known, Replaced) or (inner and inner.code() == KafkaError.UNKNOWN)
         if is_fence and self._replacement:
             return self._replacement.explain() or error
+        if inner and inner.code() == KafkaError.CONCURRENT_TRANSACTIONS:
+            missing = None  # that was the coordinator's answer
         was_removed = str(known).startswith(EVICTED_TEXT)  # from the group: it may have waited too long for a broker
         if not (isinstance(known, Unavailable) or was_removed):
             return error
         try:
-            cause = self.refusal() or self.find(missing) or (None if was_removed else self._away())
+            if was_removed:
+                return self.refusal() or self._address_error() or error
+            cause = self.refusal() or self.find(missing) or self._away()
         except KafkaException:  # no broker answers
             return error
         if cause is None and str(known).startswith(NO_ANSWER):
@@ -79,10 +83,6 @@ class Causes:
                 f"the brokers at {self._broker.address} answer, but one did not in time: {reason}; restart"
             )
         return cause or error
-
-    def is_replaced(self) -> bool:
-        """Whether another worker with the same INSTANCE_ID has joined the group after this one."""
-        return self._replacement is not None and self._replacement.has_joined()
 
     def check_join(self) -> None:
         """Warn that joining the consumer group takes long; the other members may be slow.

@@ -58,7 +58,7 @@ class RepeatingAdmin:
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
-        self._answered_within = _FIRST_TIMEOUT
+        self._first_timeout = _FIRST_TIMEOUT
 
     def list_topics(self, timeout: float) -> ClusterMetadata:
         """Get the metadata of all topics; any broker answers that.
@@ -69,11 +69,15 @@ class RepeatingAdmin:
         Raises:
             KafkaException: no broker answers.
         """
-        for seconds in timeouts(timeout):
+        for seconds in timeouts(timeout, self._first_timeout):
+            start = time.monotonic()
             try:
-                return self._admin.list_topics(timeout=seconds)
+                metadata: ClusterMetadata = self._admin.list_topics(timeout=seconds)
             except KafkaException as error:
                 last = error
+            else:
+                self._note_answer(start)
+                return metadata
         raise last
 
     def describe(self, name: str, timeout: float = limits.START_TIMEOUT, **options: bool) -> TopicDescription:
@@ -120,19 +124,25 @@ class RepeatingAdmin:
         self, request: Callable[..., dict[_Key, "Future[_Answer]"]], what: object, seconds: float, **options: bool
     ) -> dict[_Key, "Future[_Answer]"]:
         answers: dict[_Key, Future[_Answer]] = {}
-        for timeout in timeouts(seconds, self._answered_within):
+        deadline = time.monotonic() + seconds
+        for timeout in timeouts(seconds, self._first_timeout):
             if answers:
                 self._find_controller(timeout)
-            answers = request(what, request_timeout=timeout, **options)
+            start = time.monotonic()
+            answers = request(what, request_timeout=min(timeout, max(_PAUSE, deadline - start)), **options)
             wait(answers.values())
             if not any(map(_is_missing, answers.values())):
-                self._answered_within = timeout
+                self._note_answer(start)
                 break
         return answers
 
+    def _note_answer(self, start: float) -> None:
+        """Give the next request enough time at once if answers are slow."""
+        self._first_timeout = max(_FIRST_TIMEOUT, 2 * (time.monotonic() - start))
+
     def _find_controller(self, seconds: float) -> None:
         """Get metadata until they name a controller that can be reached."""
-        for timeout in timeouts(seconds):
+        for timeout in timeouts(seconds, self._first_timeout):
             with suppress(KafkaException):
                 metadata = self._admin.list_topics(timeout=timeout)
                 node = metadata.brokers.get(metadata.controller_id)

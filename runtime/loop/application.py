@@ -15,6 +15,7 @@ from quixstreams.models import Topic
 from runtime import limits
 from runtime.connect.causes import Causes
 from runtime.connect.client_config import CLIENT_ID, consumer_config, producer_config, topic_config
+from runtime.connect.coordinators import TRANSACTIONS
 from runtime.connect.quix_cloud import quix_cloud
 from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.replacement import Replacement
@@ -92,7 +93,8 @@ class Application(QuixApplication):
         self._causes = Causes(opened.broker, *(facts.name for facts in opened.written), replacement=self._replacement)
         quix = QuixProducer(self.context.producer)
         config = quix.config | topic_config(opened.written)
-        self._renewal = ProducerRenewal(quix, config, self._sink, positions.topic_ids.marked, self._causes)
+        mark, is_replaced = positions.topic_ids.marked, self._replacement.has_joined
+        self._renewal = ProducerRenewal(quix, config, self._sink, mark, is_replaced)
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:
@@ -122,7 +124,8 @@ class Application(QuixApplication):
     def run_loop(self, proceed: Callable[[], None]) -> None:
         """Run Quix's loop from the start of the producer to the last commit."""
         context = self.context
-        self._renewal.start(limits.START_TIMEOUT)
+        with self._causes.explained(TRANSACTIONS):
+            self._renewal.start()
         checkpoints = Checkpoints(context, self._renewal, self._batches, self._positions.topic_ids, self._sink)
         self._retry = checkpoints.retry
         gc.freeze()  # loaded modules stay in memory, and so do a batch's records until it ends

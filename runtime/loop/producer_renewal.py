@@ -10,14 +10,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import GroupMetadata
 from loguru import logger
 from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 
 from runtime import limits
-from runtime.connect.causes import Causes
-from runtime.connect.coordinators import TRANSACTIONS
 from runtime.connect.destroy import destroy
 from runtime.errors import Replaced, Stopped
 from runtime.loop.quix import QuixProducer
@@ -33,7 +31,7 @@ class ProducerRenewal:
         config: the configuration of each new producer.
         sink: gets each new producer.
         mark: adds the topic id to the offsets of a commit.
-        causes: tells whether another worker has taken this one's place in the group, and why no broker returns an id.
+        is_replaced: whether another worker has taken this one's place in the group.
     """
 
     def __init__(
@@ -42,36 +40,47 @@ class ProducerRenewal:
         config: Mapping[str, object],
         sink: Sink,
         mark: Callable[[list[TopicPartition]], list[TopicPartition]],
-        causes: Causes,
+        is_replaced: Callable[[], bool],
     ) -> None:
         self._quix = quix
         self._config = config
         self._sink = sink
         self._mark = mark
-        self._causes = causes
+        self._is_replaced = is_replaced
         internal = quix.internal
         self._begin, self._commit = internal.begin_transaction, internal.commit_transaction
         self._is_outdated = False
         internal.begin_transaction = self.begin_transaction  # type: ignore[method-assign]
         internal.commit_transaction = self.commit_transaction  # type: ignore[method-assign]
 
-    def start(self, within: float = limits.PRODUCER_ID_TIMEOUT) -> None:
+    def start(self, within: float = limits.START_TIMEOUT) -> None:
         """Create a producer as Quix does, but react to signals while a transactional one waits for its id.
 
         Args:
-            within: the time limit for the broker to return the producer id, in seconds.
+            within: the time limit for the broker to return the producer id, in seconds. A longer one could exceed
+                limits.POLL_TIMEOUT, as a flush may have failed before.
 
         Raises:
-            KafkaException: no broker answers.
-            PipelineError: no broker returned an id in time, with the cause.
+            KafkaException: no broker returned one in time.
             Stopped: a signal asked to stop.
         """
         producer = Producer(self._config)
         with suppress(KafkaException):  # to connect: otherwise librdkafka looks for the coordinator 0.5 s later
             producer.list_topics(self._sink.topic, timeout=1.0)
-        if self._quix.transactional:
-            with self._causes.explained(TRANSACTIONS):
-                _wait_for_id(producer, within)
+        deadline = time.monotonic() + within
+        while self._quix.transactional:
+            try:
+                producer.init_transactions(1.0)
+                break
+            except KafkaException as error:
+                cause = error.args[0]
+                if not cause.retriable():
+                    raise
+                if time.monotonic() > deadline:
+                    text = f"got no producer id within {within:.0f} s: {cause.str()}"
+                    raise KafkaException(KafkaError(cause.code(), text)) from error
+            if stop_request.requested:
+                raise Stopped("asked to stop while waiting for the transaction coordinator")
         last = self._quix.replace(producer)
         self._is_outdated = False
         self._sink.connect(self._quix, producer)
@@ -89,7 +98,7 @@ class ProducerRenewal:
             # Only the group tells whether another worker took the transactional id: the broker fences a producer in the
             # same way if its transaction takes too long. A worker that has taken the id but has not joined the group
             # yet loses it here; then this worker is replaced, and the other one takes the id back in the same way.
-            if self._causes.is_replaced():
+            if self._is_replaced():
                 raise Replaced(
                     "replaced by another worker with the same INSTANCE_ID; restart, with a unique one or none"
                 )
@@ -117,17 +126,3 @@ class ProducerRenewal:
         with suppress(KafkaProducerDeliveryError):
             self._quix.raise_for_error()
         self._is_outdated = True
-
-
-def _wait_for_id(producer: Producer, within: float) -> None:
-    deadline = time.monotonic() + within
-    while True:
-        try:
-            producer.init_transactions(1.0)
-        except KafkaException as error:
-            if not error.args[0].retriable() or time.monotonic() > deadline:
-                raise
-        else:
-            return
-        if stop_request.requested:
-            raise Stopped("asked to stop while waiting for the transaction coordinator")

@@ -61,7 +61,7 @@ class _ToLoguru(logging.Handler):
         if record.levelno >= logging.INFO and not record.exc_info and not is_usual:
             if record.levelno >= logging.WARNING:
                 self._warned.add(record.name)
-            if self._is_repeated(record):
+            if self._is_repeated(record) and _UP_AGAIN not in record.getMessage():
                 return
         name = logging.getLevelName(logging.DEBUG if is_usual else min(record.levelno, logging.WARNING))
         try:

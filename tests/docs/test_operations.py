@@ -68,7 +68,7 @@ SENTENCES = [
     (PAGE, f"longer than {limits.POLL_TIMEOUT:.0f} s for its records"),
     (PAGE, f"one line every {limits.REPORT_INTERVAL:.0f} s"),
     (PAGE, f"per malformed reason every {limits.WARN_INTERVAL:.0f} s"),
-    (PAGE, f"each shown once in {limits.REPEATED_LINE_INTERVAL:.0f} s"),
+    (PAGE, f"line of a library is shown once in {limits.REPEATED_LINE_INTERVAL:.0f} s"),
     (PAGE, f"more than {limits.STOP_TIMEOUT:.0f} s between SIGTERM and SIGKILL"),
     (PAGE, f"take {INTERVAL + limits.COMMIT_TIMEOUT_WITH_INSTANCE_ID:.0f} s on a slow broker"),
     (PAGE, f"not {INTERVAL + limits.COMMIT_TIMEOUT:.0f} s. All these times"),

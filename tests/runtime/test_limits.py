@@ -25,6 +25,10 @@ ASCENDING = {
     "a commit outlives the replacement of a broker": (DEAD_BROKER, limits.COMMIT_TIMEOUT),
     "a static member's commit may take longer": (limits.COMMIT_TIMEOUT, limits.COMMIT_TIMEOUT_WITH_INSTANCE_ID),
     "a transaction ends before its worker's session": (limits.COMMIT_TIMEOUT, limits.SESSION_TIMEOUT),
+    "after a failed flush, a new producer gets its id within a poll": (
+        limits.FLUSH_TIMEOUT + limits.TOPIC_IDS_TIMEOUT + limits.START_TIMEOUT,
+        limits.POLL_TIMEOUT,
+    ),
     "a commit is retried within a poll": (limits.COMMIT_RETRY_TIMEOUT, limits.POLL_TIMEOUT),
     "idle connections close before the metadata are refreshed": (
         float(str(PRODUCER["connections.max.idle.ms"])) / 1000,

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
+from runtime.connect import coordinators
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.causes import Causes
 from runtime.errors import Failed, Misconfigured, OutputTooSlow, Unavailable
@@ -54,6 +55,12 @@ def test_replaced(kafka: Kafka, code: int, replaced: Misconfigured | None) -> No
     replacement = cast("Any", SimpleNamespace(explain=lambda: replaced))
     broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address))
     assert Causes(broker, replacement=replacement).explain(error) is (replaced or error)
+
+
+def test_transaction_not_ended(kafka: Kafka) -> None:
+    """A coordinator that has not ended the last transaction is not said to be missing."""
+    error = KafkaException(KafkaError(KafkaError.CONCURRENT_TRANSACTIONS))
+    assert causes(kafka.address).explain(error, coordinators.TRANSACTIONS) is error
 
 
 def test_answers_now(kafka: Kafka) -> None:

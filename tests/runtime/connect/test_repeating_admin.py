@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -87,8 +88,28 @@ def test_metadata(kafka: Kafka, topics: Callable[..., str]) -> None:
     """A request for metadata is sent again, too: librdkafka may lose it."""
     topic, admin = topics("listed"), Counting(kafka.address, 0)
     admin.lost_metadata = 2
-    assert topic in RepeatingAdmin(admin).list_topics(TIMEOUT).topics
-    assert len(admin.refreshed) == 3
+    tested = RepeatingAdmin(admin)
+    for _ in range(2):
+        assert topic in tested.list_topics(10 * TIMEOUT).topics
+    assert admin.refreshed == [TIMEOUT, 2 * TIMEOUT, 4 * TIMEOUT, TIMEOUT], "a lost request is not a slow answer"
+
+
+def test_slow_answers(kafka: Kafka, topics: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """If an answer was slow, the next request has twice its time at once."""
+    topic, admin = topics("listed"), Counting(kafka.address, 0)
+    now = 0.0
+    monkeypatch.setattr(repeating_admin, "time", SimpleNamespace(monotonic=lambda: now))
+    tested, within = RepeatingAdmin(admin), 2 * TIMEOUT
+
+    def slowly(timeout: float) -> ClusterMetadata:
+        nonlocal now
+        now += within
+        return Counting.list_topics(admin, timeout=timeout)
+
+    monkeypatch.setattr(admin, "list_topics", slowly)
+    for _ in range(2):
+        assert topic in tested.list_topics(10 * TIMEOUT).topics
+    assert admin.refreshed == [TIMEOUT, 2 * within]
 
 
 def test_dead_controller(kafka: Kafka, topics: Callable[..., str], free_port: int) -> None:
@@ -97,9 +118,10 @@ def test_dead_controller(kafka: Kafka, topics: Callable[..., str], free_port: in
     dead = BrokerMetadata()
     dead.id, dead.host, dead.port = 99, "127.0.0.1", free_port
     admin.dead_controllers = [dead, dead]
-    RepeatingAdmin(admin).describe(topic, TIMEOUT)
+    RepeatingAdmin(admin).describe(topic, 10 * TIMEOUT)
     assert admin.sent == 2
     assert len(admin.refreshed) == 3
+    assert admin.dead_controllers == []
 
 
 def test_offsets(kafka: Kafka, topics: Callable[..., str]) -> None:

@@ -1,6 +1,5 @@
 """When the producer is replaced, with stand-ins for the clients; tests/pipeline/test_slow_commit.py has real ones."""
 
-from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -89,8 +88,7 @@ def renewal(quix: FakeQuix, within: float = 10.0, *, is_replaced: bool = False) 
     """What is tested, started, with a list of the producers that it gave as `made` of FakeProducer."""
     config = {"transactional.id": "it", "batch.size": 7}
     producer, sink = QuixProducer(cast("Any", quix)), cast("Any", SimpleNamespace(topic="out", connect=lambda *_: None))
-    causes = cast("Any", SimpleNamespace(explained=nullcontext, is_replaced=lambda: is_replaced))
-    tested = ProducerRenewal(producer, config, sink, lambda offsets: [*offsets, "marked"], causes)
+    tested = ProducerRenewal(producer, config, sink, lambda offsets: [*offsets, "marked"], lambda: is_replaced)
     tested.start(within)
     return tested
 
@@ -180,12 +178,17 @@ def test_waits_for_coordinator() -> None:
     assert quix._producer._inner_producer is producer
 
 
-@pytest.mark.parametrize(("answer", "within"), [(FATAL, 10.0), (RETRIABLE, -1.0)])
-def test_no_id(answer: KafkaException, within: float) -> None:
-    """It does not wait for what can't come, nor for longer than it may."""
+@pytest.mark.parametrize(
+    ("answer", "within", "said"), [(FATAL, 10.0, "fatal"), (RETRIABLE, -1.0, "got no producer id within -1 s: ")]
+)
+def test_no_id(answer: KafkaException, within: float, said: str) -> None:
+    """It does not wait for what can't come, nor for longer than it may; the error says what it waited for."""
     FakeProducer.answers = [answer]
-    with pytest.raises(KafkaException):
+    with pytest.raises(KafkaException) as raised:
         renewal(FakeQuix(), within)
+    error = raised.value.args[0]
+    assert error.code() == answer.args[0].code()
+    assert said in error.str().lower()
 
 
 def test_stop_while_waiting() -> None:

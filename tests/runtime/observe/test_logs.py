@@ -102,6 +102,19 @@ def test_connected_again(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_connected_again_soon(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each warning, the line that the broker is connected again is shown, though it may repeat the last one."""
+    now = 100.0
+    monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=lambda: now))
+    logs.configure("INFO", "text")
+    client = logging.getLogger("quixstreams.kafka.producer")
+    for number in range(2):
+        client.warning("Connect failed, attempt %d", number)
+        now += 1.0
+        client.info("broker 127.0.0.1:9092/1 (node 1) is UP again (was INIT)")
+    assert capsys.readouterr().err.count("is UP again") == 2
+
+
 def test_nothing_is_forged(capsys: pytest.CaptureFixture[str]) -> None:
     """A message can neither begin a line of its own nor move a terminal's cursor."""
     logs.configure("INFO", "text")

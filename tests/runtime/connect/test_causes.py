@@ -121,8 +121,9 @@ def one_dead() -> Iterator[tuple[Cluster, str]]:
 
         def are_without_it() -> bool:
             """Whether it is in no partition in sync, though the cluster still counts it."""
-            with suppress(KafkaException, KeyError):  # librdkafka may lose a request; a broker may not know a topic yet
-                found = admin.list_topics(timeout=1.0)
+            with suppress(KafkaException, KeyError):  # a broker may not know a topic yet
+                # a new client: librdkafka may lose requests of one that was connected to the dead broker
+                found = AdminClient({"bootstrap.servers": cluster.address}).list_topics(timeout=5.0)
                 assert len(found.brokers) == len(cluster.nodes)
                 return all(dead not in found.topics[name].partitions[0].isrs for name in names)
             return False

@@ -118,7 +118,10 @@ If a supervisor restarts both, they replace each other at most this often.
 
 # Stop
 STOP_TIMEOUT = 55.0
-"""For a shutdown while no broker answers; then the process is ended."""
+"""For a shutdown, for example while no broker answers or takes records; then the process is ended."""
+
+STOP_CAUSE_TIMEOUT = 15.0
+"""The last part of STOP_TIMEOUT, in which brokers are asked why the shutdown takes so long."""
 
 REFUSAL_CHECK_AFTER = 10.0
 """For a shutdown, before the process checks whether the broker refuses its credentials; then the process is ended."""

@@ -43,14 +43,16 @@ class BrokerAdmin:
     Args:
         connection: address and credentials.
         cloud: whether Quix Cloud supplied them.
+        stoppable: whether `wait` and `ask` end if a signal asks to stop.
 
     Raises:
         Misconfigured: the settings contradict each other.
     """
 
-    def __init__(self, connection: ConnectionConfig, *, cloud: bool = False) -> None:
+    def __init__(self, connection: ConnectionConfig, *, cloud: bool = False, stoppable: bool = True) -> None:
         self.connection = connection
         self.cloud = cloud
+        self._stoppable = stoppable
         self.address = f"{connection.bootstrap_servers}{' (supplied by Quix Cloud)' if cloud else ''}"
         self._error: KafkaError | None = None
         self._advertised: set[BrokerAddress] = set()
@@ -78,7 +80,7 @@ class BrokerAdmin:
             if time.monotonic() > deadline:
                 raise sends_elsewhere(self.address, problems) if addresses else self._unavailable(seconds)
             time.sleep(_TURN)
-            _check_stop()
+            self._check_stop()
         self._advertised.update(addresses)
         if error := self._diagnose_advertised():
             raise error
@@ -156,8 +158,12 @@ class BrokerAdmin:
         while not answer.done() and time.monotonic() < deadline:
             wait([answer], _TURN)
             self.admin.poll(0)
-            _check_stop()
+            self._check_stop()
         return answer.done()
+
+    def _check_stop(self) -> None:
+        if self._stoppable and stop_request.requested:
+            raise Stopped("asked to stop while waiting for the broker")
 
     def _raise_known(self, error: KafkaError) -> None:
         """Raise the reason why the broker does not answer, if waiting does not help."""
@@ -210,11 +216,6 @@ def in_background(request: Callable[[], _Answer]) -> "Future[_Answer]":
 
     Thread(target=run, daemon=True).start()
     return answer
-
-
-def _check_stop() -> None:
-    if stop_request.requested:
-        raise Stopped("asked to stop while waiting for the broker")
 
 
 def _with_setting_names(error: KafkaError) -> str:

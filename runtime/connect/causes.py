@@ -105,7 +105,7 @@ class Causes:
         A broker closes a connection without a reason if the credentials have changed.
         """
         try:
-            broker = BrokerAdmin(self._broker.connection, cloud=self._broker.cloud)
+            broker = BrokerAdmin(self._broker.connection, cloud=self._broker.cloud, stoppable=False)
             self._clients.append(broker)
             broker.wait(limits.CAUSE_TIMEOUT)
         except (Refused, Misconfigured) as refused:

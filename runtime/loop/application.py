@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaException, TopicPartition
-from loguru import logger
 from quixstreams.context import set_message_context
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import Topic
@@ -21,8 +20,8 @@ from runtime.connect.repeating_admin import RepeatingTopicManager
 from runtime.connect.replacement import Replacement
 from runtime.connect.topic_ids import TopicIds
 from runtime.connect.topics import open_topics
-from runtime.errors import Failed, Refused, Unavailable
-from runtime.explain import EVICTED_TEXT, explain
+from runtime.errors import Failed
+from runtime.explain import EVICTED_TEXT
 from runtime.loop.batches import BATCH, Batches, CurrentRecord, Execute
 from runtime.loop.checkpoints import DELIVERY_FAILURES, Checkpoints
 from runtime.loop.commit import CommitWatchdog, retry_while_coordinator_moves
@@ -33,8 +32,9 @@ from runtime.loop.sink import Sink
 from runtime.observe.pages import pages
 from runtime.observe.status import Status
 from runtime.settings import Settings
+from runtime.stop.forced_end import ForcedEnd
 from runtime.stop.membership import Membership, unmask_callback_error
-from runtime.stop.signals import call_later, end_by_force, stop_request
+from runtime.stop.signals import stop_request
 
 
 class Application(QuixApplication):
@@ -91,6 +91,7 @@ class Application(QuixApplication):
         self._replacement = Replacement(opened.broker, *me, positions.committed)
         positions.topic_ids = TopicIds(opened.broker.admin, opened.ids, positions.__str__, self._replacement.mark)
         self._causes = Causes(opened.broker, *(facts.name for facts in opened.written), replacement=self._replacement)
+        self._forced_end = ForcedEnd(opened.broker, self._causes, lambda: self._failure, lambda: self._leaving)
         quix = QuixProducer(self.context.producer)
         config = quix.config | topic_config(opened.written)
         mark, is_replaced = positions.topic_ids.marked, self._replacement.has_joined
@@ -108,7 +109,7 @@ class Application(QuixApplication):
         if not state.stores:
             # Quix would create a folder for the state, but the file system may be read-only.
             state.init = lambda: None  # type: ignore[method-assign]
-        stop_request.enforce(self._exit_forcibly)
+        self._forced_end.enforce()
         try:
             with self.status.health.served(*self._settings.http, partial(pages, self.status)):
                 collected: list[dict[str, Any]] = super().run(*args, **kwargs)
@@ -157,7 +158,6 @@ class Application(QuixApplication):
             self._retry(error)
         if stop_request.requested:
             self.stop()  # not in the signal handler: it takes a lock
-            call_later(limits.REFUSAL_CHECK_AFTER, self._exit_if_refused)
             return
         if self._membership.is_late():
             self._causes.check_join()
@@ -231,19 +231,6 @@ class Application(QuixApplication):
         except KafkaException as error:
             return error
         return Failed(EVICTED_TEXT)
-
-    def _exit_if_refused(self) -> None:
-        """End the process if it cannot stop because the broker refuses the credentials."""
-        if isinstance(refusal := self._causes.refusal(), Refused):
-            self._failure = refusal
-            self._exit_forcibly(limits.REFUSAL_CHECK_AFTER)
-
-    def _exit_forcibly(self, after: float) -> None:
-        """End the process; records that are not committed are processed again at the next start."""
-        failure = self._failure or Unavailable("asked to stop, but no broker answers")
-        error = explain(failure, self._settings.broker, cloud=self._settings.address is None)
-        text = "{}; ended by force after {:.0f} s; what is not committed will be done again at the next start"
-        end_by_force(error.exit_code, lambda: logger.error(text, error, after))
 
 
 def _never_suppress(*_: object) -> bool:

@@ -1,1 +1,1 @@
-"""Stops the process: signals, and leaving the consumer group."""
+"""Stops the process: signals, leaving the consumer group, and the end by force."""

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -47,8 +47,9 @@ class StopRequest:
     def enforce(
         self,
         on_timeout: Callable[[float], object],
-        stop: float = limits.STOP_TIMEOUT,
-        fail: float = limits.FAILURE_TIMEOUT,
+        stop: float,
+        fail: float,
+        checks: Mapping[float, Callable[[], object]],
     ) -> None:
         """Call `on_timeout` in a separate thread if the process still runs some time after the request or a failure.
 
@@ -59,11 +60,14 @@ class StopRequest:
             on_timeout: its argument is the time limit in seconds.
             stop: seconds after a signal.
             fail: seconds after `start_failure_deadline`.
+            checks: called in threads of their own, by seconds after a signal, if the process still runs then.
         """
         reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        threading.Thread(target=self._enforce, args=(reader, on_timeout, stop, fail), daemon=True).start()
+        if self.requested:
+            os.write(self._writer, bytes([signal.SIGTERM]))
+        threading.Thread(target=self._enforce, args=(reader, on_timeout, stop, fail, checks), daemon=True).start()
 
     def start_failure_deadline(self) -> None:
         """Start the failure deadline: the process stops after an error, and may also wait forever for a broker.
@@ -73,8 +77,15 @@ class StopRequest:
         if self._writer is not None:
             os.write(self._writer, bytes([_FAILURE]))
 
-    def _enforce(self, reader: int, on_timeout: Callable[[float], object], stop: float, fail: float) -> None:
-        limit, deadline = (stop, time.monotonic() + stop) if self.requested else (math.inf, math.inf)
+    def _enforce(
+        self,
+        reader: int,
+        on_timeout: Callable[[float], object],
+        stop: float,
+        fail: float,
+        checks: Mapping[float, Callable[[], object]],
+    ) -> None:
+        limit = deadline = math.inf
         while (now := time.monotonic()) < deadline:
             if not select.select([reader], [], [], deadline - now if deadline < math.inf else None)[0]:
                 continue
@@ -82,6 +93,9 @@ class StopRequest:
             within, now = fail if event == _FAILURE else stop, time.monotonic()
             if event in _LIMITED and now + within < deadline:
                 limit, deadline = within, now + within
+                if event != _FAILURE:
+                    for seconds, check in checks.items():
+                        _call_later(seconds, check)
         on_timeout(limit)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
@@ -89,13 +103,6 @@ class StopRequest:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.requested = True
         self.on_request()
-
-
-def call_later(seconds: float, function: Callable[[], object]) -> None:
-    """Call a function in a separate thread, unless the process has ended before."""
-    timer = threading.Timer(seconds, function)
-    timer.daemon = True
-    timer.start()
 
 
 def end_by_force(exit_code: int, log_error: Callable[[], object]) -> None:
@@ -112,6 +119,13 @@ def leave(exit_code: int) -> NoReturn:
         with suppress(OSError):
             stream.flush()
     os._exit(exit_code)
+
+
+def _call_later(seconds: float, function: Callable[[], object]) -> None:
+    """Call a function in a separate thread, unless the process has ended before."""
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    timer.start()
 
 
 def _exit_immediately() -> None:

@@ -64,7 +64,7 @@ def test_failover() -> None:
 
 SENTENCES = [
     (PAGE, f"No broker within {limits.START_TIMEOUT + IMPORTS:.0f} s of the start"),
-    (PAGE, f"no broker answered for {limits.STOP_TIMEOUT:.0f} s"),
+    (PAGE, f"within {limits.STOP_TIMEOUT:.0f} s no broker answered"),
     (PAGE, f"longer than {limits.POLL_TIMEOUT:.0f} s for its records"),
     (PAGE, f"one line every {limits.REPORT_INTERVAL:.0f} s"),
     (PAGE, f"per malformed reason every {limits.WARN_INTERVAL:.0f} s"),

@@ -51,3 +51,10 @@ def test_stop(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
     monkeypatch.setattr(stop_request, "requested", True)
     with pytest.raises(Stopped):
         BrokerAdmin(connection(free_port)).wait()
+
+
+def test_not_stoppable(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
+    """A check after a request to stop, whether the broker refuses the credentials, is not ended by that request."""
+    monkeypatch.setattr(stop_request, "requested", True)
+    with pytest.raises(Unavailable, match="no broker answers at"):
+        BrokerAdmin(connection(free_port), stoppable=False).wait(0.0)

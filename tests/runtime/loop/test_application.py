@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from runtime.connect.topic_facts import TopicFacts
-from runtime.errors import Failed, Misconfigured, Refused, Unavailable
+from runtime.errors import Failed
 from runtime.explain import EVICTED_TEXT, explain
 from runtime.loop import application
 from runtime.loop.application import Application
@@ -32,7 +32,7 @@ def made(*, answered: bool = True) -> Application:
     app = Application(Settings())
     app._refresh_metadata = bool if answered else no_broker  # type: ignore[assignment,method-assign]
     stand_ins: Any = SimpleNamespace(
-        start=lambda _seconds: None,
+        start=lambda: None,
         explain=lambda error: error,
         explained=lambda _missing: nullcontext(),
         find=lambda: None,
@@ -87,19 +87,6 @@ def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
     assert app._failure is (error if isinstance(error, Exception) else None)
 
 
-@pytest.mark.parametrize(
-    ("refusal", "codes"), [(Refused("why"), [77]), (Unavailable("why"), []), (Misconfigured("why"), []), (None, [])]
-)
-def test_refused_at_the_stop(monkeypatch: pytest.MonkeyPatch, refusal: Exception | None, codes: list[int]) -> None:
-    """A shutdown that takes long ends with 77 if the broker refuses the credentials; otherwise it has more time."""
-    ended: list[int] = []
-    monkeypatch.setattr(application, "end_by_force", lambda code, _log: ended.append(code))
-    app = made()
-    app._causes.refusal = lambda: refusal  # type: ignore[assignment,method-assign,return-value]
-    app._exit_if_refused()
-    assert ended == codes
-
-
 @pytest.mark.parametrize("rebalance", [lambda app: app.assign([], no_broker), lambda app: app.revoke(no_broker)])
 def test_failed_rebalance(rebalance: Callable[[Application], None]) -> None:
     """What a rebalance raises is kept, as confluent-kafka may lose it."""
@@ -129,8 +116,7 @@ def test_asked_to_stop(monkeypatch: pytest.MonkeyPatch, *, requested: bool) -> N
     app = made()
     monkeypatch.setattr(stop_request, "requested", requested)
     monkeypatch.setattr(app, "stop", lambda: did.append("stop"))
-    monkeypatch.setattr(application, "call_later", lambda _, check: did.append(check.__name__))
     monkeypatch.setattr(app.context.producer, "poll", lambda _: None)
     monkeypatch.setattr(app._batches, "take", lambda: did.append("take"))
     app.iterate(lambda *_: None)
-    assert did == (["stop", "_exit_if_refused"] if requested else ["take"])
+    assert did == (["stop"] if requested else ["take"])

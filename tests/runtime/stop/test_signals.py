@@ -97,7 +97,8 @@ from runtime import limits
 from runtime.stop import signals as stopping
 limits.LAST_LINE_TIMEOUT = 0.1
 stopping.stop_request.listen()
-stopping.stop_request.enforce(lambda _: stopping.end_by_force(69, threading.Event().wait), stop=0.1, fail=60.0)
+end = lambda _: stopping.end_by_force(69, threading.Event().wait)
+stopping.stop_request.enforce(end, stop=0.1, fail=60.0, checks={})
 lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
 library.pthread_mutex_lock(lock)
 print("blocked", flush=True)
@@ -112,9 +113,30 @@ def test_failure_after_request() -> None:
         ended: SimpleQueue[float] = SimpleQueue()
         stop = StopRequest()
         stop.requested = True
-        stop.enforce(ended.put, stop=600.0, fail=0.1)
+        stop.enforce(ended.put, stop=600.0, fail=0.1, checks={})
         stop.start_failure_deadline()
         assert ended.get(timeout=60) == 0.1
+    finally:
+        signal.set_wakeup_fd(before)
+
+
+def test_checks() -> None:
+    """The checks run if the process still runs some time after the request, and not after a failure."""
+    before = signal.set_wakeup_fd(-1)
+    try:
+        ran: SimpleQueue[str] = SimpleQueue()
+        ended: SimpleQueue[float] = SimpleQueue()
+        stop, failed = StopRequest(), StopRequest()
+        failed.enforce(ended.put, stop=600.0, fail=0.2, checks={0.0: lambda: ran.put("failed")})
+        failed.start_failure_deadline()
+        stop.requested = True
+        stop.enforce(
+            ended.put, stop=600.0, fail=600.0, checks={0.1: lambda: ran.put("second"), 0.0: lambda: ran.put("first")}
+        )
+        assert [ran.get(timeout=60), ran.get(timeout=60)] == ["first", "second"]
+        assert ended.get(timeout=60) == 0.2
+        assert ran.empty()
+        assert ended.empty()
     finally:
         signal.set_wakeup_fd(before)
 
@@ -147,11 +169,11 @@ def test_enforced_after_early_request() -> None:
     before = signal.set_wakeup_fd(-1)
     try:
         stop, other = StopRequest(), StopRequest()
-        stop.enforce(partial(tell, early), stop=0.0, fail=9.0)
-        other.enforce(partial(tell, hurried), stop=90.0, fail=0.01)
+        stop.enforce(partial(tell, early), stop=0.0, fail=9.0, checks={})
+        other.enforce(partial(tell, hurried), stop=90.0, fail=0.01, checks={})
         assert not early.wait(0.2)
         stop.requested = True
-        stop.enforce(partial(tell, early), stop=0.0, fail=9.0)
+        stop.enforce(partial(tell, early), stop=0.0, fail=9.0, checks={})
         assert early.wait(60)
         assert not hurried.is_set()
         other.start_failure_deadline()

@@ -25,6 +25,7 @@ from runtime.explain import EVICTED_TEXT
 from runtime.loop.batches import BATCH, Batches, CurrentRecord, Execute
 from runtime.loop.checkpoints import DELIVERY_FAILURES, Checkpoints
 from runtime.loop.commit import CommitWatchdog, retry_while_coordinator_moves
+from runtime.loop.forced_end import ForcedEnd
 from runtime.loop.positions import Positions
 from runtime.loop.producer_renewal import ProducerRenewal
 from runtime.loop.quix import QuixApplication, QuixProducer
@@ -32,7 +33,6 @@ from runtime.loop.sink import Sink
 from runtime.observe.pages import pages
 from runtime.observe.status import Status
 from runtime.settings import Settings
-from runtime.stop.forced_end import ForcedEnd
 from runtime.stop.membership import Membership, unmask_callback_error
 from runtime.stop.signals import stop_request
 

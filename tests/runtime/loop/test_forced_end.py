@@ -11,8 +11,8 @@ from runtime import limits
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.causes import Causes
 from runtime.errors import Failed, Misconfigured, Refused, Unavailable
-from runtime.stop import forced_end
-from runtime.stop.forced_end import ForcedEnd
+from runtime.loop import forced_end
+from runtime.loop.forced_end import ForcedEnd
 from tests.kafka import Kafka
 
 End = tuple[int, str]

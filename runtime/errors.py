@@ -3,7 +3,7 @@
     PipelineError
     ├── Misconfigured   78   a setting is wrong; a topic is missing or unsuitable
     ├── Refused         77   credentials or permissions
-    ├── Unavailable     69   no broker answers, or none for too long
+    ├── Unavailable     69   no broker answers, or none can do what it is asked to
     │   └── OutputTooSlow    the broker accepts records too slowly
     ├── Failed          70   any other expected error
     │   ├── Replaced         perhaps by a worker with the same INSTANCE_ID; a restart may help
@@ -35,7 +35,7 @@ class Refused(PipelineError):
 
 
 class Unavailable(PipelineError):
-    """No broker answers, or none has for too long."""
+    """No broker answers, or none can do what it is asked to."""
 
     exit_code = 69
 

@@ -42,18 +42,14 @@ _REFUSALS = {
     "which begins with Quix__Consumer_Group",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a permission on the cluster",
 }
-_UNAVAILABLE = {
-    KafkaError._TRANSPORT,
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._RESOLVE,
-    KafkaError._TIMED_OUT,
-}
+_UNAVAILABLE = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 _CREATE_AGAIN = {*_UNAVAILABLE, *COORDINATOR_AWAY, KafkaError.NOT_CONTROLLER, KafkaError.BROKER_NOT_AVAILABLE}
 """The errors after which a topic may be created at the next start, or was created without an answer."""
-_TOO_SLOW = {
-    **dict.fromkeys(COORDINATOR_AWAY, "have no coordinator for the consumer group, or are too slow"),
+_UNAVAILABLE_TEXTS = {
+    **dict.fromkeys(COORDINATOR_AWAY, "have no coordinator of the group or of transactions, or are too slow"),
     KafkaError.CONCURRENT_TRANSACTIONS: "have not ended this worker's last transaction in time",
     KafkaError._MSG_TIMED_OUT: "do not answer or are too slow, or this process was paused for too long",
+    KafkaError.UNKNOWN: "failed to do what they were asked; restart, and read their logs if it repeats",
 }
 _FENCED = {
     KafkaError._FENCED,
@@ -64,6 +60,14 @@ _FENCED = {
 }
 _EVICTED_CODES = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError._MAX_POLL_EXCEEDED}
 EVICTED_TEXT = "removed from the consumer group (no heartbeat in time); restart"
+_DAMAGED = "which is damaged: see the broker's log"
+_FAILED_TEXTS = {
+    **dict.fromkeys(_EVICTED_CODES, EVICTED_TEXT),
+    KafkaError.MSG_SIZE_TOO_LARGE: "max.message.bytes was lowered since the start; restart",
+    KafkaError.INVALID_PRODUCER_ID_MAPPING: "the transactional id has expired (transactional.id.expiration.ms); "
+    "restart",
+    KafkaError.INVALID_MSG: f"the broker cannot read a batch, {_DAMAGED}",
+}
 _MISCONFIGURED_TEXTS = {
     KafkaError._SSL: "TLS failed: check BROKER_SSL_CA_LOCATION, the certificates and the broker's host name",
     KafkaError.ILLEGAL_SASL_STATE: "the broker does not use SASL on this port: check BROKER_SECURITY_PROTOCOL",
@@ -79,6 +83,8 @@ _MISCONFIGURED_TEXTS = {
     KafkaError.INVALID_TIMESTAMP: "the output or dead-letter topic refuses a timestamp: check its "
     "message.timestamp.before.max.ms, message.timestamp.after.max.ms",
     KafkaError.INVALID_RECORD: "the output or dead-letter topic refuses a record: it may be compacted (cleanup.policy)",
+    KafkaError.RECORD_LIST_TOO_LARGE: "the output or dead-letter topic refuses a batch that is larger than its "
+    "segment.bytes: set that to max.message.bytes or more",
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "other members of the consumer group use another assignment strategy: use "
     "a separate group (Quix__Consumer_Group)",
     KafkaError.GROUP_MAX_SIZE_REACHED: "the consumer group is full: check the broker's group.max.size",
@@ -87,13 +93,6 @@ _ALERT = re.compile(r"SSL alert number (\d+)")
 _CERTIFICATE_REQUIRED = "116"
 _ALERTS = {*map(str, range(42, 50)), _CERTIFICATE_REQUIRED}
 """The TLS alerts by which a broker refuses the client's certificate (RFC 8446, 6.2)."""
-_QUIX_CLOUD_ERRORS = (
-    quix.NoWorkspaceFound,
-    quix.MultipleWorkspaces,
-    quix.UndefinedQuixWorkspaceId,
-    quix.QuixCreateTopicFailure,
-    quix.QuixCreateTopicTimeout,
-)
 
 
 def explain(error: BaseException, broker: str, *, cloud: bool = False) -> PipelineError:
@@ -109,6 +108,8 @@ def explain(error: BaseException, broker: str, *, cloud: bool = False) -> Pipeli
             return link
         if explained := _explain_one(link, broker, cloud=cloud):
             return explained
+    if reason := kafka_error(error) or kafka_error(error.__cause__):  # confluent-kafka may put a SystemError in front
+        return Failed(f"Kafka's error {reason.name()}: {reason.str()}")
     return Unexpected(f"{type(error).__name__}: {error}")
 
 
@@ -121,24 +122,28 @@ def start_one(broker: str, *, cloud: bool = False) -> str:
     return f"; to start one on this machine: {compose}`python -m tools.broker --port {local[1]}`"
 
 
+BAD_BATCH = {KafkaError._BAD_COMPRESSION, KafkaError.INVALID_MSG}
+"""The error codes of a batch that librdkafka cannot decompress, or that the broker cannot read."""
 SKIP_IN_THE_GROUP = "move the group's offset past it with kafka-consumer-groups --reset-offsets"
 
 
 def bad_batch(place: str, error: KafkaError, how_to_skip: str = SKIP_IN_THE_GROUP) -> Failed:
-    """Give the error for a batch that librdkafka cannot decompress.
+    """Give the error for a batch that cannot be read.
 
     Args:
         place: topic[partition]@offset.
-        error: librdkafka's error.
+        error: one of BAD_BATCH.
         how_to_skip: how to go on with the records after it.
     """
+    if error.code() == KafkaError.INVALID_MSG:
+        return Failed(f"the broker cannot read the batch at {place}, {_DAMAGED}; {how_to_skip} ({error.str()})")
     return Failed(
         f"cannot decompress the batch at {place}: {error.str()}; {how_to_skip}; SECURITY.md says how to keep such "
         "batches out"
     )
 
 
-def kafka_error(error: BaseException) -> KafkaError | None:
+def kafka_error(error: BaseException | None) -> KafkaError | None:
     """Give the KafkaError inside an exception of confluent-kafka or Quix; None if there is none."""
     inner = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
     return inner if isinstance(inner, KafkaError) else None
@@ -154,20 +159,16 @@ def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> Pip
         return Refused(f"the broker at {broker} refused {refused}: {error.str()}")
     if code in _MISCONFIGURED_TEXTS:
         return Misconfigured(f"{_MISCONFIGURED_TEXTS[code]}: {error.str()}")
-    if code == KafkaError.MSG_SIZE_TOO_LARGE:
-        return Failed(f"max.message.bytes was lowered since the start; restart ({error.str()})")
+    if code in _FAILED_TEXTS:
+        return Failed(f"{_FAILED_TEXTS[code]} ({error.str()})")
     if code in _FENCED:
         slow = "" if code == KafkaError.FENCED_INSTANCE_ID else ", or a commit took too long"
         return Replaced(
             f"replaced by another worker with the same INSTANCE_ID{slow}; restart, with a unique INSTANCE_ID or none "
             f"({error.str()})"
         )
-    if code == KafkaError.INVALID_PRODUCER_ID_MAPPING:
-        return Failed(f"the transactional id has expired (transactional.id.expiration.ms); restart ({error.str()})")
-    if code in _EVICTED_CODES:
-        return Failed(f"{EVICTED_TEXT} ({error.str()})")
-    if code in _TOO_SLOW:
-        return Unavailable(f"the brokers at {broker} {_TOO_SLOW[code]}: {error.str()}")
+    if code in _UNAVAILABLE_TEXTS:
+        return Unavailable(f"the brokers at {broker} {_UNAVAILABLE_TEXTS[code]}: {error.str()}")
     if code in _UNAVAILABLE:
         setting = "" if cloud else " (Quix__Broker__Address)"
         return Unavailable(f"{NO_ANSWER} {broker}{setting}: {error.str()}{start_one(broker, cloud=cloud)}")
@@ -197,10 +198,7 @@ def _explain_one(error: BaseException, broker: str, *, cloud: bool) -> PipelineE
     if isinstance(error, KeyboardInterrupt):
         return Failed("interrupted twice; uncommitted records will be processed again after a restart")
     if isinstance(error, KafkaBrokerUnavailableError):
-        setting = "" if cloud else " (Quix__Broker__Address)"
-        return Unavailable(
-            f"the broker at {broker} has not answered for too long{setting}{start_one(broker, cloud=cloud)}"
-        )
+        return explain_kafka(KafkaError(KafkaError._ALL_BROKERS_DOWN, f"{error}"), broker, cloud=cloud)
     if isinstance(error, CheckpointProducerTimeout):
         return Unavailable(f"the broker at {broker} did not accept all records in time: {error}")
     if isinstance(error, TopicNotFoundError):
@@ -209,10 +207,9 @@ def _explain_one(error: BaseException, broker: str, *, cloud: bool) -> PipelineE
         return Refused(f"the broker at {broker} refused {_REFUSALS[KafkaError.TOPIC_AUTHORIZATION_FAILED]}: {error}")
     if isinstance(error, (CreateTopicFailure, CreateTopicTimeout)):
         return _explain_topic_creation(error)
-    if isinstance(error, (quix.QuixApiRequestFailure, httpx.TransportError, *_QUIX_CLOUD_ERRORS)):
-        return _explain_quix_cloud(error)
-    reason = kafka_error(error)
-    return explain_kafka(reason, broker, cloud=cloud) if reason else None
+    if reason := kafka_error(error):
+        return explain_kafka(reason, broker, cloud=cloud)
+    return _explain_quix_cloud(error)
 
 
 def _explain_topic_creation(error: Exception) -> PipelineError:
@@ -225,14 +222,16 @@ def _explain_topic_creation(error: Exception) -> PipelineError:
     return (Refused if "credentials" in text else Misconfigured)(f"{text} (AUTO_CREATE_TOPICS)")
 
 
-def _explain_quix_cloud(error: Exception) -> PipelineError:
-    """The error for an answer of Quix Cloud's API, or for no answer."""
+def _explain_quix_cloud(error: BaseException) -> PipelineError | None:
+    """The error for an answer of Quix Cloud's API, or for no answer; None if it is another error."""
     if isinstance(error, httpx.TransportError):
         return Unavailable(f"Quix Cloud's API does not answer (Quix__Portal__Api): {error}")
     if isinstance(error, (quix.NoWorkspaceFound, quix.MultipleWorkspaces, quix.UndefinedQuixWorkspaceId)):
         return Misconfigured(f"Quix Cloud cannot determine the environment; set Quix__Workspace__Id: {error}")
-    if not isinstance(error, quix.QuixApiRequestFailure):
+    if isinstance(error, (quix.QuixCreateTopicFailure, quix.QuixCreateTopicTimeout)):
         return Failed(f"Quix Cloud did not create a topic in time: {error}")
+    if not isinstance(error, quix.QuixApiRequestFailure):
+        return None
     if error.status_code in {401, 403}:
         hint = "expired or of another environment; use the current one, or restart the deployment"
         return Refused(f"Quix Cloud refused Quix__Sdk__Token ({hint}): {error}")

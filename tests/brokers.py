@@ -2,6 +2,16 @@
 
 from collections.abc import Mapping
 
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from tests.kafka import TIMEOUT
 from tools.broker.embedded import Broker
 from tools.broker.node import Member, new_cluster_id
 from tools.broker.ports import HOST, choose_ports, free_port
@@ -9,6 +19,11 @@ from tools.broker.ready import Probe
 
 NO_GROUPS = {"offsets.topic.replication.factor": "3", "default.replication.factor": "3"}
 """For one broker: it has no coordinator of consumer groups."""
+AUTHORIZED = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+}
+"""Everything is permitted until `hide` is called."""
 
 
 class IncompleteBroker(Broker):
@@ -34,6 +49,17 @@ def advertising(addresses: Mapping[str, str]) -> tuple[Broker, dict[str, str]]:
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in (*usual, "CONTROLLER", *own)),
     }
     return Broker(properties=properties, member=Member(ports, new_cluster_id())), own
+
+
+def hide(address: str, kind: ResourceType, name: str, operation: AclOperation) -> None:
+    """Refuse everybody this operation on a resource, and permit all others."""
+    rules = [
+        AclBinding(kind, name, ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", each, permission)
+        for each, permission in ((AclOperation.ALL, AclPermissionType.ALLOW), (operation, AclPermissionType.DENY))
+    ]
+    admin = AdminClient({"bootstrap.servers": address})
+    for answer in admin.create_acls(rules).values():
+        answer.result(TIMEOUT)
 
 
 def _listed(addresses: Mapping[str, str]) -> str:

@@ -20,8 +20,16 @@ from runtime.connect.broker import BrokerAdmin
 from runtime.connect.coordinators import GROUPS, TRANSACTIONS, Coordinator, no_coordinator
 from runtime.connect.replacement import Replacement
 from runtime.connect.replicas import IN_SYNC, replicas_error
-from runtime.errors import Misconfigured, PipelineError, Refused, Replaced, Unavailable
+from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Replaced, Unavailable
 from runtime.explain import EVICTED_TEXT, NO_ANSWER, exception_chain, explain, kafka_error
+
+_ANSWERS = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.CONCURRENT_TRANSACTIONS,
+    KafkaError.UNKNOWN,
+}
+"""The error codes that a coordinator answers, so its topic exists."""
 
 
 class Causes:
@@ -30,7 +38,7 @@ class Causes:
     Args:
         broker: is asked.
         topics: those that the pipeline writes to.
-        replacement: finds the worker that replaced this one; None without an INSTANCE_ID.
+        replacement: finds the worker that replaced this one; without an INSTANCE_ID, there is none.
     """
 
     def __init__(self, broker: BrokerAdmin, *topics: str, replacement: Replacement | None = None) -> None:
@@ -40,7 +48,7 @@ class Causes:
             GROUPS.topic: GROUPS.in_sync,
             TRANSACTIONS.topic: TRANSACTIONS.in_sync,
         }
-        self._replacement = replacement
+        self._replacement = replacement if replacement and replacement.instance_id else None
         self._clients: list[BrokerAdmin] = []  # never destroyed: librdkafka may hang there, and the process ends
 
     @contextmanager
@@ -62,14 +70,17 @@ class Causes:
         """Give the error to report: the cause if it can be found, otherwise `error` itself."""
         known = explain(error, self._broker.address, cloud=self._broker.cloud)
         inner = kafka_error(error)
+        is_fence = isinstance(known, Replaced)
         # A broker may answer UNKNOWN to a commit while another producer takes the transactional id.
-        is_fence = isinstance(known, Replaced) or (inner and inner.code() == KafkaError.UNKNOWN)
-        if is_fence and self._replacement:
-            return self._replacement.explain() or error
-        if inner and inner.code() == KafkaError.CONCURRENT_TRANSACTIONS:
-            missing = None  # that was the coordinator's answer
+        may_be_fence = is_fence or (inner and inner.code() == KafkaError.UNKNOWN)
+        if may_be_fence and self._replacement and (replaced := self._replacement.explain()):
+            return replaced
+        if is_fence and not self._replacement:
+            error = _too_long(error)
+        if is_fence or (inner and inner.code() in _ANSWERS):
+            missing = None
         was_removed = str(known).startswith(EVICTED_TEXT)  # from the group: it may have waited too long for a broker
-        if not (isinstance(known, Unavailable) or was_removed):
+        if not (is_fence or was_removed or isinstance(known, Unavailable)):
             return error
         try:
             if was_removed:
@@ -78,9 +89,8 @@ class Causes:
         except KafkaException:  # no broker answers
             return error
         if cause is None and str(known).startswith(NO_ANSWER):
-            reason = next((found.str() for link in exception_chain(error) if (found := kafka_error(link))), str(error))
             return Unavailable(
-                f"the brokers at {self._broker.address} answer, but one did not in time: {reason}; restart"
+                f"the brokers at {self._broker.address} answer, but one did not in time: {_reason(error)}; restart"
             )
         return cause or error
 
@@ -149,3 +159,16 @@ class Causes:
         """The addresses that the brokers advertise, and why they cannot be used; empty if they can."""
         nodes = self._broker.nodes(limits.CAUSE_TIMEOUT)
         return why_unusable(BrokerAddress(node.host, node.port) for node in nodes)
+
+
+def _too_long(error: Exception) -> Failed:
+    """The error for a fence without an INSTANCE_ID: no other worker has the transactional id."""
+    return Failed(
+        "the broker ended the transaction, as it took longer than transaction.timeout.ms (COMMIT_INTERVAL + "
+        f"{limits.COMMIT_TIMEOUT:.0f} s): the brokers are slow, or this process was paused; restart, and if it "
+        f"repeats, look at the brokers' load ({_reason(error)})"
+    )
+
+
+def _reason(error: Exception) -> str:
+    return next((found.str() for link in exception_chain(error) if (found := kafka_error(link))), str(error))

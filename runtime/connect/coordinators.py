@@ -97,25 +97,26 @@ def no_coordinator(broker: BrokerAdmin, coordinator: Coordinator) -> PipelineErr
     text = f"the brokers at {broker.address} answer, but none of them coordinates {coordinator.of}"
     if lacking := replicas_error(broker, coordinator.topic, coordinator.in_sync):
         return type(lacking)(f"{text}: {lacking}")
-    later = Unavailable(f"{text}; restart, and read the brokers' logs if it lasts")
-    if _exists(broker, coordinator.topic):
-        return later
-    count = f"there {'is only 1 broker' if len(nodes) == 1 else f'are only {len(nodes)} brokers'}"
-    remedy = f"set it to {len(nodes)}, or start more brokers"
+    exists = _exists(broker, coordinator.topic)
     factor = _factor(broker, coordinator, nodes[0].id)
-    if not factor and len(nodes) < _DEFAULT_FACTOR:
-        return Misconfigured(f"{text}: the usual cause is {coordinator.factor} (default 3), as {count}; {remedy}")
-    if len(nodes) < factor:
-        return Misconfigured(f"{text}: {coordinator.factor} is {factor}, but {count}; {remedy}")
-    return later
+    if exists or len(nodes) >= (factor or _DEFAULT_FACTOR):
+        return Unavailable(f"{text}; restart, and read the brokers' logs if it lasts")
+    count = f"there {'is only 1 broker' if len(nodes) == 1 else f'are only {len(nodes)} brokers'}"
+    usual = f"the usual cause is {coordinator.factor} (default 3), as {count}"
+    cause = f"{coordinator.factor} is {factor}, but {count}" if factor else usual
+    remedy = f"{cause}; set it to {len(nodes)}, or start more brokers"
+    if exists is None and len(nodes) > 1:  # the topic may exist, and other brokers may be away
+        return Unavailable(f"{text}; restart, and if it lasts: {remedy}")
+    return Misconfigured(f"{text}: {remedy}")
 
 
-def _exists(broker: BrokerAdmin, topic: str) -> bool:
-    """Whether the topic exists, and these credentials may describe it."""
-    with suppress(KafkaException):
+def _exists(broker: BrokerAdmin, topic: str) -> bool | None:
+    """Whether the topic exists; None if these credentials may not describe it."""
+    try:
         broker.repeating.describe(topic, limits.CAUSE_TIMEOUT)
-        return True
-    return False
+    except KafkaException as error:
+        return False if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART else None
+    return True
 
 
 def _factor(broker: BrokerAdmin, coordinator: Coordinator, node: int) -> int:

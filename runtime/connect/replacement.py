@@ -53,9 +53,9 @@ class Replacement:
         self._broker = broker
         self._group = group
         self._topic = topic
-        self._instance_id = instance_id
+        self.instance_id = instance_id
         self._committed = committed
-        self.mark = f"instance:{self._instance_id} client:{CLIENT_ID} " if self._instance_id else ""
+        self.mark = f"instance:{self.instance_id} client:{CLIENT_ID} " if self.instance_id else ""
         """What the metadata of a commit say about this worker."""
         self.member_id: str | None = None
         """This worker's member id in the group, once it has joined."""
@@ -65,8 +65,6 @@ class Replacement:
 
         Until there is one, it waits for limits.CAUSE_TIMEOUT: a worker gets the transactional id before it joins.
         """
-        if not self._instance_id:
-            return None
         deadline = time.monotonic() + limits.CAUSE_TIMEOUT
         while not self._is_replaced():
             if time.monotonic() > deadline or stop_request.requested:
@@ -75,13 +73,13 @@ class Replacement:
         logger.warning(
             "another worker with the INSTANCE_ID {} has taken this one's place; ending in {:.0f} s, as both may be "
             "restarted and replace each other",
-            *(self._instance_id, limits.REPLACED_PAUSE),
+            *(self.instance_id, limits.REPLACED_PAUSE),
         )
         other, deadline = "", time.monotonic() + limits.REPLACED_PAUSE
         while time.monotonic() < deadline and not stop_request.requested:
             other = other or self._last_committer()
             time.sleep(_PAUSE)
-        same = f"with the same INSTANCE_ID, {self._instance_id}"
+        same = f"with the same INSTANCE_ID, {self.instance_id}"
         remedy = "give each worker an INSTANCE_ID of its own, or none"
         if other := other or self._last_committer() or self._first_member():
             return Misconfigured(f"replaced by {other}, {same}: {remedy}")
@@ -89,7 +87,7 @@ class Replacement:
 
     def has_joined(self) -> bool:
         """Whether the other worker has joined after this one; asks the group, and takes no answer for no."""
-        return bool(self._instance_id and self.member_id) and self._is_replaced()
+        return bool(self.instance_id and self.member_id) and self._is_replaced()
 
     def _is_replaced(self) -> bool:
         """Whether the group has another member with this INSTANCE_ID."""
@@ -104,7 +102,7 @@ class Replacement:
                 mark = _MARK.match(place.metadata or "")
                 own = self._committed().get((place.topic, place.partition), -1)
                 is_later = place.topic == self._topic and place.offset > own
-                if mark and is_later and mark[1] == self._instance_id and mark[2] != CLIENT_ID:
+                if mark and is_later and mark[1] == self.instance_id and mark[2] != CLIENT_ID:
                     return f"the worker with the client id {mark[2]} (host name and process id)"
         return ""
 
@@ -121,5 +119,5 @@ class Replacement:
         with suppress(KafkaException, TimeoutError):
             (answer,) = self._broker.admin.describe_consumer_groups([self._group], request_timeout=_LONG).values()
             members = answer.result(limits.CAUSE_TIMEOUT).members
-            return [each for each in members if each.group_instance_id == self._instance_id]
+            return [each for each in members if each.group_instance_id == self.instance_id]
         return []

@@ -13,7 +13,7 @@ from quixstreams.processing import ProcessingContext
 
 from runtime import limits
 from runtime.errors import PipelineError, Unexpected
-from runtime.explain import bad_batch
+from runtime.explain import BAD_BATCH, bad_batch
 from runtime.loop.headers import headers_of
 from runtime.loop.output_record import Headers, InputRecord, place_of
 from runtime.loop.positions import Positions
@@ -217,7 +217,7 @@ def _shares(messages: list[Message]) -> dict[Place, Share]:
 
 
 def _raise_error(message: Message, error: KafkaError) -> None:
-    if error.code() == KafkaError._BAD_COMPRESSION:
+    if error.code() in BAD_BATCH:
         raise bad_batch(place_of(message), error)
     raise_for_msg_error(message)
 

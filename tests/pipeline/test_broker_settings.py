@@ -9,18 +9,15 @@ from typing import NamedTuple
 
 import pytest
 from confluent_kafka.admin import (
-    AclBinding,
     AclOperation,
-    AclPermissionType,
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
-    ResourcePatternType,
     ResourceType,
 )
 
-from tests.brokers import NO_GROUPS, IncompleteBroker, advertising
+from tests.brokers import AUTHORIZED, NO_GROUPS, IncompleteBroker, advertising, hide
 from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
@@ -30,11 +27,7 @@ from tools.broker.ports import HOST
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
-NO_TRANSACTIONS = {
-    "transaction.state.log.replication.factor": "3",
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "allow.everyone.if.no.acl.found": "true",
-}
+NO_TRANSACTIONS = {"transaction.state.log.replication.factor": "3", **AUTHORIZED}
 
 
 DEAD = {"dead_letter": "dead"}
@@ -98,25 +91,9 @@ def addresses() -> Iterator[dict[str, str]]:
         kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
         del kafka  # its connections count
         limit_connections(brokers["TIGHT"], 4)
-        hide_settings(brokers["NO_TRANSACTIONS"])
+        hide(brokers["NO_TRANSACTIONS"].address, ResourceType.BROKER, "kafka-cluster", AclOperation.DESCRIBE_CONFIGS)
         limit_connections(brokers["FULL"])
         yield {name: broker.address for name, broker in brokers.items()} | listeners
-
-
-def hide_settings(broker: Broker) -> None:
-    """Refuse everybody to read the broker's settings."""
-    admin = AdminClient({"bootstrap.servers": broker.address})
-    rules = [
-        AclBinding(
-            ResourceType.BROKER, "kafka-cluster", ResourcePatternType.LITERAL, "User:ANONYMOUS", "*", operation, kind
-        )
-        for operation, kind in (
-            (AclOperation.ALL, AclPermissionType.ALLOW),
-            (AclOperation.DESCRIBE_CONFIGS, AclPermissionType.DENY),
-        )
-    ]
-    for answer in admin.create_acls(rules).values():
-        answer.result(TIMEOUT)
 
 
 def limit_connections(broker: Broker, count: int = 1) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests.process import RUNNING, Pipelines, group_of
 SETTING = "max.message.bytes"
 USUAL = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(20)]
 LARGE = Record(b"k", b'{"device_type": "ios", "x": "%b"}' % random.Random(1).randbytes(1000).hex().encode())
+NOISE = random.Random(2).randbytes(1_000_000).hex().encode()
+"""More than a segment of 1 MiB, the smallest one that Kafka permits, also compressed."""
 FOLLOWING = {"exactly-once": 200 * USUAL, "at-least-once": USUAL}
 """The records after the refused one. With many, the refusal arrives while their batch is still being produced.
 Without a transaction, some of them would be written twice."""
@@ -47,6 +50,20 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
         assert len(before) == done
     assert counted(pipeline.lines)[1] == done < counted(pipeline.lines)[0]
     assert counted(again.lines) == (len(sent) - done, len(sent) - done)
+
+
+def test_segment_too_small(kafka: Kafka, pipelines: Pipelines, topics: Callable[..., str]) -> None:
+    """A topic whose segments are smaller than a record that it may take refuses it: a setting is wrong (78)."""
+    larger = {SETTING: "3000000"}
+    source = topics("small-segment-in", config=larger)
+    target = topics("small-segment-out", config={**larger, "segment.bytes": f"{2**20}"})
+    sender = Kafka(kafka.address, {"message.max.bytes": larger[SETTING]})
+    sender.produce(source, [Record(value=b'{"device_type": "ios", "x": "%b"}' % NOISE)])
+    pipeline = pipelines.start(source, target)
+    assert pipeline.wait() == 78, pipeline.log
+    assert "Traceback" not in pipeline.log
+    situation = "segment.bytes of the output is less than a record"
+    check_row("While running", situation, 78, pipeline.lines[-1])
 
 
 def counted(lines: list[str]) -> tuple[int, int]:

@@ -1,4 +1,6 @@
-"""A slow commit: late requests of it are refused, and so is the commit if another producer takes its transactional id.
+"""A slow commit: late requests of it are refused, and so is the commit itself if it takes too long.
+
+It is also refused if another producer takes its transactional id.
 
 tests/faults/test_transactions.py delivers such requests.
 """
@@ -19,11 +21,17 @@ from tests.pipeline.test_metrics import scrape
 from tests.process import RUNNING, Pipelines, group_of
 from tools.broker.cluster import Cluster
 from tools.broker.ports import HOST, choose_ports, free_port
+from tools.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
 SLOW = NetworkConditions(delay=0.5)
 """Each request takes 1 s, and a commit has three."""
+
+SCRIPT = Path(__file__).with_name("run_limits.py")
+SHORT = "COMMIT_TIMEOUT=2 SESSION_TIMEOUT=40"
+"""The broker ends a transaction before such a commit is done."""
+CHECKS_OFTEN = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "100"}
 
 _BATCH = struct.Struct(">qiibIhiqqqh")  # up to the producer's epoch
 
@@ -46,8 +54,8 @@ def broker(tmp_path: Path) -> Iterator[ProxiedBroker]:
     ports = choose_ports(None)  # one for the broker's own listener, one for the proxy in front of it
     with (
         Proxy(ports.clients, ports.internal, 1) as proxy,
-        Cluster(1, proxied_listeners=[(ports.internal, ports.clients)]) as cluster,
-        Pipelines(f"{HOST}:{ports.clients}", tmp_path) as pipelines,
+        Cluster(1, CHECKS_OFTEN, [(ports.internal, ports.clients)]) as cluster,
+        Pipelines(f"{HOST}:{ports.clients}", tmp_path, SCRIPT) as pipelines,
     ):
         kafka = Kafka(cluster.address)
         yield ProxiedBroker(kafka, proxy, cluster, pipelines, *(kafka.create_topic(name) for name in ("in", "out")))
@@ -64,7 +72,7 @@ def test_epochs(broker: ProxiedBroker) -> None:
     /metrics counts the producer that was replaced.
     """
     port = free_port()
-    pipeline = broker.pipelines.start(broker.source, broker.target, HTTP_PORT=port)
+    pipeline = broker.pipelines.start(broker.source, broker.target, HTTP_PORT=port, LIMITS="")
     pipeline.wait_for(RUNNING)
     sent: list[Record] = []
     for conditions in (NORMAL, SLOW, NORMAL):
@@ -83,7 +91,7 @@ def test_epochs(broker: ProxiedBroker) -> None:
 
 def test_transactional_id_taken(broker: ProxiedBroker) -> None:
     """If another producer takes the transactional id during a commit, a restart helps (70), and no record is lost."""
-    first = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one")
+    first = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one", LIMITS="")
     first.wait_for(RUNNING)
     broker.proxy.conditions = SLOW
     broker.kafka.produce(broker.source, [record(0)])
@@ -94,7 +102,24 @@ def test_transactional_id_taken(broker: ProxiedBroker) -> None:
     assert first.wait() == 70
     replace = {r"\(Failed to .*\)$": "(...)"}
     check_row("While running", "another producer has the worker's transactional id", 70, first.lines[-1], replace)
-    second = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one")
+    second = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one", LIMITS="")
+    assert broker.kafka.read(broker.target, 1) == [expected(record(0))]
+    assert second.stop() == 0
+
+
+def test_too_long(broker: ProxiedBroker) -> None:
+    """If a commit takes too long, the line says so and blames no other worker; a restart helps (70)."""
+    first = broker.pipelines.start(broker.source, broker.target, LIMITS=SHORT)
+    first.wait_for(RUNNING)
+    broker.proxy.conditions = SLOW
+    broker.kafka.produce(broker.source, [record(0)])
+    wait_until(lambda: broker.kafka.end_offsets(broker.target)[0] >= 2, "the record, and the end of its transaction")
+    broker.proxy.conditions = NORMAL
+    assert first.wait() == 70
+    assert "Traceback" not in first.log
+    replace = {r"\(Failed to .*\)$": "(...)", r"COMMIT_INTERVAL \+ 2 s": "COMMIT_INTERVAL + 14 s"}
+    check_row("While running", "a commit takes longer than transaction.timeout.ms", 70, first.lines[-1], replace)
+    second = broker.pipelines.start(broker.source, broker.target, LIMITS="")
     assert broker.kafka.read(broker.target, 1) == [expected(record(0))]
     assert second.stop() == 0
 

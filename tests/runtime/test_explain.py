@@ -44,13 +44,16 @@ def own(code: int, text: str) -> KafkaException:
     return KafkaException(KafkaError(code, text))
 
 
+CODES = {code for code in vars(KafkaError).values() if isinstance(code, int)}
+"""Kafka's error codes, and librdkafka's."""
+
 EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     (kafka(KafkaError._TRANSPORT), Unavailable, [ADDRESS, "Quix__Broker__Address", *START_ONE]),
     (kafka(KafkaError._ALL_BROKERS_DOWN), Unavailable, [ADDRESS, *START_ONE]),
     (kafka(KafkaError._RESOLVE), Unavailable, [ADDRESS, *START_ONE]),
     (kafka(KafkaError._TIMED_OUT), Unavailable, [ADDRESS, *START_ONE]),
     (kafka(KafkaError._MSG_TIMED_OUT), Unavailable, [ADDRESS, "too slow", "was paused"]),
-    (KafkaBrokerUnavailableError("all brokers"), Unavailable, [ADDRESS, "not answered for too long", *START_ONE]),
+    (KafkaBrokerUnavailableError("for 120 s"), Unavailable, [ADDRESS, "no broker answers", "for 120 s", *START_ONE]),
     (httpx.ConnectError("no route"), Unavailable, ["Quix Cloud", "Quix__Portal__Api"]),
     (kafka(KafkaError._AUTHENTICATION), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
     (kafka(KafkaError.SASL_AUTHENTICATION_FAILED), Refused, [ADDRESS, "BROKER_SASL_PASSWORD"]),
@@ -124,8 +127,21 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
     ),
     (kafka(KafkaError._FENCED), Replaced, ["another worker", "INSTANCE_ID"]),
     (kafka(KafkaError.FENCED_INSTANCE_ID), Replaced, ["another worker", "INSTANCE_ID"]),
-    (kafka(KafkaError._STATE), Unexpected, ["KafkaException", "_STATE"]),
-    (kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS), Unavailable, ["no coordinator", ADDRESS]),
+    (kafka(KafkaError._STATE), Failed, ["Kafka's error _STATE: Local: Erroneous state"]),
+    (kafka(KafkaError.KAFKA_STORAGE_ERROR), Failed, ["KAFKA_STORAGE_ERROR", "Disk error"]),
+    (kafka(KafkaError.INVALID_MSG), Failed, ["cannot read", "damaged", "Invalid message"]),
+    (
+        bad_batch("in[0]@7", KafkaError(KafkaError.INVALID_MSG)),
+        Failed,
+        ["batch at in[0]@7", "damaged", "--reset-offsets"],
+    ),
+    (kafka(KafkaError.UNKNOWN), Unavailable, [ADDRESS, "failed", "restart", "logs"]),
+    (kafka(KafkaError.RECORD_LIST_TOO_LARGE), Misconfigured, ["segment.bytes", "max.message.bytes"]),
+    (
+        kafka(KafkaError.COORDINATOR_LOAD_IN_PROGRESS),
+        Unavailable,
+        ["no coordinator of the group or of transactions", ADDRESS],
+    ),
     (kafka(KafkaError.CONCURRENT_TRANSACTIONS), Unavailable, ["last transaction", ADDRESS]),
     (CheckpointProducerTimeout("flush"), Unavailable, ["did not accept all records in time", "flush"]),
     (kafka(KafkaError.INVALID_TXN_STATE), Replaced, ["another worker", "took too long"]),
@@ -135,7 +151,7 @@ EXPLAINED: list[tuple[BaseException, type[PipelineError], list[str]]] = [
         Replaced,
         ["another worker", "INSTANCE_ID"],
     ),
-    (own(KafkaError._FATAL, "Fatal error: no more"), Unexpected, ["no more"]),
+    (own(KafkaError._FATAL, "Fatal error: no more"), Failed, ["no more"]),
     (kafka(KafkaError.UNKNOWN_MEMBER_ID), Failed, ["removed from the consumer group", "restart"]),
     (kafka(KafkaError._MAX_POLL_EXCEEDED), Failed, ["removed from the consumer group"]),
     (KeyError("x"), Unexpected, ["KeyError", "'x'"]),
@@ -198,6 +214,18 @@ def test_wrapped(wrapper: type[Exception]) -> None:
     error = wrapper(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
 
     assert type(explain(error, ADDRESS)) is Refused
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_every_code(code: int) -> None:
+    """No error code of Kafka becomes a stack trace; also inside Quix's exceptions, and behind a SystemError."""
+    masked = SystemError("returned a result with an exception set")
+    masked.__cause__ = kafka(code)
+    for error in (KafkaConsumerException(KafkaError(code)), KafkaProducerDeliveryError(KafkaError(code)), masked):
+        explained = explain(error, ADDRESS)
+        assert not isinstance(explained, Unexpected)
+        assert len(str(explained).splitlines()) == 1
+        assert KafkaError(code).str() in str(explained)
 
 
 def test_chained() -> None:

@@ -14,8 +14,9 @@ from runtime import limits
 from runtime.connect import coordinators
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.causes import Causes
+from runtime.connect.replacement import Replacement
 from runtime.errors import Failed, Misconfigured, OutputTooSlow, Unavailable
-from runtime.explain import EVICTED_TEXT
+from runtime.explain import EVICTED_TEXT, explain
 from tests.kafka import TIMEOUT, Kafka
 from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
 from tools.waiting import wait_until
@@ -28,6 +29,7 @@ def causes(address: str, topic: str = "causes") -> Causes:
     return Causes(BrokerAdmin(ConnectionConfig(bootstrap_servers=address)), topic)
 
 
+FENCED = KafkaException(KafkaError(KafkaError._FENCED, "This instance was fenced"))
 REMOVED = KafkaException(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
 
 
@@ -35,7 +37,6 @@ REMOVED = KafkaException(KafkaError(KafkaError._MAX_POLL_EXCEEDED))
     "error",
     [
         Misconfigured("known"),
-        KafkaException(KafkaError(KafkaError._FENCED)),
         OutputTooSlow("slow"),
         KeyError(),
         REMOVED,
@@ -52,15 +53,39 @@ def test_kept(kafka: Kafka, error: Exception) -> None:
 def test_replaced(kafka: Kafka, code: int, replaced: Misconfigured | None) -> None:
     """The worker that replaced this one is the cause of a fence, and of a commit that fails meanwhile."""
     error = KafkaException(KafkaError(code))
-    replacement = cast("Any", SimpleNamespace(explain=lambda: replaced))
+    replacement = cast("Any", SimpleNamespace(explain=lambda: replaced, instance_id="one"))
     broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address))
     assert Causes(broker, replacement=replacement).explain(error) is (replaced or error)
 
 
-def test_transaction_not_ended(kafka: Kafka) -> None:
-    """A coordinator that has not ended the last transaction is not said to be missing."""
-    error = KafkaException(KafkaError(KafkaError.CONCURRENT_TRANSACTIONS))
-    assert causes(kafka.address).explain(error, coordinators.TRANSACTIONS) is error
+def test_fenced_without_instance_id(kafka: Kafka) -> None:
+    """Without an INSTANCE_ID, no other worker is blamed for a fence: the transaction took too long."""
+    broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address))
+    replacement = Replacement(broker, "alone", "in", None, dict)
+    explained = Causes(broker, replacement=replacement).explain(FENCED, coordinators.TRANSACTIONS)
+    assert type(explained) is Failed
+    assert "longer than transaction.timeout.ms (COMMIT_INTERVAL + 14 s)" in f"{explained}"
+    assert "(This instance was fenced)" in f"{explained}"
+    assert "INSTANCE_ID" not in f"{explained}"
+
+
+@pytest.mark.parametrize("kind", [coordinators.GROUPS, coordinators.TRANSACTIONS])
+@pytest.mark.parametrize(
+    "code",
+    [
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.CONCURRENT_TRANSACTIONS,
+        KafkaError.UNKNOWN,
+    ],
+)
+def test_coordinator_answers(kafka: Kafka, code: int, kind: coordinators.Coordinator) -> None:
+    """A coordinator that answers is not said to be missing, so no broker setting is guessed: a restart may help."""
+    error = KafkaException(KafkaError(code))
+    assert causes(kafka.address).explain(error, kind) is error
+    explained = explain(error, kafka.address)
+    assert type(explained) is Unavailable
+    assert KafkaError(code).str() in f"{explained}"
 
 
 def test_answers_now(kafka: Kafka) -> None:
@@ -144,7 +169,8 @@ def test_broker_away(one_dead: tuple[Cluster, str], monkeypatch: pytest.MonkeyPa
     """A broker that has just died is named as away, not as a wrong setting, unless its replicas are the cause."""
     monkeypatch.setattr(limits, "CAUSE_TIMEOUT", TIMEOUT)  # the metadata may name the dead one as the controller
     cluster, dead = one_dead
-    assert said.format(dead) in f"{causes(cluster.address, topic).explain(TIMED_OUT)}"
+    for error in (TIMED_OUT, FENCED):
+        assert said.format(dead) in f"{causes(cluster.address, topic).explain(error)}"
 
 
 @pytest.mark.long

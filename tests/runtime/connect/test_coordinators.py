@@ -3,15 +3,17 @@
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import AclOperation, NewTopic, ResourceType
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
 from runtime.connect.broker import BrokerAdmin
 from runtime.connect.coordinators import GROUPS, no_coordinator, wait_for_group_coordinator
-from runtime.errors import Unavailable
-from tests.brokers import NO_GROUPS, IncompleteBroker
+from runtime.errors import Misconfigured, Unavailable
+from tests.brokers import AUTHORIZED, NO_GROUPS, IncompleteBroker, hide
 from tests.kafka import TIMEOUT, Kafka
+from tools.broker.embedded import Broker
+from tools.waiting import wait_until
 
 
 def test_group_without_members(kafka: Kafka) -> None:
@@ -39,3 +41,29 @@ def test_no_cause(kafka: Kafka) -> None:
     error = no_coordinator(BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address)), GROUPS)
     assert type(error) is Unavailable
     assert "answer, but none of them coordinates consumer groups; restart" in f"{error}"
+
+
+@pytest.mark.long
+def test_hidden_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If topic and settings are hidden, 2 brokers may be the rest of 3, so a restart may help.
+
+    It does not help if the topic is absent, or if there is only one broker.
+    """
+    with Broker(properties=AUTHORIZED) as hiding:
+        broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=hiding.address))
+        hide(hiding.address, ResourceType.TOPIC, GROUPS.topic, AclOperation.DESCRIBE)
+        hide(hiding.address, ResourceType.BROKER, "kafka-cluster", AclOperation.DESCRIBE_CONFIGS)
+        absent = GROUPS._replace(topic="absent")
+        wait_until(lambda: GROUPS.factor in f"{no_coordinator(broker, GROUPS)}", "the rules")
+        one = no_coordinator(broker, GROUPS)
+        nodes = broker.nodes(TIMEOUT)
+        monkeypatch.setattr(BrokerAdmin, "nodes", lambda *_: 2 * nodes)
+        two, two_absent = no_coordinator(broker, GROUPS), no_coordinator(broker, absent)
+    usual = f"the usual cause is {GROUPS.factor} (default 3), as there"
+    for error, kind, said in (
+        (one, Misconfigured, f"consumer groups: {usual} is only 1 broker; set it to 1, or start more brokers"),
+        (two, Unavailable, f"restart, and if it lasts: {usual} are only 2 brokers; set it to 2, or start more brokers"),
+        (two_absent, Misconfigured, f"consumer groups: {usual} are only 2 brokers; set it to 2"),
+    ):
+        assert type(error) is kind
+        assert said in f"{error}"

@@ -26,7 +26,10 @@ SITUATIONS = {
     "a partition of the output topic has no leader": ("one", "exactly-once"),
 }
 """By situation, the output topic and the guarantee."""
-TOOLS = {f"{tool}: a partition of the output topic has no leader": tool for tool in ("verify", "tail")}
+TOOLS = {
+    "verify: a partition of the output topic has no leader": "verify",
+    "tail: a partition of the output topic has no leader": "tail",
+}
 
 ADDRESSES = r"(127\.0\.0\.1:\d+,)+127\.0\.0\.1:\d+"
 

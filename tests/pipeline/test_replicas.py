@@ -32,7 +32,7 @@ TOOLS = {
 }
 
 UNTIL_WRITTEN = "the brokers at .* answer, but none of them coordinates consumer groups: "
-"""Added if `replay` stops earlier: while a write is not replicated, the coordinator gives no committed offsets."""
+"""Added if `replay` had a new producer: before a write is replicated, the coordinator gives no committed offsets."""
 
 ADDRESSES = r"(127\.0\.0\.1:\d+,)+127\.0\.0\.1:\d+"
 
@@ -135,9 +135,10 @@ def test_transactions(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:
 def test_groups(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:
     """The same for the internal topic of groups: their coordinator answers, but takes no commit, `replay`'s neither."""
     kafka = Kafka(runs[1])
-    kafka.produce("dead", [dead_letter("in", one) for one in originals(1)])
+    kafka.produce("dead", [dead_letter("in", one) for one in originals(60)])
+    replay = runs[2].start("in", "in-too", "replay", "--rate", "1", dead_letter="dead", LIMITS="")
+    wait_until(lambda: kafka.committed(f"{group_of('in')}-replay-invalid_json", "dead"), "the first commit of replay")
     kafka.alter_topic(GROUPS, "min.insync.replicas", "3")
-    replay = runs[2].start("in", "in-too", "replay", dead_letter="dead", LIMITS="")
     settings = {"PROCESSING_GUARANTEE": "at-least-once", "Quix__Consumer_Group": "new", "LIMITS": ""}
     check, pipeline = (runs[2].start("in", "in-too", *command, **settings) for command in (("check",), ()))
     check_stop("While running", "too few replicas of __consumer_offsets are in sync", pipeline)

@@ -1,6 +1,6 @@
 """Finds the cause of an error by asking the brokers: librdkafka often says only that something took too long."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from confluent_kafka import KafkaError, KafkaException
@@ -37,17 +37,19 @@ class Causes:
 
     Args:
         broker: is asked.
-        topics: those that the pipeline writes to.
+        topics: those that are written to.
+        read: those that are only read: each partition must have a leader. Without `topics`, coordinators do not matter.
         replacement: finds the worker that replaced this one; without an INSTANCE_ID, there is none.
     """
 
-    def __init__(self, broker: BrokerAdmin, *topics: str, replacement: Replacement | None = None) -> None:
+    def __init__(
+        self, broker: BrokerAdmin, *topics: str, read: Iterable[str] = (), replacement: Replacement | None = None
+    ) -> None:
         self._broker = broker
-        self._topics = {
-            **dict.fromkeys(topics, IN_SYNC),
-            GROUPS.topic: GROUPS.in_sync,
-            TRANSACTIONS.topic: TRANSACTIONS.in_sync,
-        }
+        self._topics: dict[str, str | None] = dict.fromkeys(read)
+        if topics or not self._topics:
+            self._topics |= dict.fromkeys(topics, IN_SYNC)
+            self._topics |= {one.topic: one.in_sync for one in (GROUPS, TRANSACTIONS)}
         self._replacement = replacement if replacement and replacement.instance_id else None
         self._clients: list[BrokerAdmin] = []  # never destroyed: librdkafka may hang there, and the process ends
 

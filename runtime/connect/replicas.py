@@ -12,16 +12,19 @@ from runtime.errors import Misconfigured, PipelineError, Unavailable
 IN_SYNC = "min.insync.replicas"
 
 
-def replicas_error(broker: BrokerAdmin, topic: str, setting: str = IN_SYNC) -> PipelineError | None:
+def replicas_error(broker: BrokerAdmin, topic: str, setting: str | None = IN_SYNC) -> PipelineError | None:
     """Give the error if a partition lacks replicas; None if none does, or if these credentials may not describe it.
 
     Args:
         broker: is asked.
         topic: the topic's name.
-        setting: the setting that the error names: how many replicas must be in sync.
+        setting: the setting that the error names: how many replicas must be in sync. None if the topic is only read,
+            for which a leader is enough.
     """
     try:
         description = broker.repeating.describe(topic, limits.CAUSE_TIMEOUT)
+        if setting is None:
+            return lacking_replicas(broker, description, 0)
         required = number(broker.repeating.config(ResourceType.TOPIC, topic, limits.CAUSE_TIMEOUT), IN_SYNC, 1)
     except KafkaException:
         return None

@@ -12,6 +12,7 @@ from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import RUNNING, Pipeline, Pipelines, group_of
+from tests.tools.replay.records import dead_letter, originals
 from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
 from tools.waiting import wait_until
 
@@ -25,6 +26,13 @@ SITUATIONS = {
     "a partition of the output topic has no leader": ("one", "exactly-once"),
 }
 """By situation, the output topic and the guarantee."""
+TOOLS = {
+    "verify: a partition of the output topic has no leader": "verify",
+    "tail: a partition of the output topic has no leader": "tail",
+}
+
+UNTIL_WRITTEN = "the brokers at .* answer, but none of them coordinates consumer groups: "
+"""Added if `replay` had a new producer: before a write is replicated, the coordinator gives no committed offsets."""
 
 ADDRESSES = r"(127\.0\.0\.1:\d+,)+127\.0\.0\.1:\d+"
 
@@ -45,6 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, P
             NewTopic("all", 1, replica_assignment=[[*others, leads]], config={"min.insync.replicas": "3"}),
             NewTopic("one", 1, replica_assignment=[[leads]]),
             NewTopic("in-too", 1, replica_assignment=[others]),
+            NewTopic("dead", 1, replica_assignment=[others]),
         ]
         admin = AdminClient({"bootstrap.servers": cluster.address})
         for answer in admin.create_topics(topics).values():
@@ -68,6 +77,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, P
         for situation, (output, guarantee) in SITUATIONS.items():
             settings = {"PROCESSING_GUARANTEE": guarantee, "Quix__Consumer_Group": f"{output}-{guarantee}"}
             started[f"check {situation}"] = pipelines.start("in", output, "check", **settings, LIMITS="")
+        started |= {situation: pipelines.start("in", "one", tool, LIMITS="") for situation, tool in TOOLS.items()}
         yield started, cluster.address, pipelines
 
 
@@ -88,6 +98,12 @@ def test_stop(runs: tuple[dict[str, Pipeline], str, Pipelines], situation: str) 
 def test_check(runs: tuple[dict[str, Pipeline], str, Pipelines], situation: str) -> None:
     """`check` ends with the same code, and one of its lines says the same."""
     assert_says_the_same(runs[0][f"check {situation}"], runs[0][situation])
+
+
+@pytest.mark.parametrize("situation", TOOLS)
+def test_tools(runs: tuple[dict[str, Pipeline], str, Pipelines], situation: str) -> None:
+    """Tools that read this topic name the partition, too, and do not blame the address."""
+    check_stop("Tools", situation, runs[0][situation])
 
 
 @pytest.mark.parametrize(("source", "said"), [("all", "NOT_ENOUGH_REPLICAS"), ("one", "LEADER_NOT_AVAILABLE")])
@@ -113,15 +129,21 @@ def test_transactions(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:
     check_stop("At the start", "too few replicas of __transaction_state are in sync", pipeline)
     assert check.wait(2 * TIMEOUT) == 69
     check.wait_for("wrong   transactions: ", pipeline.lines[-1].partition(" | ")[2])
+    Kafka(address).alter_topic(TRANSACTIONS, "min.insync.replicas", "1")
 
 
 def test_groups(runs: tuple[dict[str, Pipeline], str, Pipelines]) -> None:
-    """The same for the internal topic of groups: their coordinator answers, but takes no commit."""
-    Kafka(runs[1]).alter_topic(GROUPS, "min.insync.replicas", "3")
+    """The same for the internal topic of groups: their coordinator answers, but takes no commit, `replay`'s neither."""
+    kafka = Kafka(runs[1])
+    kafka.produce("dead", [dead_letter("in", one) for one in originals(60)])
+    replay = runs[2].start("in", "in-too", "replay", "--rate", "1", dead_letter="dead", LIMITS="")
+    wait_until(lambda: kafka.committed(f"{group_of('in')}-replay-invalid_json", "dead"), "the first commit of replay")
+    kafka.alter_topic(GROUPS, "min.insync.replicas", "3")
     settings = {"PROCESSING_GUARANTEE": "at-least-once", "Quix__Consumer_Group": "new", "LIMITS": ""}
     check, pipeline = (runs[2].start("in", "in-too", *command, **settings) for command in (("check",), ()))
     check_stop("While running", "too few replicas of __consumer_offsets are in sync", pipeline)
     assert_says_the_same(check, pipeline)
+    check_stop("Tools", "replay: too few replicas of __consumer_offsets are in sync", replay)
 
 
 def check_stop(section: str, situation: str, pipeline: Pipeline) -> None:
@@ -130,5 +152,5 @@ def check_stop(section: str, situation: str, pipeline: Pipeline) -> None:
     assert "Traceback" not in pipeline.log
     few = r"[12] of its 3"  # a follower on a busy machine may be out of sync, too
     by_force = r"; ended by force after .*"  # the flush may hang there
-    replace = {ADDRESSES: "127.0.0.1:29092", few: "2 of its 3", by_force: ""}
+    replace = {ADDRESSES: "127.0.0.1:29092", few: "2 of its 3", by_force: "", UNTIL_WRITTEN: ""}
     check_row(section, situation, 69, pipeline.lines[-1], replace)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from confluent_kafka.admin import (
     AclBindingFilter,
+    AclOperation,
     AdminClient,
     ScramCredentialInfo,
     ScramMechanism,
@@ -14,7 +15,7 @@ from confluent_kafka.admin import (
 
 from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
-from tests.grants import DESCRIBE, MINIMAL, rule
+from tests.grants import DESCRIBE, EXACT, MINIMAL, TOPIC, Grant, rule
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import Pipeline, Pipelines, group_of
 from tests.secured import Secured, login, secured_broker
@@ -64,12 +65,19 @@ CHANGES: dict[str, Callable[[AdminClient, str], None]] = {
     "the permission Write on the transactional id is revoked": revoke("transaction-Write"),
 }
 USERS = {situation: situation.replace(" ", "-") for situation in CHANGES}
+FOLLOWING = {
+    "verify: the password is changed, with --follow": ("verify", "so far: ", change_password),
+    "tail: the user is deleted, with --follow": ("tail", "out[0]@", delete_user),
+}
+"""By situation: a tool, which is its user, too; a text of its first line; and the change."""
+READS = [*DESCRIBE, *MINIMAL.values(), Grant(TOPIC, "out", AclOperation.READ, EXACT, [])]
 
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     """The broker, which asks for the password again every 3 s, with one record in `in`."""
     users = {user: [*DESCRIBE, *MINIMAL.values()] for user in USERS.values()}
+    users |= {tool: READS for tool, _, _ in FOLLOWING.values()}
     with secured_broker(tmp_path_factory.mktemp("certificates"), users, REAUTHENTICATION) as secured:
         secured.kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
         yield secured
@@ -99,8 +107,14 @@ def ended(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
         return all(kafka.committed(group, "in") for group in groups)
 
     wait_until(committed, "the commits", PATIENCE)
+    for situation, (tool, text, _) in FOLLOWING.items():
+        settings = {**secured.settings("SCRAM"), **login(tool)}
+        started[situation] = shared_pipelines.start("in", "out", tool, "--follow", **settings)
+        started[situation].wait_for(text)
     for situation, change in CHANGES.items():
         change(admin, USERS[situation])
+    for tool, _, change in FOLLOWING.values():
+        change(admin, tool)
     kafka.produce("in", [Record(value=b'{"device_type": "ios"}')])
     for pipeline in started.values():
         pipeline.wait(PATIENCE)
@@ -113,15 +127,21 @@ def ended(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
     return started | checks
 
 
-@pytest.mark.parametrize("situation", CHANGES)
+@pytest.mark.parametrize("situation", [*CHANGES, *FOLLOWING])
 def test_revoked(ended: dict[str, Pipeline], situation: str) -> None:
-    """The pipeline exits with 77, and one line says what the broker refuses."""
+    """The pipeline, or a tool that follows, exits with 77, and one line says what the broker refuses."""
     pipeline = ended[situation]
     (error,) = (line for line in pipeline.lines if " ERROR " in line)
     assert "Traceback" not in pipeline.log
     assert "s3cret" not in pipeline.log
     assert pipeline.wait() == 77
-    check_row("While running", situation, 77, error, {r": (sasl_ssl|Fetch|Failed|Group|Broker).*": ": …"})
+    check_row(
+        "Tools" if situation in FOLLOWING else "While running",
+        situation,
+        77,
+        error,
+        {r": (sasl_ssl|Fetch|Failed|Group|Broker).*": ": …"},
+    )
 
 
 @pytest.mark.parametrize("situation", CHANGES)

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from runtime.command import run_command
-from runtime.connect.coordinators import GROUPS, TRANSACTIONS
 from runtime.errors import Failed
 from runtime.observe.output import say
 from runtime.settings import ENV_FILE, Settings
@@ -45,10 +44,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> None:
         batch=min(BATCH, given.rate or BATCH),
         edits=read_edits(given.edit, topics.dead_letter.name) if given.edit else None,
     )
-    with topics.causes.explained(TRANSACTIONS):
-        sender = None if given.dry_run else ReplaySender(topics, given.rate)
-    with topics.causes.explained(GROUPS):
-        replay = Replay(topics, options, sender)
+    replay = Replay(topics, options, None if given.dry_run else ReplaySender(topics, given.rate))
     console = Console(stderr=True)
     columns = Progress.get_default_columns()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -15,8 +15,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from runtime import limits
 from runtime.connect.client_config import PRODUCER, topic_config
+from runtime.connect.coordinators import TRANSACTIONS
 from runtime.connect.destroy import destroy
-from runtime.errors import Failed, PipelineError, Refused, Replaced, Stopped, Unavailable
+from runtime.errors import Failed, Refused, Replaced, Stopped, Unavailable
 from runtime.explain import explain_kafka
 from runtime.loop.output_record import Headers
 from runtime.stop.signals import stop_request
@@ -54,7 +55,7 @@ class ReplaySender:
             "transactional.id": f"{topics.group}:replay:",
             "transaction.timeout.ms": int((limits.COMMIT_TIMEOUT + _LONGEST) * 1000),
         }
-        self._group, self._topic, self._rate = topics.group, topics.source.name, rate
+        self._group, self._topic, self._rate, self._causes = topics.group, topics.source.name, rate, topics.causes
         self._errors: list[tuple[str, KafkaError]] = []
         self._next = 0.0
         self._start()
@@ -63,10 +64,12 @@ class ReplaySender:
         """Get the transactional id: the transaction of another producer that had it has ended then.
 
         Raises:
-            Stopped: a signal asked to stop meanwhile.
+            PipelineError: nothing coordinates transactions, or a signal asked to stop meanwhile.
+            KafkaException: no broker answers, or it refuses.
         """
         self._producer = Producer(self._config, logger=logging.getLogger("librdkafka"))
-        _repeat(self._producer.init_transactions, _refuse_stop)
+        with self._causes.explained(TRANSACTIONS):
+            _repeat(self._producer.init_transactions, _refuse_stop)
 
     def renew(self) -> None:
         """Replace the producer: the broker then refuses what was sent by the old one and comes late."""
@@ -81,7 +84,7 @@ class ReplaySender:
         That is so if a request of the commit may have been repeated: a late copy would be taken for the next one's.
 
         Raises:
-            PipelineError: the transaction failed, and nothing of it is visible.
+            PipelineError, KafkaException: the transaction failed, and nothing of it is visible.
         """
         try:
             self._producer.begin_transaction()
@@ -95,9 +98,9 @@ class ReplaySender:
             known = self._explain(error)
             with suppress(KafkaException):
                 self._producer.abort_transaction(limits.FLUSH_TIMEOUT)
-            if known is not None:
-                raise known from error
-            raise
+            if known is error:
+                raise
+            raise known from error
         return time.monotonic() - began > limits.REQUEST_MAY_REPEAT_AFTER
 
     def _produce(self, records: Sequence[Outgoing]) -> None:
@@ -129,15 +132,18 @@ class ReplaySender:
         if error is not None and error.name() not in _PURGED:
             self._errors.append((place, error))
 
-    def _explain(self, error: BaseException) -> PipelineError | None:
-        """Our error for one of the producer."""
+    def _explain(self, error: BaseException) -> BaseException:
+        """The error to report for one of the producer; any other stays."""
+        if isinstance(error, Unavailable):
+            return self._causes.explain(error)
         if not isinstance(error, KafkaException):
-            return None
-        reason = error.args[0]
+            return error
+        failure: Exception = error
         try:
             self._producer.poll(0)
         except KafkaException as fatal:  # says why, as the error itself does not
-            reason = fatal.args[0]
+            failure = fatal
+        reason = failure.args[0]
         known = explain_kafka(reason, str(self._config["bootstrap.servers"]))
         if isinstance(known, Replaced):
             return Replaced(
@@ -148,13 +154,15 @@ class ReplaySender:
             return Refused(
                 f"the broker refused the permission Write on the topic {self._topic} (`input`): {reason.str()}"
             )
-        if self._errors and not isinstance(known, Unavailable):
+        if isinstance(known, Unavailable):
+            return self._causes.explain(failure)
+        if self._errors:
             place, _ = self._errors[0]
             return Failed(
                 f"the topic {self._topic} (`input`) does not take the record of {place}, or one after it, so the "
                 f"transaction was aborted: {reason.str()}; correct the topic's settings, or the value (--edit)"
             )
-        return known
+        return failure
 
 
 @cache

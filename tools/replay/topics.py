@@ -7,6 +7,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from runtime.connect.causes import Causes
+from runtime.connect.coordinators import GROUPS
 from runtime.connect.destroy import destroy
 from runtime.errors import Misconfigured
 from runtime.settings import Settings
@@ -33,6 +35,7 @@ class DeadLetterTopics(Topics):
         how_to_skip = "move the offsets of the groups <group>-replay-<reason> past it with kafka-consumer-groups"
         super().__init__(settings, _PATIENCE, how_to_skip, **READER)
         self.source, self.dead_letter = self.facts(settings.input, settings.dead_letter)
+        self.causes = Causes(self._broker, self.source.name, read=[self.dead_letter.name])
 
     @property
     def group(self) -> str:
@@ -50,29 +53,22 @@ class DeadLetterTopics(Topics):
         What a transaction has committed counts once its end is certain (read_committed).
         """
         wanted = [TopicPartition(self.dead_letter.name, number) for number in partitions]
-        with ThreadPoolExecutor(len(groups)) as pool:
-            answers = pool.map(partial(self._committed, wanted), groups)
-            return {
-                (group, place.partition): place
-                for group, places in zip(groups, answers, strict=True)
-                for place in places
-            }
-
-    def _committed(self, wanted: list[TopicPartition], group: str) -> list[TopicPartition]:
         # No admin request: if the answer comes after its time-out, librdkafka 2.16.0 aborts the process.
-        own = {"group.id": group, "isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0}
-        clients: list[Any] = [Consumer({**self._client, **own})]
+        own = {"isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0}
+        clients: list[Any] = [Consumer({**self._client, **own, "group.id": group}) for group in groups]
         try:
-            found: list[TopicPartition] = self.ask(partial(_ask, clients[0], wanted))
+            with ThreadPoolExecutor(len(groups)) as pool:
+                answers = self.ask(lambda: list(pool.map(partial(_ask, wanted), clients)), GROUPS)
         finally:
             destroy(clients)
-        for place in found:
+        found = {(group, one.partition): one for group, of_it in zip(groups, answers, strict=True) for one in of_it}
+        for place in found.values():
             if place.error is not None:
                 raise KafkaException(place.error)
         return found
 
 
-def _ask(consumer: Consumer, wanted: list[TopicPartition]) -> list[TopicPartition]:
+def _ask(wanted: list[TopicPartition], consumer: Consumer) -> list[TopicPartition]:
     try:
         answer: list[TopicPartition] = consumer.committed(wanted, timeout=_ANSWER_WITHIN)
     except KafkaException:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
@@ -54,7 +55,7 @@ class PartitionReader:
         self._end = 0
         self._heard = self._assigned = 0.0
         self._consumer = self._new_consumer()
-        self._consumer.list_topics(topic, timeout=ANSWER_WITHIN)  # knowing the leaders saves half a second
+        topics.ask(partial(self._consumer.list_topics, topic, ANSWER_WITHIN))  # knowing the leaders saves half a second
 
     def _new_consumer(self) -> Consumer:
         return Consumer(self._config, logger=logging.getLogger("librdkafka"))
@@ -82,7 +83,7 @@ class PartitionReader:
         if arrived:
             self._heard = time.monotonic()
         elif time.monotonic() > self._heard + self._topics.patience:
-            raise self._topics.unavailable(f"waited for {self._topic}[{self._place.partition}]@{self.at}")
+            raise self._topics.no_answer(f"nothing came of {self._topic}[{self._place.partition}]@{self.at}")
         elif time.monotonic() > max(self._heard, self._assigned) + NEW_CLIENT_AFTER:
             stuck, self._consumer = [self._consumer], self._new_consumer()
             destroy(stuck)

@@ -9,10 +9,11 @@ from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 from quixstreams.models.topics.exceptions import TopicNotFoundError
 
 from runtime.connect.causes import Causes
+from runtime.connect.coordinators import Coordinator
 from runtime.connect.topic_facts import TopicFacts
 from runtime.connect.topics import connect
-from runtime.errors import Failed, Misconfigured, Stopped, Unavailable
-from runtime.explain import TOPIC_SETTINGS, explain_kafka
+from runtime.errors import Failed, Misconfigured, PipelineError, Stopped, Unavailable
+from runtime.explain import TOPIC_SETTINGS, explain, explain_kafka
 from runtime.settings import Settings
 from tools.verify.reader import ANSWER_WITHIN, NEW_CLIENT_AFTER, PartitionReader
 
@@ -54,6 +55,7 @@ class Topics:
         self._address = connection.bootstrap_servers
         self._client = connection.as_librdkafka_dict()
         self._reader = {**self._client, **reader}
+        self._names: set[str] = set()
         self._admin = self._new_admin()
 
     def facts(self, *names: str) -> list[TopicFacts]:
@@ -65,12 +67,16 @@ class Topics:
         Raises:
             PipelineError: a topic is missing, or a permission on it is.
         """
-        if not self._app.is_quix_app:
-            self._broker.check_topics_visible(*names)
         try:
-            return self._broker.facts(*(self._app.topic(name).name for name in names))
+            with self.causes.explained():
+                if not self._app.is_quix_app:
+                    self._broker.check_topics_visible(*names)
+                found = self._broker.facts(*(self._app.topic(name).name for name in names))
         except TopicNotFoundError as error:
             raise Misconfigured(f"{error}; correct {TOPIC_SETTINGS}") from error
+        self._names.update(one.name for one in found)
+        self.causes = Causes(self._broker, read=self._names)
+        return found
 
     def _new_admin(self) -> AdminClient:
         return AdminClient({**self._client, "log_level": 0})
@@ -127,11 +133,15 @@ class Topics:
             }
         )
 
-    def ask(self, question: Callable[[], _Answer]) -> _Answer:
+    def ask(self, question: Callable[[], _Answer], missing: Coordinator | None = None) -> _Answer:
         """Repeat a request until the broker answers.
 
+        Args:
+            question: makes the request.
+            missing: the coordinator that is asked, if one is.
+
         Raises:
-            Unavailable: it did not answer for too long.
+            PipelineError: it did not answer for too long.
             KafkaException: it refused.
         """
         asked = renewed = time.monotonic()
@@ -142,7 +152,7 @@ class Topics:
                 self.raise_unless_temporary(error.args[0])
                 now = time.monotonic()
                 if now > asked + self.patience:
-                    raise self.unavailable(error.args[0].str()) from error
+                    raise self.no_answer(error.args[0].str(), missing) from error
                 if now > renewed + NEW_CLIENT_AFTER:
                     self._admin, renewed = self._new_admin(), now
                 time.sleep(_PAUSE)
@@ -152,10 +162,11 @@ class Topics:
         if not is_temporary(error, self._address):
             raise KafkaException(error)
 
-    def unavailable(self, detail: str) -> Unavailable:
-        """The error if a broker did not answer for too long."""
-        text = f"the broker at {self._address} did not answer within {self.patience:.0f} s (Quix__Broker__Address)"
-        return Unavailable(f"{text}: {detail}")
+    def no_answer(self, detail: str, missing: Coordinator | None = None) -> PipelineError:
+        """The error if a broker did not answer for too long: the cause, if it can be found."""
+        text = f"waited {self.patience:.0f} s: {detail}"
+        error = KafkaException(KafkaError(KafkaError._TIMED_OUT, text))  # noqa: SLF001  (an error code)
+        return explain(self.causes.explain(error, missing), self._broker.address, cloud=self._broker.cloud)
 
 
 def _offset(answer: ListOffsetsResultInfo) -> int:

@@ -24,9 +24,10 @@ from tools.waiting import wait_until
 TIMED_OUT = KafkaException(KafkaError(KafkaError._TIMED_OUT, "Failed to get it: Local: Timed out"))
 
 
-def causes(address: str, topic: str = "causes") -> Causes:
-    """The causes of a broker at this address."""
-    return Causes(BrokerAdmin(ConnectionConfig(bootstrap_servers=address)), topic)
+def causes(address: str, topic: str = "causes", *, reads: bool = False) -> Causes:
+    """The causes of a broker at this address, for a topic that is written to, or only read."""
+    broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=address))
+    return Causes(broker, read=[topic]) if reads else Causes(broker, topic)
 
 
 FENCED = KafkaException(KafkaError(KafkaError._FENCED, "This instance was fenced"))
@@ -159,18 +160,21 @@ def one_dead() -> Iterator[tuple[Cluster, str]]:
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("topic", "said"),
+    ("topic", "reads", "said"),
     [
-        ("enough", "answer, except {0}, which refuses connections; start it"),
-        ("all", "all[0] refuses records (NOT_ENOUGH_REPLICAS): 2 of its 3 replicas"),
+        ("enough", False, "answer, except {0}, which refuses connections; start it"),
+        ("all", False, "all[0] refuses records (NOT_ENOUGH_REPLICAS): 2 of its 3 replicas"),
+        ("all", True, "answer, except {0}, which refuses connections; start it"),
     ],
 )
-def test_broker_away(one_dead: tuple[Cluster, str], monkeypatch: pytest.MonkeyPatch, topic: str, said: str) -> None:
-    """A broker that has just died is named as away, not as a wrong setting, unless its replicas are the cause."""
+def test_broker_away(
+    one_dead: tuple[Cluster, str], monkeypatch: pytest.MonkeyPatch, topic: str, said: str, *, reads: bool
+) -> None:
+    """A broker that has just died is named as away, not as a wrong setting, unless a write lacks its replicas."""
     monkeypatch.setattr(limits, "CAUSE_TIMEOUT", TIMEOUT)  # the metadata may name the dead one as the controller
     cluster, dead = one_dead
     for error in (TIMED_OUT, FENCED):
-        assert said.format(dead) in f"{causes(cluster.address, topic).explain(error)}"
+        assert said.format(dead) in f"{causes(cluster.address, topic, reads=reads).explain(error)}"
 
 
 @pytest.mark.long

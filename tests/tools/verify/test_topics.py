@@ -1,5 +1,6 @@
 """Questions about topics: which of the broker's errors are temporary, and a broker that ends."""
 
+from collections.abc import Callable
 from threading import Timer
 
 import pytest
@@ -9,7 +10,7 @@ from runtime.errors import Unavailable
 from runtime.settings import ADDRESS, Settings
 from tests.kafka import Kafka
 from tools.broker.embedded import Broker
-from tools.verify.topics import TopicPair, is_temporary
+from tools.verify.topics import TopicPair, Topics, is_temporary
 
 PASSES = {
     KafkaError.FENCED_LEADER_EPOCH: True,
@@ -30,6 +31,15 @@ PASSES = {
 def test_is_temporary(code: int) -> None:
     """A new leader or a broker that is away is temporary; a refusal or a deleted topic is not."""
     assert is_temporary(KafkaError(code), "127.0.0.1:9092") is PASSES[code]
+
+
+def test_silence(kafka: Kafka, topics: Callable[[str], str]) -> None:
+    """If a broker answers other requests, an error after the patience does not blame the address."""
+    known = Topics(Settings.load(None, {ADDRESS: kafka.address}), 1.0, "")
+    known.facts(topics("silent"))
+    said = f"the brokers at {kafka.address} answer, but one did not in time: waited 1 s: a reason; restart"
+    error = known.no_answer("a reason")
+    assert (type(error), f"{error}") == (Unavailable, said)
 
 
 @pytest.mark.long

@@ -96,7 +96,7 @@ TOPIC_IDS_TIMEOUT = 12.0
 """For the topics' ids before a commit."""
 
 TOPIC_IDS_REQUEST_TIMEOUT = 2.0
-"""For one such request."""
+"""For the first such request; a later one has more, as answers may be slow."""
 
 TOPIC_IDS_RETRY_PAUSE = 0.1
 """Between two such requests."""

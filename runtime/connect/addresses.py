@@ -16,7 +16,7 @@ _DEFAULT_PORT = 9092
 CANNOT_BE_RESOLVED = "cannot be resolved"
 CLOSES_AT_ONCE = "closes connections at once"
 _MOST_TRIED = 5  # of the brokers of a large cluster
-_MOST_AT_ONCE = 32
+MOST_AT_ONCE = 32
 
 
 class BrokerAddress(NamedTuple):
@@ -57,14 +57,14 @@ class BrokerAddress(NamedTuple):
 
 
 def advertised(nodes: Iterable[BrokerMetadata]) -> list[BrokerAddress]:
-    """Give the addresses that brokers advertise; the first few of a large cluster."""
-    return [BrokerAddress(node.host, node.port) for node in islice(nodes, _MOST_TRIED)]
+    """Give the addresses that brokers advertise."""
+    return [BrokerAddress(node.host, node.port) for node in nodes]
 
 
 def unreachable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
-    """Give the addresses, and why no connection to them opens; empty if one opens."""
+    """Give the first few addresses, and why no connection to them opens; empty if one opens."""
     problems = {}
-    for address in addresses:
+    for address in islice(addresses, _MOST_TRIED):
         problems[address] = address.why_unreachable()
         if not problems[address]:
             return {}
@@ -74,7 +74,7 @@ def unreachable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
 def why_unusable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
     """Give each address, and why no connection to it opens, or stays open; empty if one does. All at the same time."""
     asked = list(addresses)
-    with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         answers = pool.map(lambda address: address.why_unreachable(limits.CLOSED_AT_ONCE), asked)
         return dict(zip(asked, answers, strict=True))
 

@@ -132,13 +132,11 @@ class BrokerAdmin:
         return TopicFacts(name, len(topic.partitions), config, str(topic.topic_id))
 
     def _diagnose_advertised(self) -> PipelineError | None:
-        """Why TLS fails at an advertised address, although it works at the address in Quix__Broker__Address."""
+        """Why TLS fails at an advertised address, although it works at another one."""
         if self.cloud or not (self.connection.security_protocol or "").endswith("ssl"):
             return None
-        for address in self._advertised - set(BrokerAddress.parse(self.connection.bootstrap_servers)):
-            if error := diagnose(self.connection.model_copy(update={"bootstrap_servers": f"{address}"})):
-                return error
-        return None
+        addresses = ",".join(map(str, sorted(self._advertised)))
+        return diagnose(self.connection.model_copy(update={"bootstrap_servers": addresses})) if addresses else None
 
     def _first_answer(self, deadline: float) -> list[BrokerAddress]:
         """The addresses that brokers advertise; none if no broker answers until the deadline, or the request failed."""

@@ -4,6 +4,7 @@ import socket
 import ssl
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
@@ -16,7 +17,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from quixstreams.kafka import ConnectionConfig
 
 from runtime import limits
-from runtime.connect.addresses import BrokerAddress
+from runtime.connect.addresses import MOST_AT_ONCE, BrokerAddress
 from runtime.errors import Misconfigured
 
 _SASL_HANDSHAKE, _API_VERSIONS, _END_TXN = 17, 18, 26  # the requests' API keys
@@ -27,16 +28,22 @@ _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64  # OpenSSL
 
 
 def diagnose(connection: ConnectionConfig) -> Misconfigured | None:
-    """Find out why client and broker do not connect; None if that is not visible, for example without a listener.
+    """Find out why client and brokers do not connect; None if that is not visible, for example without a listener.
 
-    It connects as a client does, with the same certificates, and sends a SaslHandshake request. Every broker answers
-    it, also without SASL. Credentials are not sent.
+    It asks all addresses at the same time: of several brokers, one may have another certificate. It connects as a
+    client does, with the same certificates, and sends a SaslHandshake request. Every broker answers it, also without
+    SASL. Credentials are not sent.
     """
+    trusted = _ca_context(connection)  # once, as reading the system's CAs takes 20 ms
     deadline = time.monotonic() + limits.DIAGNOSE_TIMEOUT
-    for address in BrokerAddress.parse(connection.bootstrap_servers):
+
+    def diagnose_one(address: BrokerAddress) -> Misconfigured | None:
         with suppress(OSError, ValueError):
-            return _diagnose_listener(_Listener(*address, deadline), connection)
-    return None
+            return _diagnose_listener(_Listener(*address, deadline), connection, trusted)
+        return None
+
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        return next(filter(None, pool.map(diagnose_one, BrokerAddress.parse(connection.bootstrap_servers))), None)
 
 
 class KafkaVersion(Enum):
@@ -83,12 +90,14 @@ class _Listener(NamedTuple):
         return f"the broker at {self.host}:{self.port}"
 
 
-def _diagnose_listener(listener: _Listener, connection: ConnectionConfig) -> Misconfigured | None:
+def _diagnose_listener(
+    listener: _Listener, connection: ConnectionConfig, trusted: ssl.SSLContext | None
+) -> Misconfigured | None:
     """Diagnose one address; OSError if the cause is not visible."""
     protocol = connection.security_protocol or "plaintext"
-    if protocol.endswith("ssl"):
+    if trusted:
         try:
-            listener.connect(_ca_context(connection)).close()
+            listener.connect(trusted).close()
         except ssl.SSLCertVerificationError as error:
             return _untrusted(error, listener, connection)
         except OSError:
@@ -104,14 +113,18 @@ def _diagnose_listener(listener: _Listener, connection: ConnectionConfig) -> Mis
     return Misconfigured(f"{listener} uses {actual}, not {protocol}: set BROKER_SECURITY_PROTOCOL={actual}{mechanism}")
 
 
-def _ca_context(connection: ConnectionConfig) -> ssl.SSLContext:
-    """The TLS context that verifies the broker's certificate."""
+def _ca_context(connection: ConnectionConfig) -> ssl.SSLContext | None:
+    """The TLS context that verifies a broker's certificate; None without TLS, or if the CAs cannot be read."""
+    if not (connection.security_protocol or "").endswith("ssl"):
+        return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if connection.ssl_ca_location:
-        context.load_verify_locations(connection.ssl_ca_location)
-    else:
-        context.load_default_certs()
-    return context
+    with suppress(OSError):
+        if connection.ssl_ca_location:
+            context.load_verify_locations(connection.ssl_ca_location)
+        else:
+            context.load_default_certs()
+        return context
+    return None
 
 
 def _any_context(connection: ConnectionConfig) -> ssl.SSLContext:

@@ -4,7 +4,7 @@ If a topic is deleted and created again, librdkafka continues at its old offset 
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, TopicDescription
 from loguru import logger
 
 from runtime import limits
+from runtime.connect.repeating_admin import timeouts
 from runtime.errors import Misconfigured
 from runtime.explain import kafka_error
 
@@ -40,6 +41,8 @@ class TopicIds:
         self._ids = {name: topic_id for name, topic_id in ids.items() if topic_id != NO_ID}
         self._pending: dict[str, Future[TopicDescription]] = {}
         self._requested_at = 0.0
+        self._first_timeout = limits.TOPIC_IDS_REQUEST_TIMEOUT
+        self._timeouts: Iterator[float] = iter(())
         for name in ids.keys() - self._ids.keys():
             logger.warning(
                 "the broker gives no topic id for {}: records are lost if it is deleted and created again", name
@@ -48,7 +51,8 @@ class TopicIds:
     def request(self) -> None:
         """Request the current ids, without waiting for the answer."""
         self._requested_at = time.monotonic()
-        self._send()
+        self._timeouts = timeouts(limits.TOPIC_IDS_TIMEOUT, self._first_timeout)
+        self._send(next(self._timeouts))
 
     def check_now(self) -> None:
         """Request the ids and wait for the answer, for example because a replaced topic may explain an error.
@@ -67,10 +71,17 @@ class TopicIds:
             Misconfigured: a topic was deleted, or deleted and created again.
             KafkaException: no broker answers.
         """
-        while not self._is_confirmed():
+        error = self._compare()
+        while error:
+            if (timeout := next(self._timeouts, None)) is None:
+                what = f"the topics' ids did not arrive within {limits.TOPIC_IDS_TIMEOUT:.0f} s: {error.str()}"
+                raise KafkaException(KafkaError(error.code(), what))
             with suppress(KafkaException):  # refreshes the metadata, as the controller may have moved
                 self._admin.list_topics(timeout=limits.TOPIC_IDS_REQUEST_TIMEOUT)
-            self._send()
+            start = time.monotonic()
+            self._send(timeout)
+            if (error := self._compare()) is None:  # if answers are slow, give the next request enough time at once
+                self._first_timeout = max(limits.TOPIC_IDS_REQUEST_TIMEOUT, 2 * (time.monotonic() - start))
 
     def explain(self, error: Exception) -> Exception:
         """Give the error to report: that a topic was deleted, if that caused `error`, otherwise `error` itself.
@@ -98,7 +109,7 @@ class TopicIds:
         ):
             return
         if self._pending:
-            self._is_confirmed()
+            self._compare()
         self.request()
 
     def marked(self, offsets: Iterable[TopicPartition]) -> list[TopicPartition]:
@@ -116,27 +127,26 @@ class TopicIds:
         topic_id = self._ids.get(committed.topic)
         return bool(is_marked and topic_id) and marked_id != topic_id
 
-    def _send(self) -> None:
+    def _send(self, timeout: float) -> None:
         if self._ids:
             names = TopicCollection(list(self._ids))
-            self._pending = self._admin.describe_topics(names, request_timeout=limits.TOPIC_IDS_REQUEST_TIMEOUT)
+            self._pending = self._admin.describe_topics(names, request_timeout=timeout)
 
-    def _is_confirmed(self) -> bool:
-        """Whether all ids are the same; False if a broker did not answer and the request must be repeated."""
+    def _compare(self) -> KafkaError | None:
+        """Compare the ids with the answers; give the error if a broker did not answer: the request must be repeated."""
         answers, self._pending = self._pending, {}
         for name, answer in answers.items():
             try:
                 topic_id = str(answer.result().topic_id)
             except KafkaException as error:
-                if error.args[0].code() in _DELETED:
+                reason: KafkaError = error.args[0]
+                if reason.code() in _DELETED:
                     raise self._replaced(f"{name} was deleted") from error
-                if time.monotonic() - self._requested_at > limits.TOPIC_IDS_TIMEOUT:
-                    raise
-                return False
+                return reason
             if topic_id != self._ids[name]:
                 change = f"its id was {self._ids[name]} and is {topic_id}"
                 raise self._replaced(f"{name} was deleted and created again ({change})")
-        return True
+        return None
 
     def _replaced(self, what: str) -> Misconfigured:
         return Misconfigured(

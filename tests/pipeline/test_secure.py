@@ -60,6 +60,10 @@ REFUSED: dict[str, MakeSettings] = {
     "wrong CA": lambda on: on.settings("SCRAM") | login("plain") | on.trusting("stranger"),
     "wrong host name": lambda on: on.settings("TLS", "localhost"),
     "wrong advertised host name": lambda on: on.settings("RENAMED"),
+    "wrong host name at one of several addresses": lambda on: {
+        **on.settings("RENAMED"),
+        "Quix__Broker__Address": f"127.0.0.1:{on.ports['RENAMED']},localhost:{on.ports['RENAMED']}",
+    },
     "expired broker's certificate": lambda on: on.settings("EXPIRED"),
     "expired client's certificate": lambda on: on.settings("MUTUAL") | on.client("expired-client"),
     "no client's certificate": lambda on: on.settings("MUTUAL"),
@@ -172,6 +176,13 @@ DIAGNOSED: dict[str, tuple[MakeSettings, str | None]] = {
     "no listener at the first address": (
         lambda on: {"Quix__Broker__Address": f"127.0.0.1:1,127.0.0.1:{on.ports['TLS']}"},
         "uses ssl, not plaintext",
+    ),
+    "another certificate at the second address": (
+        lambda on: {
+            **on.settings("TLS"),
+            "Quix__Broker__Address": f"127.0.0.1:{on.ports['TLS']},127.0.0.1:{on.ports['EXPIRED']}",
+        },
+        "has expired",
     ),
     "a stranger's certificate": (lambda on: on.settings("MUTUAL") | on.client("strange-client"), None),
     "no CA is set": (lambda on: on.settings("TLS") | {"BROKER_SSL_CA_LOCATION": ""}, "not set: the system's CAs"),

@@ -66,7 +66,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kafka, dict
             own = {"Quix__Broker__Address": f"{HOST}:{port}", "Quix__Consumer_Group": output}
             create = {"AUTO_CREATE_TOPICS": "true"} if situation == LOST else {}
             if situation == SLOW:
-                started[HURRIED] = hurried.start("in", output, "check", **own, LIMITS="CHECK_TIMEOUT=6")
+                started[HURRIED] = hurried.start("in", output, "check", **own, LIMITS="CHECK_TIMEOUT=1")
             if situation != OLDER:
                 started[situation] = pipelines.start("in", output, **own, **create)
             if situation != LOST:
@@ -102,7 +102,7 @@ def test_check_without_time(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:
     assert check.wait(PATIENCE) == 0, check.log
     assert not [line for line in check.lines if line.startswith("wrong ")], check.log
     for subject in ("brokers", "topic in", "topic out-0", "topics", "transactions", "group out-0"):
-        check.wait_for(f"warning {subject}: not checked: no complete answer within 6 s; `run` waits longer")
+        check.wait_for(f"warning {subject}: not checked: no complete answer within 1 s; `run` waits longer")
 
 
 @pytest.mark.parametrize("situation", WARNED)

@@ -69,7 +69,7 @@ class RepeatingAdmin:
         Raises:
             KafkaException: no broker answers.
         """
-        for seconds in timeouts(timeout, self._first_timeout):
+        for seconds in self._timeouts(timeout):
             start = time.monotonic()
             try:
                 metadata: ClusterMetadata = self._admin.list_topics(timeout=seconds)
@@ -124,8 +124,8 @@ class RepeatingAdmin:
         self, request: Callable[..., dict[_Key, "Future[_Answer]"]], what: object, seconds: float, **options: bool
     ) -> dict[_Key, "Future[_Answer]"]:
         answers: dict[_Key, Future[_Answer]] = {}
-        deadline = time.monotonic() + seconds
-        for timeout in timeouts(seconds, self._first_timeout):
+        deadline = time.monotonic() + max(seconds, self._first_timeout)
+        for timeout in self._timeouts(seconds):
             if answers:
                 self._find_controller(timeout)
             start = time.monotonic()
@@ -136,13 +136,17 @@ class RepeatingAdmin:
                 break
         return answers
 
+    def _timeouts(self, seconds: float) -> Iterator[float]:
+        """The timeout of each attempt; at least one has the time that the last answer took."""
+        return timeouts(max(seconds, self._first_timeout), self._first_timeout)
+
     def _note_answer(self, start: float) -> None:
         """Give the next request enough time at once if answers are slow."""
         self._first_timeout = max(_FIRST_TIMEOUT, 2 * (time.monotonic() - start))
 
     def _find_controller(self, seconds: float) -> None:
         """Get metadata until they name a controller that can be reached."""
-        for timeout in timeouts(seconds, self._first_timeout):
+        for timeout in self._timeouts(seconds):
             with suppress(KafkaException):
                 metadata = self._admin.list_topics(timeout=timeout)
                 node = metadata.brokers.get(metadata.controller_id)

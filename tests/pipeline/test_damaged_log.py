@@ -17,17 +17,19 @@ SENT = [Record(value=b'{"device_type": "ios", "n": %d}' % number) for number in 
 
 
 def test_damaged(tmp_path: Path) -> None:
-    """The pipeline ends (70) with one line, which names the place."""
+    """The pipeline and `verify` end (70) with one line, which names the place."""
     with Broker(properties={"log.retention.ms": "-1"}) as broker, Pipelines(broker.address, tmp_path) as pipelines:
         kafka = Kafka(broker.address)
         source, target = kafka.create_topic("in"), kafka.create_topic("out")
         for record in SENT:  # a batch each
             kafka.produce(source, [record])
         damage_second_batch(next((broker.folder / "data" / f"{source}-0").glob("*.log")))
-        pipeline = pipelines.start(source, target)
-        assert pipeline.wait() == 70, pipeline.log
-        assert "Traceback" not in pipeline.log
+        pipeline, verify = pipelines.start(source, target), pipelines.start(source, target, "verify")
+        for each in (pipeline, verify):
+            assert each.wait() == 70, each.log
+            assert "Traceback" not in each.log
         check_row("While running", "a batch of the input is damaged on the broker's disk", 70, pipeline.lines[-1])
+        check_row("Tools", "verify: a batch of the input is damaged on the broker's disk", 70, verify.lines[-1])
 
 
 def damage_second_batch(log: Path) -> None:

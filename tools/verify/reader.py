@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from runtime.connect.destroy import destroy
-from runtime.explain import bad_batch
+from runtime.explain import BAD_BATCH, bad_batch
 
 if TYPE_CHECKING:
     from tools.verify.topics import Topics
@@ -35,7 +35,7 @@ _READER = {
 }
 _IDLE_WAIT = 0.05  # seconds
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
-_OF_THE_RANGE = {*_OUT_OF_RANGE, KafkaError._PARTITION_EOF, KafkaError._BAD_COMPRESSION}
+_OF_THE_RANGE = {*_OUT_OF_RANGE, KafkaError._PARTITION_EOF, *BAD_BATCH}
 
 
 class PartitionReader:
@@ -76,7 +76,7 @@ class PartitionReader:
         """Return what has arrived, at most BATCH records; nothing if nothing arrives for a moment.
 
         Raises:
-            PipelineError: the broker did not answer for too long, or a batch cannot be decompressed.
+            PipelineError: the broker did not answer for too long, or a batch cannot be read.
             KafkaException: it refuses.
         """
         arrived = self._consumer.consume(BATCH, 0) or self._consumer.consume(1, _IDLE_WAIT)
@@ -126,6 +126,6 @@ class PartitionReader:
             self.deleted = self.deleted or offset >= self.at  # otherwise it is of an earlier range
         elif offset >= self._end:
             self.at, self.done = self._end, True
-        elif error.code() == KafkaError._BAD_COMPRESSION:
+        elif error.code() in BAD_BATCH:
             place = f"{self._topic}[{partition}]@{offset}"
             raise bad_batch(place, error, self._topics.how_to_skip)

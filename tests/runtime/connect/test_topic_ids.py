@@ -76,13 +76,13 @@ def test_replaced(name: str, answer: str | int, said: str) -> None:
 def test_broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """The request is repeated while no broker answers, until limits.TOPIC_IDS_TIMEOUT; the error says what for."""
     monkeypatch.setattr(limits, "TOPIC_IDS_TIMEOUT", 1.0)
-    monkeypatch.setattr(limits, "TOPIC_IDS_REQUEST_TIMEOUT", 0.1)
+    monkeypatch.setattr(limits, "TOPIC_IDS_REQUEST_TIMEOUT", 0.01)
     admin = FakeAdmin({**IDS, "out": KafkaError._TIMED_OUT})
     ids = ids_of(admin)
     ids.request()
     with pytest.raises(KafkaException, match="the topics' ids did not arrive within 1 s: Local: Timed out"):
         ids.check()
-    assert admin.timeouts[:3] == [0.1, 0.2, 0.4]
+    assert admin.timeouts[:3] == [0.01, 0.02, 0.04]
 
 
 def test_explain(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 import socket
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
+from selectors import EVENT_READ, DefaultSelector
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ CANNOT_BE_RESOLVED = "cannot be resolved"
 CLOSES_AT_ONCE = "closes connections at once"
 _MOST_TRIED = 5  # of the brokers of a large cluster
 MOST_AT_ONCE = 32
+_OF_A_WORKER = 6  # connections of consumer, producer and admin client: to a broker, and to it as a coordinator
 
 
 class BrokerAddress(NamedTuple):
@@ -41,10 +44,15 @@ class BrokerAddress(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def why_unreachable(self, stays_open: float = 0.0) -> str:
-        """Why no connection opens, or stays open for some seconds, as what the address does; empty if one does."""
+        """Why no connection opens, as what the address does; empty if one does.
+
+        Args:
+            stays_open: so many seconds must as many connections stay open as a worker needs at one broker.
+        """
         try:
-            with self._connect() as connection:
-                return CLOSES_AT_ONCE if stays_open and _is_closed(connection, stays_open) else ""
+            with ExitStack() as stack:
+                opened = [stack.enter_context(self._connect()) for _ in range(_OF_A_WORKER if stays_open else 1)]
+                return CLOSES_AT_ONCE if stays_open and _is_one_closed(opened, stays_open) else ""
         except (socket.gaierror, UnicodeError):
             return CANNOT_BE_RESOLVED
         except ConnectionRefusedError:
@@ -100,12 +108,16 @@ def closes_at_once(address: str) -> Unavailable:
     )
 
 
-def _is_closed(connection: socket.socket, within: float) -> bool:
-    """Whether the other side closes the connection before a request; a broker waits for one for minutes."""
-    connection.settimeout(within)
+def _is_one_closed(connections: Iterable[socket.socket], within: float) -> bool:
+    """Whether the other side closes a connection before a request; a broker waits for one for minutes."""
+    with DefaultSelector() as selector:
+        for connection in connections:
+            selector.register(connection, EVENT_READ, connection)
+        return any(_is_closed(key.data) for key, _ in selector.select(within))
+
+
+def _is_closed(connection: socket.socket) -> bool:
     try:
         return not connection.recv(1)
-    except TimeoutError:
-        return False
     except OSError:
         return True

@@ -82,7 +82,7 @@ class BrokerAdmin:
             time.sleep(_TURN)
             self._check_stop()
         self._advertised.update(addresses)
-        if error := self._diagnose_advertised():
+        if error := self._diagnose_advertised(connected=True):
             raise error
 
     def nodes(self, timeout: float) -> list[BrokerMetadata]:
@@ -131,12 +131,13 @@ class BrokerAdmin:
         config, topic = self.repeating.config(ResourceType.TOPIC, name), self.repeating.describe(name)
         return TopicFacts(name, len(topic.partitions), config, str(topic.topic_id))
 
-    def _diagnose_advertised(self) -> PipelineError | None:
+    def _diagnose_advertised(self, *, connected: bool = False) -> PipelineError | None:
         """Why TLS fails at an advertised address, although it works at another one."""
         if self.cloud or not (self.connection.security_protocol or "").endswith("ssl"):
             return None
         addresses = ",".join(map(str, sorted(self._advertised)))
-        return diagnose(self.connection.model_copy(update={"bootstrap_servers": addresses})) if addresses else None
+        there = self.connection.model_copy(update={"bootstrap_servers": addresses})
+        return diagnose(there, connected=connected) if addresses else None
 
     def _first_answer(self, deadline: float) -> list[BrokerAddress]:
         """The addresses that brokers advertise; none if no broker answers until the deadline, or the request failed."""

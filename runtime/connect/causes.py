@@ -39,7 +39,7 @@ class Causes:
         broker: is asked.
         topics: those that are written to.
         read: those that are only read: each partition must have a leader. Without `topics`, coordinators do not matter.
-        replacement: finds the worker that replaced this one; without an INSTANCE_ID, there is none.
+        replacement: finds the worker that replaced this one; None for a tool.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Causes:
         if topics or not self._topics:
             self._topics |= dict.fromkeys(topics, IN_SYNC)
             self._topics |= {one.topic: one.in_sync for one in (GROUPS, TRANSACTIONS)}
-        self._replacement = replacement if replacement and replacement.instance_id else None
+        self._replacement = replacement
         self._clients: list[BrokerAdmin] = []  # never destroyed: librdkafka may hang there, and the process ends
 
     @contextmanager
@@ -77,7 +77,7 @@ class Causes:
         may_be_fence = is_fence or (inner and inner.code() == KafkaError.UNKNOWN)
         if may_be_fence and self._replacement and (replaced := self._replacement.explain()):
             return replaced
-        if is_fence and not self._replacement:
+        if is_fence and self._replacement and not self._replacement.instance_id:
             error = _too_long(error)
         if is_fence or (inner and inner.code() in _ANSWERS):
             missing = None

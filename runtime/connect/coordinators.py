@@ -105,13 +105,13 @@ def no_coordinator(broker: BrokerAdmin, coordinator: Coordinator) -> PipelineErr
     usual = f"the usual cause is {coordinator.factor} (default 3), as {count}"
     cause = f"{coordinator.factor} is {factor}, but {count}" if factor else usual
     remedy = f"{cause}; set it to {len(nodes)}, or start more brokers"
-    if exists is None and len(nodes) > 1:  # the topic may exist, and other brokers may be away
+    if exists is None:  # it may exist, and other brokers may be away
         return Unavailable(f"{text}; restart, and if it lasts: {remedy}")
     return Misconfigured(f"{text}: {remedy}")
 
 
 def _exists(broker: BrokerAdmin, topic: str) -> bool | None:
-    """Whether the topic exists; None if these credentials may not describe it."""
+    """Whether the topic exists; None if these credentials may not describe it, or if the answer does not come."""
     try:
         broker.repeating.describe(topic, limits.CAUSE_TIMEOUT)
     except KafkaException as error:

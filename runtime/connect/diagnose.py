@@ -25,21 +25,31 @@ _CORRELATION_ID = 1
 _LARGEST_ANSWER = 65_536  # bytes
 _END_TXN_OF_4_0 = 5
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64  # OpenSSL's x509_vfy.h
+_OF_ONE_BROKER = {_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS}
 
 
-def diagnose(connection: ConnectionConfig) -> Misconfigured | None:
+def diagnose(connection: ConnectionConfig, *, connected: bool = False) -> Misconfigured | None:
     """Find out why client and brokers do not connect; None if that is not visible, for example without a listener.
 
     It asks all addresses at the same time: of several brokers, one may have another certificate. It connects as a
     client does, with the same certificates, and sends a SaslHandshake request. Every broker answers it, also without
     SASL. Credentials are not sent.
+
+    Args:
+        connection: the addresses, and how to connect.
+        connected: whether the Kafka client has connected to one of them. Then only what differs from broker to broker
+            can be wrong: the validity of its certificate and its name. (The client may look for CAs elsewhere.)
     """
     trusted = _ca_context(connection)  # once, as reading the system's CAs takes 20 ms
     deadline = time.monotonic() + limits.DIAGNOSE_TIMEOUT
 
     def diagnose_one(address: BrokerAddress) -> Misconfigured | None:
         with suppress(OSError, ValueError):
-            return _diagnose_listener(_Listener(*address, deadline), connection, trusted)
+            listener = _Listener(*address, deadline)
+            if fault := _untrusted(listener, connection, trusted, connected=connected):
+                return fault
+            if not connected:
+                return _other_protocol(listener, connection)
         return None
 
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
@@ -90,18 +100,24 @@ class _Listener(NamedTuple):
         return f"the broker at {self.host}:{self.port}"
 
 
-def _diagnose_listener(
-    listener: _Listener, connection: ConnectionConfig, trusted: ssl.SSLContext | None
+def _untrusted(
+    listener: _Listener, connection: ConnectionConfig, trusted: ssl.SSLContext | None, *, connected: bool
 ) -> Misconfigured | None:
-    """Diagnose one address; OSError if the cause is not visible."""
-    protocol = connection.security_protocol or "plaintext"
+    """Why the broker's certificate is not accepted; None without TLS, or if there is another cause."""
     if trusted:
         try:
             listener.connect(trusted).close()
         except ssl.SSLCertVerificationError as error:
-            return _untrusted(error, listener, connection)
+            if error.verify_code in _OF_ONE_BROKER or not connected:
+                return _wrong_certificate(error, listener, connection)
         except OSError:
-            pass  # the next steps find the cause
+            pass
+    return None
+
+
+def _other_protocol(listener: _Listener, connection: ConnectionConfig) -> Misconfigured | None:
+    """Why another protocol or client certificate is needed; OSError if that is not visible."""
+    protocol = connection.security_protocol or "plaintext"
     try:
         tls, mechanisms = _probe_listener(listener, connection)
     except ssl.SSLError:
@@ -146,7 +162,9 @@ def _highest_versions(connection: socket.socket) -> dict[int, int]:
     return {key: highest for key, _, highest in ranges}
 
 
-def _untrusted(error: ssl.SSLCertVerificationError, listener: _Listener, connection: ConnectionConfig) -> Misconfigured:
+def _wrong_certificate(
+    error: ssl.SSLCertVerificationError, listener: _Listener, connection: ConnectionConfig
+) -> Misconfigured:
     if error.verify_code in {_OTHER_HOST, _OTHER_ADDRESS}:
         problem = (
             "does not match the host name; connect by the certificate's name (Quix__Broker__Address, and the broker's "

@@ -124,7 +124,7 @@ class RepeatingAdmin:
         self, request: Callable[..., dict[_Key, "Future[_Answer]"]], what: object, seconds: float, **options: bool
     ) -> dict[_Key, "Future[_Answer]"]:
         answers: dict[_Key, Future[_Answer]] = {}
-        deadline = time.monotonic() + max(seconds, self._first_timeout)
+        deadline = time.monotonic() + self._extended(seconds)
         for timeout in self._timeouts(seconds):
             if answers:
                 self._find_controller(timeout)
@@ -137,8 +137,12 @@ class RepeatingAdmin:
         return answers
 
     def _timeouts(self, seconds: float) -> Iterator[float]:
-        """The timeout of each attempt; at least one has the time that the last answer took."""
-        return timeouts(max(seconds, self._first_timeout), self._first_timeout)
+        """The timeout of each attempt."""
+        return timeouts(self._extended(seconds), self._first_timeout)
+
+    def _extended(self, seconds: float) -> float:
+        """The time for all attempts, up to three times as long if answers are slow: a late answer is one, too."""
+        return max(seconds, min(self._first_timeout, 3 * seconds))
 
     def _note_answer(self, start: float) -> None:
         """Give the next request enough time at once if answers are slow."""

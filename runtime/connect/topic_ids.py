@@ -80,8 +80,9 @@ class TopicIds:
                 self._admin.list_topics(timeout=limits.TOPIC_IDS_REQUEST_TIMEOUT)
             start = time.monotonic()
             self._send(timeout)
-            if (error := self._compare()) is None:  # if answers are slow, give the next request enough time at once
-                self._first_timeout = max(limits.TOPIC_IDS_REQUEST_TIMEOUT, 2 * (time.monotonic() - start))
+            if (error := self._compare()) is None:  # if answers are slow, give the next request more time at once
+                least, most = limits.TOPIC_IDS_REQUEST_TIMEOUT, limits.TOPIC_IDS_TIMEOUT / 3
+                self._first_timeout = min(max(least, 2 * (time.monotonic() - start)), most)
 
     def explain(self, error: Exception) -> Exception:
         """Give the error to report: that a topic was deleted, if that caused `error`, otherwise `error` itself.

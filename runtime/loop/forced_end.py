@@ -39,10 +39,10 @@ class ForcedEnd:
 
     def enforce(self) -> None:
         """Begin to watch; `stop_request` calls all methods below in separate threads, as librdkafka may block them."""
-        checks = {
-            limits.REFUSAL_CHECK_AFTER: self._end_if_refused,
-            limits.STOP_TIMEOUT - limits.STOP_CAUSE_TIMEOUT: self._find_cause,
-        }
+        checks = [
+            (limits.REFUSAL_CHECK_AFTER, self._end_if_refused),
+            (limits.STOP_TIMEOUT - limits.STOP_CAUSE_TIMEOUT, self._find_cause),
+        ]
         stop_request.enforce(self._end, limits.STOP_TIMEOUT, limits.FAILURE_TIMEOUT, checks)
 
     def _end_if_refused(self) -> None:

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -49,7 +49,7 @@ class StopRequest:
         on_timeout: Callable[[float], object],
         stop: float,
         fail: float,
-        checks: Mapping[float, Callable[[], object]],
+        checks: Iterable[tuple[float, Callable[[], object]]],
     ) -> None:
         """Call `on_timeout` in a separate thread if the process still runs some time after the request or a failure.
 
@@ -60,7 +60,7 @@ class StopRequest:
             on_timeout: its argument is the time limit in seconds.
             stop: seconds after a signal.
             fail: seconds after `start_failure_deadline`.
-            checks: called in threads of their own, by seconds after a signal, if the process still runs then.
+            checks: called in threads of their own, so many seconds after a signal, if the process still runs then.
         """
         reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
@@ -83,7 +83,7 @@ class StopRequest:
         on_timeout: Callable[[float], object],
         stop: float,
         fail: float,
-        checks: Mapping[float, Callable[[], object]],
+        checks: Iterable[tuple[float, Callable[[], object]]],
     ) -> None:
         limit = deadline = math.inf
         while (now := time.monotonic()) < deadline:
@@ -94,7 +94,7 @@ class StopRequest:
             if event in _LIMITED and now + within < deadline:
                 limit, deadline = within, now + within
                 if event != _FAILURE:
-                    for seconds, check in checks.items():
+                    for seconds, check in checks:
                         _call_later(seconds, check)
         on_timeout(limit)
 
@@ -125,7 +125,8 @@ def _call_later(seconds: float, function: Callable[[], object]) -> None:
     """Call a function in a separate thread, unless the process has ended before."""
     timer = threading.Timer(seconds, function)
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError):  # there may be no thread left; the time limit must be kept nevertheless
+        timer.start()
 
 
 def _exit_immediately() -> None:

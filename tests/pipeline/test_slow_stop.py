@@ -25,7 +25,8 @@ from tools.waiting import wait_until
 pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).with_name("run_limits.py")
-LIMITS = "STOP_TIMEOUT=20"
+LIMITS = "STOP_TIMEOUT=40 STOP_CAUSE_TIMEOUT=35 CAUSE_TIMEOUT=10"
+"""The brokers are asked early, and have time for their answers."""
 RANDOM = random.Random(1)
 """Compresses to no less than half."""
 BACKLOG = [
@@ -118,5 +119,5 @@ def check_stop(pipeline: Pipeline, situation: str, exit_code: int) -> None:
     """Ask it to stop; fail unless it ends with this exit code and the line of docs/errors.md."""
     pipeline.send(signal.SIGTERM)
     assert pipeline.wait(2 * TIMEOUT) == exit_code, pipeline.log
-    replace = {"after 20 s": "after 55 s", r"[12] of its 3": "2 of its 3", r": sasl_ssl.*; ended": ": …; ended"}
+    replace = {"after 40 s": "after 55 s", r"[12] of its 3": "2 of its 3", r": sasl_ssl.*; ended": ": …; ended"}
     check_row("While running", situation, exit_code, pipeline.lines[-1], replace)

@@ -83,7 +83,7 @@ class PartitionReader:
         if arrived:
             self._heard = time.monotonic()
         elif time.monotonic() > self._heard + self._topics.patience:
-            raise self._topics.no_answer(f"nothing came of {self._topic}[{self._place.partition}]@{self.at}")
+            raise self._topics.no_answer(f"no record arrived from {self._topic}[{self._place.partition}]@{self.at}")
         elif time.monotonic() > max(self._heard, self._assigned) + NEW_CLIENT_AFTER:
             stuck, self._consumer = [self._consumer], self._new_consumer()
             destroy(stuck)

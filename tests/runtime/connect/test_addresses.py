@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -37,30 +37,36 @@ def test_parse(text: str, addresses: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def ports() -> Iterator[dict[str, int]]:
-    """The ports of an address that has no listener, of a silent one, and of one that closes connections."""
+    """The ports of an address without a listener, and of listeners: silent, closing all connections, or all but two."""
     with (
         closing(socket.socket()) as unused,
         socket.create_server((HOST, 0)) as silent,
         socket.create_server((HOST, 0)) as closes,
+        socket.create_server((HOST, 0)) as limited,
     ):
         unused.bind((HOST, 0))
 
-        def close_all() -> None:
-            with suppress(OSError):  # the test has ended
+        def close(listener: socket.socket, kept: int) -> None:
+            with ExitStack() as kept_open, suppress(OSError):  # until the test has ended
+                for _ in range(kept):
+                    kept_open.enter_context(listener.accept()[0])
                 while True:
-                    closes.accept()[0].close()
+                    listener.accept()[0].close()
 
-        threading.Thread(target=close_all, daemon=True).start()
-        ends = {"unused": unused, "silent": silent, "closes": closes}
+        for listener, kept in ((closes, 0), (limited, 2)):
+            threading.Thread(target=close, args=(listener, kept), daemon=True).start()
+        ends = {"unused": unused, "silent": silent, "closes": closes, "limited": limited}
         yield {name: int(end.getsockname()[1]) for name, end in ends.items()}
-        closes.shutdown(socket.SHUT_RDWR)
+        for listener in (closes, limited):
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("unused", "refuses connections"), ("silent", ""), ("closes", CLOSES_AT_ONCE)]
+    ("name", "why"),
+    [("unused", "refuses connections"), ("silent", ""), ("closes", CLOSES_AT_ONCE), ("limited", CLOSES_AT_ONCE)],
 )
 def test_why_unreachable(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch, name: str, why: str) -> None:
-    """It says what a connection meets; nothing if it opens and stays open."""
+    """It says what connections meet; nothing if as many as a worker needs open and stay open."""
     monkeypatch.setattr(limits, "CLOSED_AT_ONCE", 1.0)
     assert BrokerAddress(HOST, ports[name]).why_unreachable(stays_open=1.0) == why
 

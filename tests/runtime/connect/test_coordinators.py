@@ -45,10 +45,7 @@ def test_no_cause(kafka: Kafka) -> None:
 
 @pytest.mark.long
 def test_hidden_topic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If topic and settings are hidden, 2 brokers may be the rest of 3, so a restart may help.
-
-    It does not help if the topic is absent, or if there is only one broker.
-    """
+    """If topic and settings are hidden, brokers may be away, so a restart may help; not if the topic is absent."""
     with Broker(properties=AUTHORIZED) as hiding:
         broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=hiding.address))
         hide(hiding.address, ResourceType.TOPIC, GROUPS.topic, AclOperation.DESCRIBE)
@@ -61,7 +58,7 @@ def test_hidden_topic(monkeypatch: pytest.MonkeyPatch) -> None:
         two, two_absent = no_coordinator(broker, GROUPS), no_coordinator(broker, absent)
     usual = f"the usual cause is {GROUPS.factor} (default 3), as there"
     for error, kind, said in (
-        (one, Misconfigured, f"consumer groups: {usual} is only 1 broker; set it to 1, or start more brokers"),
+        (one, Unavailable, f"restart, and if it lasts: {usual} is only 1 broker; set it to 1, or start more brokers"),
         (two, Unavailable, f"restart, and if it lasts: {usual} are only 2 brokers; set it to 2, or start more brokers"),
         (two_absent, Misconfigured, f"consumer groups: {usual} are only 2 brokers; set it to 2"),
     ):

@@ -98,7 +98,7 @@ from runtime.stop import signals as stopping
 limits.LAST_LINE_TIMEOUT = 0.1
 stopping.stop_request.listen()
 end = lambda _: stopping.end_by_force(69, threading.Event().wait)
-stopping.stop_request.enforce(end, stop=0.1, fail=60.0, checks={})
+stopping.stop_request.enforce(end, stop=0.1, fail=60.0, checks=[])
 lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
 library.pthread_mutex_lock(lock)
 print("blocked", flush=True)
@@ -113,7 +113,7 @@ def test_failure_after_request() -> None:
         ended: SimpleQueue[float] = SimpleQueue()
         stop = StopRequest()
         stop.requested = True
-        stop.enforce(ended.put, stop=600.0, fail=0.1, checks={})
+        stop.enforce(ended.put, stop=600.0, fail=0.1, checks=[])
         stop.start_failure_deadline()
         assert ended.get(timeout=60) == 0.1
     finally:
@@ -127,13 +127,12 @@ def test_checks() -> None:
         ran: SimpleQueue[str] = SimpleQueue()
         ended: SimpleQueue[float] = SimpleQueue()
         stop, failed = StopRequest(), StopRequest()
-        failed.enforce(ended.put, stop=600.0, fail=0.2, checks={0.0: lambda: ran.put("failed")})
+        failed.enforce(ended.put, stop=600.0, fail=0.2, checks=[(0.0, lambda: ran.put("failed"))])
         failed.start_failure_deadline()
         stop.requested = True
-        stop.enforce(
-            ended.put, stop=600.0, fail=600.0, checks={0.1: lambda: ran.put("second"), 0.0: lambda: ran.put("first")}
-        )
-        assert [ran.get(timeout=60), ran.get(timeout=60)] == ["first", "second"]
+        checks = [(0.1, lambda: ran.put("second")), (0.0, lambda: ran.put("first"))]
+        stop.enforce(ended.put, stop=600.0, fail=600.0, checks=checks)
+        assert {ran.get(timeout=60), ran.get(timeout=60)} == {"first", "second"}
         assert ended.get(timeout=60) == 0.2
         assert ran.empty()
         assert ended.empty()
@@ -169,11 +168,11 @@ def test_enforced_after_early_request() -> None:
     before = signal.set_wakeup_fd(-1)
     try:
         stop, other = StopRequest(), StopRequest()
-        stop.enforce(partial(tell, early), stop=0.0, fail=9.0, checks={})
-        other.enforce(partial(tell, hurried), stop=90.0, fail=0.01, checks={})
+        stop.enforce(partial(tell, early), stop=0.0, fail=9.0, checks=[])
+        other.enforce(partial(tell, hurried), stop=90.0, fail=0.01, checks=[])
         assert not early.wait(0.2)
         stop.requested = True
-        stop.enforce(partial(tell, early), stop=0.0, fail=9.0, checks={})
+        stop.enforce(partial(tell, early), stop=0.0, fail=9.0, checks=[])
         assert early.wait(60)
         assert not hurried.is_set()
         other.start_failure_deadline()

@@ -29,9 +29,10 @@ SLOW = NetworkConditions(delay=0.5)
 """Each request takes 1 s, and a commit has three."""
 
 SCRIPT = Path(__file__).with_name("run_limits.py")
-SHORT = "COMMIT_TIMEOUT=2 SESSION_TIMEOUT=40"
-"""The broker ends a transaction before such a commit is done."""
-CHECKS_OFTEN = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "100"}
+SHORT = "COMMIT_TIMEOUT=4 SESSION_TIMEOUT=40"
+SLOWER = NetworkConditions(delay=0.75)
+"""The broker ends the transaction after 5 s: the record has arrived long before, and the commit comes 1 s later."""
+PROPERTIES = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "100", "log.retention.ms": "-1"}
 
 _BATCH = struct.Struct(">qiibIhiqqqh")  # up to the producer's epoch
 
@@ -54,7 +55,7 @@ def broker(tmp_path: Path) -> Iterator[ProxiedBroker]:
     ports = choose_ports(None)  # one for the broker's own listener, one for the proxy in front of it
     with (
         Proxy(ports.clients, ports.internal, 1) as proxy,
-        Cluster(1, CHECKS_OFTEN, [(ports.internal, ports.clients)]) as cluster,
+        Cluster(1, PROPERTIES, [(ports.internal, ports.clients)]) as cluster,
         Pipelines(f"{HOST}:{ports.clients}", tmp_path, SCRIPT) as pipelines,
     ):
         kafka = Kafka(cluster.address)
@@ -111,13 +112,13 @@ def test_too_long(broker: ProxiedBroker) -> None:
     """If a commit takes too long, the line says so and blames no other worker; a restart helps (70)."""
     first = broker.pipelines.start(broker.source, broker.target, LIMITS=SHORT)
     first.wait_for(RUNNING)
-    broker.proxy.conditions = SLOW
+    broker.proxy.conditions = SLOWER
     broker.kafka.produce(broker.source, [record(0)])
     wait_until(lambda: broker.kafka.end_offsets(broker.target)[0] >= 2, "the record, and the end of its transaction")
     broker.proxy.conditions = NORMAL
     assert first.wait() == 70
     assert "Traceback" not in first.log
-    replace = {r"\(Failed to .*\)$": "(...)", r"COMMIT_INTERVAL \+ 2 s": "COMMIT_INTERVAL + 14 s"}
+    replace = {r"\(Failed to .*\)$": "(...)", r"COMMIT_INTERVAL \+ 4 s": "COMMIT_INTERVAL + 14 s"}
     check_row("While running", "a commit takes longer than transaction.timeout.ms", 70, first.lines[-1], replace)
     second = broker.pipelines.start(broker.source, broker.target, LIMITS="")
     assert broker.kafka.read(broker.target, 1) == [expected(record(0))]

@@ -21,7 +21,7 @@ from runtime.connect.coordinators import GROUPS, TRANSACTIONS, Coordinator, no_c
 from runtime.connect.replacement import Replacement
 from runtime.connect.replicas import IN_SYNC, replicas_error
 from runtime.errors import Failed, Misconfigured, PipelineError, Refused, Replaced, Unavailable
-from runtime.explain import EVICTED_TEXT, NO_ANSWER, exception_chain, explain, kafka_error
+from runtime.explain import NO_ANSWER, exception_chain, explain, kafka_error
 
 _ANSWERS = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -81,12 +81,9 @@ class Causes:
             error = _too_long(error)
         if is_fence or (inner and inner.code() in _ANSWERS):
             missing = None
-        was_removed = str(known).startswith(EVICTED_TEXT)  # from the group: it may have waited too long for a broker
-        if not (is_fence or was_removed or isinstance(known, Unavailable)):
+        if not (is_fence or isinstance(known, Unavailable)):
             return error
         try:
-            if was_removed:
-                return self.refusal() or self._address_error() or error
             cause = self.refusal() or self.find(missing) or self._away()
         except KafkaException:  # no broker answers
             return error

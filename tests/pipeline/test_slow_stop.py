@@ -86,7 +86,9 @@ def test_replicas(tmp_path: Path) -> None:
         for answer in admin.create_topics(topics).values():
             answer.result(TIMEOUT)
         pipeline = pipelines.start("in", "out", LIMITS=LIMITS, **at_least_once(port := free_port()))
-        pipeline.wait_for(RUNNING)
+        kafka = Kafka(cluster.address)
+        kafka.produce("in", BACKLOG[:1])
+        kafka.read("out", 1)
         victim.kill()
         wait_until(lambda: count_brokers(admin) == 2, "the end of the broker's session")
         Kafka(cluster.address).produce("in", BACKLOG)

@@ -122,9 +122,7 @@ def test_advertised(kafka: Kafka, monkeypatch: pytest.MonkeyPatch, free_port: in
     port = int(kafka.address.rpartition(":")[2])
     nodes = [SimpleNamespace(host=host, port=port if host == "localhost" else free_port) for host in hosts]
     monkeypatch.setattr(BrokerAdmin, "nodes", lambda *_: nodes)
-    tested = causes(kafka.address)
-    assert said.format(free_port) in f"{tested.find()}"
-    assert said.format(free_port) in f"{tested.explain(REMOVED)}", "the group removes a worker that waits for long"
+    assert said.format(free_port) in f"{causes(kafka.address).find()}"
 
 
 @pytest.fixture(scope="module")

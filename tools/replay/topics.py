@@ -16,6 +16,7 @@ from tools.tail.order import READER
 from tools.verify.topics import Topics
 
 _PATIENCE = 30.0  # seconds that a broker may not answer
+_GROUPS_AT_ONCE = 4  # each has a client with several threads, and a container may limit their number
 _ANSWER_WITHIN = 5.0  # seconds for one answer
 
 
@@ -53,22 +54,25 @@ class DeadLetterTopics(Topics):
         What a transaction has committed counts once its end is certain (read_committed).
         """
         wanted = [TopicPartition(self.dead_letter.name, number) for number in partitions]
+        with ThreadPoolExecutor(_GROUPS_AT_ONCE) as pool:
+            answers = pool.map(partial(self._committed, wanted), groups)
+            return {(group, one.partition): one for group, of_it in zip(groups, answers, strict=True) for one in of_it}
+
+    def _committed(self, wanted: list[TopicPartition], group: str) -> list[TopicPartition]:
         # No admin request: if the answer comes after its time-out, librdkafka 2.16.0 aborts the process.
-        own = {"isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0}
-        clients: list[Any] = [Consumer({**self._client, **own, "group.id": group}) for group in groups]
+        own = {"group.id": group, "isolation.level": "read_committed", "enable.auto.commit": False, "log_level": 0}
+        clients: list[Any] = [Consumer({**self._client, **own})]
         try:
-            with ThreadPoolExecutor(len(groups)) as pool:
-                answers = self.ask(lambda: list(pool.map(partial(_ask, wanted), clients)), GROUPS)
+            found = self.ask(partial(_ask, clients[0], wanted), GROUPS)
         finally:
             destroy(clients)
-        found = {(group, one.partition): one for group, of_it in zip(groups, answers, strict=True) for one in of_it}
-        for place in found.values():
+        for place in found:
             if place.error is not None:
                 raise KafkaException(place.error)
         return found
 
 
-def _ask(wanted: list[TopicPartition], consumer: Consumer) -> list[TopicPartition]:
+def _ask(consumer: Consumer, wanted: list[TopicPartition]) -> list[TopicPartition]:
     try:
         answer: list[TopicPartition] = consumer.committed(wanted, timeout=_ANSWER_WITHIN)
     except KafkaException:

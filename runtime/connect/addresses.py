@@ -47,7 +47,7 @@ class BrokerAddress(NamedTuple):
         """Why no connection opens, as what the address does; empty if one does.
 
         Args:
-            stays_open: so many seconds must as many connections stay open as a worker needs at one broker.
+            stays_open: seconds; if given, as many connections as a worker needs must open, and stay open for so long.
         """
         try:
             with ExitStack() as stack:

@@ -1,11 +1,11 @@
-"""A proxy in front of a broker that changes answers, or breaks the connection instead of passing a request."""
+"""A proxy in front of a broker that changes answers, or breaks the connection instead of passing one or its request."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from faults.proxy import Proxy, Streams
-from faults.wire import parse_request, read_frame
+from faults.wire import correlation_of, parse_request, read_frame
 
 CREATE_TOPICS = 19
 """An API key."""
@@ -20,15 +20,31 @@ class TamperingProxy(Proxy):
         """What to replace in answers, and with what of the same length."""
         self.refused: int | None = None
         """The API key of requests that break the connection."""
+        self.unanswered: int | None = None
+        """The API key of requests that the broker gets, and whose answers break the connection."""
+        self.broken = 0
+        """How often one of these did."""
 
     async def _relay(self, client: Streams, broker: Streams) -> None:
-        from_client: Any = _Frames(client[0], self._request)
-        from_broker: Any = _Frames(broker[0], lambda frame: frame.replace(*self.replaced))
+        asked: dict[int, int] = {}  # by correlation id, the API key
+        from_client: Any = _Frames(client[0], lambda frame: self._request(frame, asked))
+        from_broker: Any = _Frames(broker[0], lambda frame: self._answer(frame, asked))
         await super()._relay((from_client, client[1]), (from_broker, broker[1]))
 
-    def _request(self, frame: bytes) -> bytes:
-        if parse_request(frame).key != self.refused:
-            return frame
+    def _request(self, frame: bytes, asked: dict[int, int]) -> bytes:
+        request = parse_request(frame)
+        asked[request.correlation] = request.key
+        if request.key == self.refused:
+            self._break()
+        return frame
+
+    def _answer(self, frame: bytes, asked: dict[int, int]) -> bytes:
+        if asked.pop(correlation_of(frame)) == self.unanswered:
+            self._break()
+        return frame.replace(*self.replaced)
+
+    def _break(self) -> None:
+        self.broken += 1
         self._loop.create_task(self._reset())
         raise ConnectionResetError
 

@@ -73,9 +73,7 @@ class Causes:
         known = explain(error, self._broker.address, cloud=self._broker.cloud)
         inner = kafka_error(error)
         is_fence = isinstance(known, Replaced)
-        # A broker may answer UNKNOWN to a commit while another producer takes the transactional id.
-        may_be_fence = is_fence or (inner and inner.code() == KafkaError.UNKNOWN)
-        if may_be_fence and self._replacement and (replaced := self._replacement.explain()):
+        if is_fence and self._replacement and (replaced := self._replacement.explain()):
             return replaced
         if is_fence and self._replacement and not self._replacement.instance_id:
             error = _too_long(error)

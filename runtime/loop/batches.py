@@ -80,8 +80,14 @@ class Batches:
         self._positions.commit()
         self._reset()
 
-    def rewind(self) -> None:
-        """Begin the next transaction, after the last one was aborted: read its records again."""
+    def rewind(self, *, ask_group: bool = False) -> None:
+        """Begin the next transaction, after the last one was aborted: read its records again.
+
+        Args:
+            ask_group: it may have been committed; only the records after the group's offsets are read.
+        """
+        if ask_group:
+            self._positions.ask_group()
         self._must_rewind = True
         self._reset()
 

@@ -25,6 +25,7 @@ _PRODUCER_FAILURES = {
     KafkaError._FENCED,  # the transaction took too long; or it is another worker, which ProducerRenewal finds out
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.UNKNOWN,  # a broker may answer this to a commit while another producer takes the transactional id
 }
 _EXPIRED = {KafkaError.UNKNOWN_PRODUCER_ID, KafkaError.INVALID_PRODUCER_ID_MAPPING}
 """The errors of a producer that was idle for longer than the broker's `transactional.id.expiration.ms`."""
@@ -90,19 +91,22 @@ class Checkpoints:
         try:
             self._commit(force=True, revoking=revoking)
         except KafkaException as error:
-            if error.args[0].code() not in _EXPIRED or not error.args[0].txn_requires_abort():
+            is_not_committed = error.args[0].code() in _EXPIRED and error.args[0].txn_requires_abort()
+            if not is_not_committed and error.args[0].code() not in _PRODUCER_FAILURES:
                 raise
-            self.retry(error)
+            self.retry(error, may_be_committed=not is_not_committed)
             return
         self._last_commit = time.monotonic()
         self._totals.commit(self._last_commit - started)
         self._batches.begin()
 
-    def retry(self, error: Exception) -> None:
+    def retry(self, error: Exception, *, may_be_committed: bool = False) -> None:
         """Abort the transaction and process its records again, with a change that avoids the error.
 
         Args:
-            error: one of DELIVERY_FAILURES; nothing of the transaction is committed.
+            error: one of DELIVERY_FAILURES.
+            may_be_committed: whether the error is of a commit, of which the answer may have been lost. The group is
+                asked, once the new producer has ended the transaction.
 
         Raises:
             Misconfigured: a topic was deleted.
@@ -131,7 +135,7 @@ class Checkpoints:
         self._renewal.discard()
         self._totals.discard()
         self._context.init_checkpoint()
-        self._batches.rewind()
+        self._batches.rewind(ask_group=may_be_committed)
 
     def _flush(self) -> None:
         """Request the topics' ids, and wait until the broker has acknowledged all records.

@@ -77,6 +77,21 @@ class Positions:
         self._next.update((place, offset) for place, offset in self._handled.items() if place in self._next)
         self._handled.clear()
 
+    def ask_group(self) -> None:
+        """Take later offsets from the group: a commit of which the answer was lost may have succeeded.
+
+        Raises:
+            KafkaException: the broker did not give them.
+        """
+        if not self._next:
+            return
+        partitions = [TopicPartition(*place) for place in self._next]
+        for place in self._consumer.committed(partitions, timeout=limits.COMMITTED_OFFSETS_TIMEOUT):
+            if place.error is not None:
+                raise KafkaException(place.error)
+            if not self.topic_ids.is_of_another_topic(place):
+                self._next[place.topic, place.partition] = max(place.offset, self._next[place.topic, place.partition])
+
     def read_again(self) -> None:
         """Move the consumer back to the last commit; the records taken since are read again."""
         self._handled.clear()

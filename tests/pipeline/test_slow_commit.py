@@ -1,6 +1,4 @@
-"""A slow commit: late requests of it are refused, and so is the commit itself if it takes too long.
-
-It is also refused if another producer takes its transactional id.
+"""A commit that fails: it is slow, or another producer takes its transactional id, perhaps after it has succeeded.
 
 tests/faults/test_transactions.py delivers such requests.
 """
@@ -13,12 +11,14 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from faults.proxy import NORMAL, NetworkConditions, Proxy
+from faults.proxy import NORMAL, NetworkConditions
+from faults.wire import ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT
 from tests.errors_page import check_row
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
 from tests.pipeline.test_metrics import scrape
 from tests.process import RUNNING, Pipelines, group_of
+from tests.tampering import TamperingProxy
 from tools.broker.cluster import Cluster
 from tools.broker.ports import HOST, choose_ports, free_port
 from tools.waiting import wait_until
@@ -42,7 +42,7 @@ class ProxiedBroker:
     """A broker that answers pipelines at the proxy's pace; `kafka` does not go through the proxy."""
 
     kafka: Kafka
-    proxy: Proxy
+    proxy: TamperingProxy
     cluster: Cluster
     pipelines: Pipelines
     source: str
@@ -54,7 +54,7 @@ def broker(tmp_path: Path) -> Iterator[ProxiedBroker]:
     """A broker behind a proxy, and two topics."""
     ports = choose_ports(None)  # one for the broker's own listener, one for the proxy in front of it
     with (
-        Proxy(ports.clients, ports.internal, 1) as proxy,
+        TamperingProxy(ports.clients, ports.internal) as proxy,
         Cluster(1, PROPERTIES, [(ports.internal, ports.clients)]) as cluster,
         Pipelines(f"{HOST}:{ports.clients}", tmp_path, SCRIPT) as pipelines,
     ):
@@ -90,32 +90,47 @@ def test_epochs(broker: ProxiedBroker) -> None:
     assert f"stopped: {len(sent)} in, {len(sent)} out" in pipeline.lines[-1]
 
 
-def test_transactional_id_taken(broker: ProxiedBroker) -> None:
-    """If another producer takes the transactional id during a commit, a restart helps (70), and no record is lost."""
-    first = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one", LIMITS="")
-    first.wait_for(RUNNING)
-    broker.proxy.conditions = SLOW
+@pytest.mark.parametrize(
+    ("broken", "key"),
+    [("refused", ADD_OFFSETS), ("refused", TXN_OFFSET_COMMIT), ("refused", END_TXN), ("unanswered", END_TXN)],
+)
+def test_transactional_id_taken(broker: ProxiedBroker, broken: str, key: int) -> None:
+    """If another producer takes the transactional id during any request of a commit, the worker takes it back.
+
+    Each record is written once, even if the broker has carried out the commit and its answer was lost.
+    """
+    pipeline = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one", LIMITS="")
+    pipeline.wait_for(RUNNING)
+    setattr(broker.proxy, broken, key)
     broker.kafka.produce(broker.source, [record(0)])
-    broker.kafka.read(broker.target, 1, isolation="read_uncommitted")
+    wait_until(lambda: broker.proxy.broken > 0, "the request")
     name = f"{group_of(broker.source)}:one"
     Producer({"bootstrap.servers": broker.kafka.address, "transactional.id": name}).init_transactions()
-    broker.proxy.conditions = NORMAL
-    assert first.wait() == 70
-    replace = {r"\(Failed to .*\)$": "(...)"}
-    check_row("While running", "another producer has the worker's transactional id", 70, first.lines[-1], replace)
-    second = broker.pipelines.start(broker.source, broker.target, INSTANCE_ID="one", LIMITS="")
-    assert broker.kafka.read(broker.target, 1) == [expected(record(0))]
-    assert second.stop() == 0
+    setattr(broker.proxy, broken, None)
+    pipeline.wait_for("with a new producer")
+    broker.kafka.produce(broker.source, [record(1)])
+    broker.kafka.read(broker.target, 2)
+    assert pipeline.stop() == 0
+    assert broker.kafka.read(broker.target, 0) == list(map(expected, [record(0), record(1)]))
+    if key == END_TXN:
+        (line,) = (line for line in pipeline.lines if "with a new producer" in line)
+        check_row("While running", "another producer has taken the worker's transactional id", None, line)
 
 
-def test_too_long(broker: ProxiedBroker) -> None:
-    """If a commit takes too long, the line says so and blames no other worker; a restart helps (70)."""
-    first = broker.pipelines.start(broker.source, broker.target, LIMITS=SHORT)
+@pytest.mark.parametrize("no_progress_timeout", [60, 0])
+def test_too_long(broker: ProxiedBroker, no_progress_timeout: int) -> None:
+    """If a commit takes too long, it is repeated; in the end the line says so and blames no other worker (70)."""
+    limit = f"{SHORT} NO_PROGRESS_TIMEOUT={no_progress_timeout}"
+    first = broker.pipelines.start(broker.source, broker.target, LIMITS=limit)
     first.wait_for(RUNNING)
     broker.proxy.conditions = SLOWER
     broker.kafka.produce(broker.source, [record(0)])
     wait_until(lambda: broker.kafka.end_offsets(broker.target)[0] >= 2, "the record, and the end of its transaction")
     broker.proxy.conditions = NORMAL
+    if no_progress_timeout:
+        assert broker.kafka.read(broker.target, 1) == [expected(record(0))]
+        assert first.stop() == 0
+        return
     assert first.wait() == 70
     assert "Traceback" not in first.log
     replace = {r"\(Failed to .*\)$": "(...)", r"COMMIT_INTERVAL \+ 4 s": "COMMIT_INTERVAL + 14 s"}

@@ -38,7 +38,7 @@ class Harness:
             handled=self.handled,
             attempted=self.handled,
             begin=lambda: self.do("begin"),
-            rewind=lambda: self.do("rewind"),
+            rewind=lambda *, ask_group: self.do("rewind to the group's offsets" if ask_group else "rewind"),
             size=self.size,
             is_commit_due=False,
         )
@@ -194,21 +194,27 @@ def test_producer_failed(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "requires_abort", "is_retried"),
+    ("code", "requires_abort", "rewind"),
     [
-        (KafkaError.INVALID_PRODUCER_ID_MAPPING, True, True),
-        (KafkaError.INVALID_PRODUCER_ID_MAPPING, False, False),
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, True, False),
-        (KafkaError._FENCED, False, False),
+        (KafkaError.INVALID_PRODUCER_ID_MAPPING, True, "rewind"),
+        (KafkaError.INVALID_PRODUCER_ID_MAPPING, False, None),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, True, None),
+        (KafkaError.FENCED_INSTANCE_ID, True, None),
+        (KafkaError._FENCED, False, "rewind to the group's offsets"),
+        (KafkaError._FATAL, False, "rewind to the group's offsets"),
+        (KafkaError.UNKNOWN, True, "rewind to the group's offsets"),
     ],
 )
-def test_expired_producer(code: int, *, requires_abort: bool, is_retried: bool) -> None:
-    """If the producer's id has expired, the batch is retried with a new one; no other commit is retried."""
+def test_failed_commit(code: int, *, requires_abort: bool, rewind: str | None) -> None:
+    """A commit whose producer has expired or failed is repeated with a new one; others are not.
+
+    If it may have succeeded, the group is asked.
+    """
     harness = Harness()
     harness.failures["commit"] = KafkaException(KafkaError(code, txn_requires_abort=requires_abort))
-    if is_retried:
+    if rewind:
         harness.checkpoints.end(force=True)
-        assert harness.steps == [*DONE[:4], *RETRIED[2:]]
+        assert harness.steps == [*DONE[:4], *RETRIED[2:-1], rewind]
     else:
         with pytest.raises(KafkaException):
             harness.checkpoints.end(force=True)

@@ -27,13 +27,13 @@ class FakeConsumer:
     """Knows what is committed; by partition, the offset and its metadata."""
 
     def __init__(self, committed: Mapping[int, tuple[int, str | None]], error: int | None = None) -> None:
-        self._committed = committed
-        self._error = error
+        self.told = committed
+        self.error = error
         self.assigned: dict[int, int] = {}
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[Any]:
         assert timeout > 0
-        return [Committed(place.partition, *self._committed[place.partition], self._error) for place in partitions]
+        return [Committed(place.partition, *self.told[place.partition], self.error) for place in partitions]
 
     def get_watermark_offsets(self, _place: TopicPartition, timeout: float) -> tuple[int, int]:
         assert timeout > 0
@@ -99,6 +99,39 @@ def test_begin_error() -> None:
     """With `error`, a partition without a committed offset ends in 78 and is named."""
     with pytest.raises(Misconfigured, match=r"no offset for in\[3\], and AUTO_OFFSET_RESET is error"):
         assign(positions(FakeConsumer({3: (OFFSET_INVALID, None)}), "error"), 3)
+
+
+@pytest.mark.parametrize(
+    ("started", "told", "begins"),
+    [
+        ((7, None), (7, None), 7),
+        ((7, None), (9, "topic-id:new"), 9),
+        ((OFFSET_INVALID, None), (3, "topic-id:new"), 3),
+        ((OFFSET_INVALID, None), (OFFSET_INVALID, None), OFFSET_BEGINNING),
+        ((7, "topic-id:old"), (7, "topic-id:old"), OFFSET_BEGINNING),
+    ],
+)
+def test_ask_group(started: tuple[int, str | None], told: tuple[int, str | None], begins: int) -> None:
+    """After a commit that may have succeeded, only the records after the group's offset are read again."""
+    consumer = FakeConsumer({0: started})
+    tested = positions(consumer)
+    assign(tested, 0)
+    consumer.told = {0: told}
+    tested.ask_group()
+    tested.read_again()
+    assert consumer.assigned == {0: begins}
+
+
+def test_group_does_not_answer() -> None:
+    """If the group does not tell its offsets, nothing is read again; without partitions, it is not asked."""
+    consumer = FakeConsumer({0: (7, None)})
+    tested = positions(consumer)
+    assign(tested, 0)
+    consumer.error = KafkaError._TIMED_OUT
+    with pytest.raises(KafkaException):
+        tested.ask_group()
+    tested.revoke()
+    tested.ask_group()
 
 
 @pytest.mark.parametrize("reset", ["earliest", "latest", "error"])

@@ -1,6 +1,6 @@
 """Reads user logins, upper-cases `device_type`, tags what is malformed, and writes every record on.
 
-The way of one record: input topic -> TRANSFORMS, bytes to bytes (transforms/login.py) -> the last step of the dataframe
+The path of one record: input topic -> TRANSFORMS, bytes to bytes (transforms/login.py) -> the dataframe's last step
 (runtime/loop/sink.py; runtime/loop/output_record.py adds the header) -> output topic. A checkpoint then commits the
 produced records and the consumed offsets together.
 
@@ -62,7 +62,7 @@ def run(settings: Settings) -> None:
     except Stopped:
         raise
     except BaseException:
-        text = "failed: {}; what was not committed will be done again at the next start"
+        text = "failed: {}; what was not committed will be processed again at the next start"
         logger.bind(**app.totals.members()).warning(text, app.totals)
         raise
     logger.bind(**app.totals.members()).info("stopped: {}", app.totals)

@@ -1,1 +1,1 @@
-"""The embedded broker, the demo, the login generator, and the comparison of output and input."""
+"""Programs around the pipeline: broker, demo and generator, and the commands check, replay, tail, try and verify."""

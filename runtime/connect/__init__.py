@@ -1,1 +1,1 @@
-"""Before the first record: the broker, Quix Cloud, the topics, the client's configuration."""
+"""What asks the brokers or Quix Cloud: at the start, before commits, and to explain errors."""

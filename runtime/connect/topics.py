@@ -193,7 +193,7 @@ def _check_takes_records(source: TopicFacts, target: TopicFacts, kind: str) -> N
 def _warn_of_retention(source: TopicFacts, target: TopicFacts) -> None:
     if not number(target.config, "max.message.bytes", 0):
         logger.warning(
-            "the broker does not tell max.message.bytes of {}: assuming Kafka's default, {}; if it is smaller, the "
+            "the broker does not report max.message.bytes of {}: assuming Kafka's default, {}; if it is smaller, the "
             "broker refuses large records",
             *(target.name, DEFAULT_MAX_MESSAGE_BYTES),
         )

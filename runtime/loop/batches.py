@@ -80,16 +80,18 @@ class Batches:
         self._positions.commit()
         self._reset()
 
-    def rewind(self, *, ask_group: bool = False) -> None:
-        """Begin the next transaction, after the last one was aborted: read its records again.
-
-        Args:
-            ask_group: it may have been committed; only the records after the group's offsets are read.
-        """
-        if ask_group:
-            self._positions.ask_group()
+    def rewind(self) -> None:
+        """Begin the next transaction, after the last one was aborted: read its records again."""
         self._must_rewind = True
         self._reset()
+
+    def are_committed(self) -> bool:
+        """Whether the group has the offsets after the handled records, as far as their partitions are still assigned.
+
+        Raises:
+            KafkaException: the broker did not give them.
+        """
+        return self._positions.are_committed()
 
     def _reset(self) -> None:
         if self._out_of_range:

@@ -16,6 +16,7 @@ from runtime.explain import kafka_error
 from runtime.loop.batches import Batches
 from runtime.loop.producer_renewal import ProducerRenewal
 from runtime.loop.sink import Sink
+from runtime.stop.signals import stop_request
 
 _REFUSED_TIMESTAMP = {KafkaError.INVALID_TIMESTAMP, KafkaError.INVALID_RECORD, KafkaError._INVALID_DIFFERENT_RECORD}
 _PRODUCER_FAILURES = {
@@ -25,10 +26,11 @@ _PRODUCER_FAILURES = {
     KafkaError._FENCED,  # the transaction took too long; or it is another worker, which ProducerRenewal finds out
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
-    KafkaError.UNKNOWN,  # a broker may answer this to a commit while another producer takes the transactional id
 }
 _EXPIRED = {KafkaError.UNKNOWN_PRODUCER_ID, KafkaError.INVALID_PRODUCER_ID_MAPPING}
 """The errors of a producer that was idle for longer than the broker's `transactional.id.expiration.ms`."""
+_COMMIT_FAILURES = _PRODUCER_FAILURES | _EXPIRED | {KafkaError.UNKNOWN}
+"""The same, and what a broker may answer to a commit while another producer takes the transactional id."""
 DELIVERY_FAILURES = (KafkaProducerDeliveryError, KafkaException, OutputTooSlow, SystemError)
 """The errors of a failed delivery. confluent-kafka may raise SystemError instead of a fatal error."""
 
@@ -59,7 +61,7 @@ class Checkpoints:
         self._topic_ids = topic_ids
         self._sink = sink
         self._totals = sink.totals
-        self._last_commit = time.monotonic()
+        self._failing_since: float | None = None
 
     def end(self, *, force: bool = False, revoking: bool = False) -> None:
         """End the checkpoint if it is due, and begin the next one.
@@ -70,15 +72,16 @@ class Checkpoints:
 
         Raises:
             Misconfigured: a topic was deleted, or deleted and created again.
-            OutputTooSlow: no transaction was committed for limits.NO_PROGRESS_TIMEOUT.
+            Exception: no transaction was committed for limits.NO_PROGRESS_TIMEOUT; the last error.
         """
+        if revoking:  # other records follow
+            self._failing_since = None
         checkpoint = self._context.checkpoint
         if not (force or self._batches.is_commit_due or checkpoint.expired()):
             return
         if checkpoint.empty():
             self._topic_ids.check_periodically()
             self._commit(force=True, revoking=revoking)
-            self._last_commit = time.monotonic()
             self._batches.begin()
             return
         started = time.monotonic()
@@ -91,22 +94,19 @@ class Checkpoints:
         try:
             self._commit(force=True, revoking=revoking)
         except KafkaException as error:
-            is_not_committed = error.args[0].code() in _EXPIRED and error.args[0].txn_requires_abort()
-            if not is_not_committed and error.args[0].code() not in _PRODUCER_FAILURES:
+            if error.args[0].code() not in _COMMIT_FAILURES or stop_request.requested:
                 raise
-            self.retry(error, may_be_committed=not is_not_committed)
-            return
-        self._last_commit = time.monotonic()
-        self._totals.commit(self._last_commit - started)
-        self._batches.begin()
+            self.retry(error, commit_began=started)
+        else:
+            self._note_commit(started)
 
-    def retry(self, error: Exception, *, may_be_committed: bool = False) -> None:
+    def retry(self, error: Exception, *, commit_began: float | None = None) -> None:
         """Abort the transaction and process its records again, with a change that avoids the error.
 
         Args:
             error: one of DELIVERY_FAILURES.
-            may_be_committed: whether the error is of a commit, of which the answer may have been lost. The group is
-                asked, once the new producer has ended the transaction.
+            commit_began: when the commit began that failed, if one did. The broker may have carried it out all the
+                same: the group is asked, once the new producer has made the broker end the transaction.
 
         Raises:
             Misconfigured: a topic was deleted.
@@ -116,26 +116,45 @@ class Checkpoints:
         with suppress(KafkaException):  # no broker may answer
             self._topic_ids.check_now()
         cause = _kafka_error_behind(error)
-        code = cause.code() if cause else None
-        handled = self._batches.attempted
-        if code in _REFUSED_TIMESTAMP and self._sink.widen_margins():
-            change = "with a wider margin for refused timestamps"
-        elif not self._context.exactly_once or time.monotonic() - self._last_commit > limits.NO_PROGRESS_TIMEOUT:
-            raise error
-        elif isinstance(error, OutputTooSlow) or code == KafkaError._MSG_TIMED_OUT:
-            self._batches.size.reduce(handled)
-            change = f"{self._batches.size.records} at a time"
-        elif code in _EXPIRED:
-            change = "with a new producer, as its transactional id has expired (transactional.id.expiration.ms)"
-        elif code in _PRODUCER_FAILURES or isinstance(error, SystemError):
-            change = "with a new producer"
-        else:
-            raise error
+        code, is_commit = cause.code() if cause else None, commit_began is not None
+        change, handled = self._change(error, code, is_commit=is_commit), self._batches.attempted
         logger.warning("{}; retrying the last {} records, {}", cause.str() if cause else error, handled, change)
+        if is_commit:
+            time.sleep(limits.COMMIT_RETRY_PAUSE)
         self._renewal.discard()
-        self._totals.discard()
         self._context.init_checkpoint()
-        self._batches.rewind(ask_group=may_be_committed)
+        if commit_began is not None and not stop_request.requested and self._batches.are_committed():
+            logger.info("the broker had carried out the commit: nothing is retried")
+            self._note_commit(commit_began)
+            return
+        self._totals.discard()
+        self._batches.rewind()
+
+    def _change(self, error: Exception, code: int | None, *, is_commit: bool) -> str:
+        """Change what may avoid the error, and say what.
+
+        Raises:
+            Exception: `error` itself: nothing helps, or it has been tried for limits.NO_PROGRESS_TIMEOUT.
+        """
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if code in _REFUSED_TIMESTAMP and self._sink.widen_margins():
+            return "with a wider margin for refused timestamps"
+        if not self._context.exactly_once or now - self._failing_since >= limits.NO_PROGRESS_TIMEOUT:
+            raise error
+        if isinstance(error, OutputTooSlow) or code == KafkaError._MSG_TIMED_OUT:
+            self._batches.size.reduce(self._batches.attempted)
+            return f"{self._batches.size.records} at a time"
+        if code in _EXPIRED:
+            return "with a new producer, as its transactional id has expired (transactional.id.expiration.ms)"
+        if is_commit or code in _PRODUCER_FAILURES or isinstance(error, SystemError):
+            return "with a new producer"
+        raise error
+
+    def _note_commit(self, began: float) -> None:
+        self._failing_since = None
+        self._totals.commit(time.monotonic() - began)
+        self._batches.begin()
 
     def _flush(self) -> None:
         """Request the topics' ids, and wait until the broker has acknowledged all records.

@@ -17,7 +17,7 @@ Commit = Callable[..., list[TopicPartition] | None]
 
 
 def retry_while_coordinator_moves(commit: Commit) -> Commit:
-    """Wrap a consumer's `commit`: retry it while the group has no coordinator; otherwise unchanged."""
+    """Wrap a consumer's `commit` or `committed`: retry it while the group has no coordinator."""
 
     def retrying_commit(**arguments: object) -> list[TopicPartition] | None:
         deadline = time.monotonic() + limits.COMMIT_RETRY_TIMEOUT

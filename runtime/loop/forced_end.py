@@ -61,5 +61,5 @@ class ForcedEnd:
         """End the process; records that are not committed are processed again at the next start."""
         failure = refusal or self._failure() or self._late
         error = explain(failure, self._broker.address, cloud=self._broker.cloud)
-        text = "{}; ended by force after {:.0f} s; what is not committed will be done again at the next start"
+        text = "{}; ended by force after {:.0f} s; what is not committed will be processed again at the next start"
         end_by_force(error.exit_code, lambda: logger.error(text, error, after))

@@ -14,6 +14,7 @@ from quixstreams.internal_consumer import InternalConsumer
 from runtime import limits
 from runtime.connect.topic_ids import TopicIds
 from runtime.errors import Misconfigured
+from runtime.loop.commit import retry_while_coordinator_moves
 from runtime.observe.counters import Place
 
 _SET_OFFSET = "kafka-consumer-groups --reset-offsets"
@@ -29,6 +30,7 @@ class Positions:
 
     def __init__(self, consumer: InternalConsumer, reset: str) -> None:
         self._consumer = consumer
+        self._committed = retry_while_coordinator_moves(consumer.committed)
         self._reset = reset
         self.expired: Counter[Place] = Counter()
         """The records that expired unread."""
@@ -58,8 +60,7 @@ class Positions:
             Misconfigured: one has no committed offset, and AUTO_OFFSET_RESET is `error`.
             KafkaException: the broker did not give the committed offsets.
         """
-        committed = self._consumer.committed(partitions, timeout=limits.COMMITTED_OFFSETS_TIMEOUT)
-        by_partition = {(place.topic, place.partition): place for place in committed}
+        by_partition = {(place.topic, place.partition): place for place in self._ask_group(partitions)}
         for place in partitions:
             place.offset = self._start_offset(by_partition[place.topic, place.partition])
         self._next = {(place.topic, place.partition): place.offset for place in partitions}
@@ -77,20 +78,18 @@ class Positions:
         self._next.update((place, offset) for place, offset in self._handled.items() if place in self._next)
         self._handled.clear()
 
-    def ask_group(self) -> None:
-        """Take later offsets from the group: a commit of which the answer was lost may have succeeded.
+    def are_committed(self) -> bool:
+        """Whether the group has the offsets of all handled records, in the partitions that are still assigned.
 
         Raises:
             KafkaException: the broker did not give them.
         """
-        if not self._next:
-            return
-        partitions = [TopicPartition(*place) for place in self._next]
-        for place in self._consumer.committed(partitions, timeout=limits.COMMITTED_OFFSETS_TIMEOUT):
-            if place.error is not None:
-                raise KafkaException(place.error)
-            if not self.topic_ids.is_of_another_topic(place):
-                self._next[place.topic, place.partition] = max(place.offset, self._next[place.topic, place.partition])
+        handled = {place: offset for place, offset in self._handled.items() if place in self._next}
+        committed = self._ask_group([TopicPartition(*place) for place in handled]) if handled else []
+        return bool(committed) and all(
+            not self.topic_ids.is_of_another_topic(place) and place.offset >= handled[place.topic, place.partition]
+            for place in committed
+        )
 
     def read_again(self) -> None:
         """Move the consumer back to the last commit; the records taken since are read again."""
@@ -128,10 +127,20 @@ class Positions:
         self.expired[topic, partition] += low - offset
         self._next[topic, partition] = low
 
+    def _ask_group(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Get the offsets that the group has committed.
+
+        Raises:
+            KafkaException: the broker did not give them.
+        """
+        committed = self._committed(partitions=partitions, timeout=limits.COMMITTED_OFFSETS_TIMEOUT) or []
+        for place in committed:
+            if place.error is not None:
+                raise KafkaException(place.error)
+        return committed
+
     def _start_offset(self, committed: TopicPartition) -> int:
         place = f"{committed.topic}[{committed.partition}]"
-        if committed.error is not None:
-            raise KafkaException(committed.error)
         if committed.offset >= 0:
             if not self.topic_ids.is_of_another_topic(committed):
                 return int(committed.offset)

@@ -52,7 +52,7 @@ class ReasonCount:
 
 
 class Amount:
-    """A number of records or bytes; those since the last commit may have to be done again."""
+    """A number of records or bytes; those since the last commit may have to be processed again."""
 
     def __init__(self) -> None:
         self.committed = 0
@@ -61,7 +61,7 @@ class Amount:
 
     @property
     def total(self) -> int:
-        """All of them, each counted once, even if it is done again."""
+        """All of them, each counted once, even if it is processed again."""
         return max(self._most, self.committed + self.uncommitted)
 
     def commit(self) -> None:

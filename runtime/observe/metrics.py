@@ -99,7 +99,7 @@ METRICS = {
     ),
     "checkpoint_failures_total": Described(
         "counter",
-        "Checkpoints that failed; their records were done again.",
+        "Checkpoints that failed; their records were processed again.",
         lambda status: status.totals.checkpoint_failures,
     ),
     "producers_replaced_total": Described(

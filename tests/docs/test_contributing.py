@@ -8,7 +8,7 @@ from tests.docs.pages import ROOT, code, table
 
 PAGE = "CONTRIBUTING.md"
 PLACES = table(PAGE, "## Where to change what")
-STEPS = table(PAGE, "## The way of one record")
+STEPS = table(PAGE, "## The path of one record")
 
 
 @pytest.mark.parametrize("row", PLACES, ids=lambda row: row[0])

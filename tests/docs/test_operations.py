@@ -80,7 +80,7 @@ SENTENCES = [
     ("docs/guarantees.md", f"took more than {SLOW:.0f} s, the limit is what the broker recently took in {SLOW:.0f} s"),
     ("docs/guarantees.md", f"If delivery takes more than {limits.FLUSH_TIMEOUT:.0f} s"),
     ("docs/guarantees.md", f"nothing was committed for {limits.NO_PROGRESS_TIMEOUT:.0f} s"),
-    ("docs/guarantees.md", f"At-least-once, delivery has {limits.POLL_TIMEOUT:.0f} s"),
+    ("docs/guarantees.md", f"With `at-least-once`, delivery may take {limits.POLL_TIMEOUT:.0f} s"),
 ]
 
 

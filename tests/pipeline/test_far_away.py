@@ -26,7 +26,7 @@ PATIENCE = 180.0  # seconds: a start has some twenty requests
 HURRIED = "check with less time"
 SLOW, LOST = "every answer takes 1.4 s", "the connection is lost while the output topic is created"
 WARNED = {
-    "the broker does not tell max.message.bytes": (b"max.message.bytes", b"max.message.bytez"),
+    "the broker does not report max.message.bytes": (b"max.message.bytes", b"max.message.bytez"),
     "max.message.bytes is no number": (b"1048588", b"unknown"),
 }
 """By situation, what is replaced in the broker's answers."""

@@ -112,6 +112,8 @@ def test_transactional_id_taken(broker: ProxiedBroker, broken: str, key: int) ->
     broker.kafka.read(broker.target, 2)
     assert pipeline.stop() == 0
     assert broker.kafka.read(broker.target, 0) == list(map(expected, [record(0), record(1)]))
+    assert "stopped: 2 in, 2 out" in pipeline.lines[-1]
+    assert ("had carried out the commit" in pipeline.log) is (broken == "unanswered")
     if key == END_TXN:
         (line,) = (line for line in pipeline.lines if "with a new producer" in line)
         check_row("While running", "another producer has taken the worker's transactional id", None, line)

@@ -1,4 +1,4 @@
-"""Runs one node of a real Apache Kafka from Python, for the demo, the tests and `python pipeline.py`.
+"""Runs one node of a real Apache Kafka from Python, for the demo, the tests, the fault suite and the benchmarks.
 
 with Broker() as broker:
     print(broker.address)

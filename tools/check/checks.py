@@ -1,4 +1,4 @@
-"""The checks of the connection, the brokers, both topics, transactions and the consumer group, in this order."""
+"""The checks of the connection, the brokers, the topics, transactions and the consumer group, listed in this order."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

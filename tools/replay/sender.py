@@ -1,4 +1,4 @@
-"""Sends records to the input topic in transactions, each with the progress that the records are.
+"""Sends records to the input topic in transactions, each with the offsets that mark the records as sent.
 
 The transactional id is the same for each replay of a consumer group. So a second one ends the first, whose open
 transaction the broker aborts, and reads the progress after that: none sends what the other has sent.

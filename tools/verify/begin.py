@@ -1,4 +1,4 @@
-"""Finds where input and output begin to match if the first records of one of them may be missing; pure.
+"""Finds where input and output begin to match if the first records of one of them may be missing; no I/O.
 
 Several equal records may have the first millisecond, so the first match need not be the right one. The right one
 matches up to the end of one side.

@@ -1,4 +1,4 @@
-"""Counts records that are missing or additional, and corrects the counts if they appear later; pure."""
+"""Counts records that are missing or additional, and corrects the counts if they appear later; no I/O."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Finds where two sequences of records match again after a difference, and sorts the records of the gap; pure."""
+"""Finds where two sequences of records match again after a difference, and sorts the records of the gap; no I/O."""
 
 from bisect import bisect_left
 from collections import defaultdict, deque

@@ -1,4 +1,4 @@
-"""Finds outputs with the time of producing as timestamp: the input's is 0, or their topic refuses it; pure.
+"""Finds outputs with the time of producing as timestamp: the input's is 0, or their topic refuses it; no I/O.
 
 The client replaces a timestamp of 0. A record whose timestamp the topic refuses gets a new one; the output is tagged.
 """

@@ -1,4 +1,4 @@
-"""One side of a partition: the records that wait to be compared; pure."""
+"""One side of a partition: the records that wait to be compared; no I/O."""
 
 from collections.abc import Callable, Sequence
 

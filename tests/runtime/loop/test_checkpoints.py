@@ -10,9 +10,11 @@ from quixstreams.kafka.exceptions import KafkaProducerDeliveryError
 from runtime import limits
 from runtime.connect.timestamp_limits import TimestampLimits
 from runtime.errors import Misconfigured, OutputTooSlow
+from runtime.loop import checkpoints
 from runtime.loop.checkpoints import Checkpoints
 from runtime.loop.transaction_size import FIRST, TransactionSize
 from runtime.observe.counters import Totals
+from runtime.stop.signals import stop_request
 
 
 class Harness:
@@ -22,6 +24,7 @@ class Harness:
         self.steps: list[str] = []
         self.handled = 100
         self.unsent = 0
+        self.are_committed = False
         self.is_due = self.is_commit_due = False
         self.failures: dict[str, Exception] = {}
         self.totals = Totals()
@@ -38,7 +41,8 @@ class Harness:
             handled=self.handled,
             attempted=self.handled,
             begin=lambda: self.do("begin"),
-            rewind=lambda *, ask_group: self.do("rewind to the group's offsets" if ask_group else "rewind"),
+            rewind=lambda: self.do("rewind"),
+            are_committed=lambda: self.do("ask the group") or self.are_committed,
             size=self.size,
             is_commit_due=False,
         )
@@ -194,29 +198,55 @@ def test_producer_failed(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "requires_abort", "rewind"),
-    [
-        (KafkaError.INVALID_PRODUCER_ID_MAPPING, True, "rewind"),
-        (KafkaError.INVALID_PRODUCER_ID_MAPPING, False, None),
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, True, None),
-        (KafkaError.FENCED_INSTANCE_ID, True, None),
-        (KafkaError._FENCED, False, "rewind to the group's offsets"),
-        (KafkaError._FATAL, False, "rewind to the group's offsets"),
-        (KafkaError.UNKNOWN, True, "rewind to the group's offsets"),
-    ],
+    "code", [KafkaError.INVALID_PRODUCER_ID_MAPPING, KafkaError._FENCED, KafkaError._FATAL, KafkaError.UNKNOWN]
 )
-def test_failed_commit(code: int, *, requires_abort: bool, rewind: str | None) -> None:
-    """A commit whose producer has expired or failed is repeated with a new one; others are not.
-
-    If it may have succeeded, the group is asked.
-    """
+@pytest.mark.parametrize("are_committed", [False, True])
+def test_failed_commit(code: int, *, are_committed: bool) -> None:
+    """A commit whose producer has expired or failed is repeated with a new one, unless the group has the offsets."""
     harness = Harness()
-    harness.failures["commit"] = KafkaException(KafkaError(code, txn_requires_abort=requires_abort))
-    if rewind:
+    harness.failures["commit"] = KafkaException(KafkaError(code))
+    harness.are_committed = are_committed
+    harness.checkpoints.end(force=True)
+    last = "begin" if are_committed else "rewind"
+    assert harness.steps == [*DONE[:4], *RETRIED[2:-1], "ask the group", last]
+    assert harness.totals.records.committed == (100 if are_committed else 0)
+    assert harness.totals.checkpoint_failures == (0 if are_committed else 1)
+
+
+@pytest.mark.parametrize("code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.FENCED_INSTANCE_ID])
+def test_refused_commit(code: int) -> None:
+    """A commit that a new producer cannot repeat stops the pipeline."""
+    harness = Harness()
+    harness.failures["commit"] = KafkaException(KafkaError(code))
+    with pytest.raises(KafkaException):
         harness.checkpoints.end(force=True)
-        assert harness.steps == [*DONE[:4], *RETRIED[2:-1], rewind]
-    else:
-        with pytest.raises(KafkaException):
-            harness.checkpoints.end(force=True)
-        assert harness.steps == DONE[:4]
-    assert harness.totals.records.committed == 0
+    assert harness.steps == DONE[:4]
+
+
+def test_failed_commit_at_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that fails after the request to stop is not repeated: its error tells why."""
+    monkeypatch.setattr(stop_request, "requested", True)
+    harness = Harness()
+    harness.failures["commit"] = KafkaException(KafkaError(KafkaError._FENCED))
+    with pytest.raises(KafkaException):
+        harness.checkpoints.end(force=True)
+
+
+def fail_and_idle(harness: Harness, rounds: int) -> None:
+    """Let each commit of records fail, and let the next checkpoint end before one of them has arrived again."""
+    failure = KafkaException(KafkaError(KafkaError._FENCED))
+    for _ in range(rounds):
+        harness.handled, harness.failures = 100, {"commit": failure}
+        harness.checkpoints.end(force=True)
+        harness.handled, harness.failures = 0, {}
+        harness.checkpoints.end(force=True)
+
+
+def test_failing_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commits that fail again and again end the pipeline, even if empty ones succeed in between."""
+    clock = iter(range(0, 10_000, 20))
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
+    harness = Harness()
+    with pytest.raises(KafkaException):
+        fail_and_idle(harness, rounds=10)
+    assert harness.steps.count("rewind") < 5

@@ -102,36 +102,38 @@ def test_begin_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("started", "told", "begins"),
+    ("told", "are_committed"),
     [
-        ((7, None), (7, None), 7),
-        ((7, None), (9, "topic-id:new"), 9),
-        ((OFFSET_INVALID, None), (3, "topic-id:new"), 3),
-        ((OFFSET_INVALID, None), (OFFSET_INVALID, None), OFFSET_BEGINNING),
-        ((7, "topic-id:old"), (7, "topic-id:old"), OFFSET_BEGINNING),
+        ({0: (9, "topic-id:new"), 1: (5, None)}, True),
+        ({0: (10, "topic-id:new"), 1: (5, None)}, True),
+        ({0: (8, "topic-id:new"), 1: (5, None)}, False),
+        ({0: (9, "topic-id:new"), 1: (4, None)}, False),
+        ({0: (9, "topic-id:old"), 1: (5, None)}, False),
+        ({0: (OFFSET_INVALID, None), 1: (OFFSET_INVALID, None)}, False),
     ],
 )
-def test_ask_group(started: tuple[int, str | None], told: tuple[int, str | None], begins: int) -> None:
-    """After a commit that may have succeeded, only the records after the group's offset are read again."""
-    consumer = FakeConsumer({0: started})
+def test_are_committed(told: dict[int, tuple[int, str | None]], *, are_committed: bool) -> None:
+    """Records are committed if the group's offsets come after all of them; a partition that was revoked is left out."""
+    consumer = FakeConsumer({0: (7, None), 1: (3, None), 2: (3, None)})
     tested = positions(consumer)
-    assign(tested, 0)
-    consumer.told = {0: told}
-    tested.ask_group()
-    tested.read_again()
-    assert consumer.assigned == {0: begins}
+    assign(tested, 0, 1, 2)
+    for partition, offset in [(0, 9), (1, 5), (7, 100)]:
+        tested.handle("in", partition, offset)
+    consumer.told = told
+    assert tested.are_committed() is are_committed
 
 
 def test_group_does_not_answer() -> None:
-    """If the group does not tell its offsets, nothing is read again; without partitions, it is not asked."""
+    """If the group does not give its offsets, that is an error; without partitions, it is not asked."""
     consumer = FakeConsumer({0: (7, None)})
     tested = positions(consumer)
     assign(tested, 0)
+    tested.handle("in", 0, 9)
     consumer.error = KafkaError._TIMED_OUT
     with pytest.raises(KafkaException):
-        tested.ask_group()
+        tested.are_committed()
     tested.revoke()
-    tested.ask_group()
+    assert not tested.are_committed()
 
 
 @pytest.mark.parametrize("reset", ["earliest", "latest", "error"])

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from loguru import logger
 
-from runtime.command import Command, dispatch, run_command
+from runtime.command import Command, dispatch, imported, run_command
 from runtime.errors import Stopped
 from runtime.loop.application import Application
 from runtime.settings import ENV_FILE, Settings
@@ -74,34 +74,6 @@ def run_main(arguments: Sequence[str]) -> int:
     return run_command(Settings, ENV_FILE, run)
 
 
-def verify_main(arguments: Sequence[str]) -> int:
-    """Compare the output topic with the input topic."""
-    from tools.verify.command import main  # noqa: PLC0415  (`run` must not wait for this import)
-
-    return main(arguments)
-
-
-def check_main(arguments: Sequence[str]) -> int:
-    """Check settings, brokers, topics, permissions and the consumer group."""
-    from tools.check.command import main  # noqa: PLC0415  (`run` must not wait for this import)
-
-    return main(arguments)
-
-
-def tail_main(arguments: Sequence[str]) -> int:
-    """Show the last records of a topic."""
-    from tools.tail.command import main  # noqa: PLC0415  (`run` must not wait for this import)
-
-    return main(arguments)
-
-
-def replay_main(arguments: Sequence[str]) -> int:
-    """Send dead letters' originals back to the input topic."""
-    from tools.replay.command import main  # noqa: PLC0415  (`run` must not wait for this import)
-
-    return main(arguments)
-
-
 def try_main(arguments: Sequence[str]) -> int:
     """Show what the transforms make of values, without a broker."""
     from tools.try_transforms import main  # noqa: PLC0415  (`run` must not wait for this import)
@@ -111,11 +83,20 @@ def try_main(arguments: Sequence[str]) -> int:
 
 COMMANDS = {
     "run": Command(run_main, "run the pipeline (the default)"),
-    "check": Command(check_main, "check settings, brokers, topics, permissions and the group, and change nothing"),
-    "replay": Command(replay_main, "send dead letters' originals back to the input topic, each once"),
-    "tail": Command(tail_main, "show the last records of the output, the input or the dead letters"),
+    "check": Command(
+        imported("tools.check.command"),
+        "check settings, brokers, topics, permissions and the group, and change nothing",
+    ),
+    "replay": Command(
+        imported("tools.replay.command"), "send dead letters' originals back to the input topic, each once"
+    ),
+    "tail": Command(
+        imported("tools.tail.command"), "show the last records of the output, the input or the dead letters"
+    ),
     "try": Command(try_main, "show what the transforms make of values, without a broker"),
-    "verify": Command(verify_main, "compare the output topic with the input topic, record by record"),
+    "verify": Command(
+        imported("tools.verify.command"), "compare the output topic with the input topic, record by record"
+    ),
 }
 
 

@@ -228,7 +228,10 @@ class Trial:
 
     def in_sync(self) -> bool:
         """Whether all replicas of all partitions are in sync."""
-        found = self.admin.list_topics(timeout=10).topics.values()
+        try:  # a new client: librdkafka may lose a request of one that was connected to a dead broker
+            found = AdminClient({"bootstrap.servers": self.cluster.address}).list_topics(timeout=10).topics.values()
+        except KafkaException:
+            return False
         partitions = [partition for topic in found for partition in topic.partitions.values()]
         return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -26,6 +27,16 @@ class Command(NamedTuple):
     """Takes the arguments after the command's name; returns the exit code."""
     summary: str
     """One line for --help."""
+
+
+def imported(module: str) -> Callable[[Sequence[str]], int]:
+    """Give the function `main` of a module that is imported when it is called: `run` must not wait for it."""
+
+    def main(arguments: Sequence[str]) -> int:
+        exit_code: int = import_module(module).main(arguments)
+        return exit_code
+
+    return main
 
 
 def dispatch(description: str | None, commands: Mapping[str, Command], default: str, arguments: Sequence[str]) -> int:

@@ -17,6 +17,11 @@ from tools.broker.node import Member, new_cluster_id
 from tools.broker.ports import HOST, choose_ports, free_port
 from tools.broker.ready import Probe
 
+STEADY = {"log.retention.ms": "-1", "broker.session.timeout.ms": "60000"}
+"""Records of any age are kept, and the controller does not fence a broker if the machine is busy, or if both freeze.
+
+A broker that is killed, or started again, would count as alive for as long.
+"""
 NO_GROUPS = {"offsets.topic.replication.factor": "3", "default.replication.factor": "3"}
 """For one broker: it has no coordinator of consumer groups."""
 AUTHORIZED = {
@@ -45,7 +50,7 @@ def advertising(addresses: Mapping[str, str]) -> tuple[Broker, dict[str, str]]:
     properties = {
         "listeners": _listed(own),
         "advertised.listeners": _listed(usual | dict(addresses)),
-        "log.retention.ms": "-1",  # records of any age are kept
+        **STEADY,
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in (*usual, "CONTROLLER", *own)),
     }
     return Broker(properties=properties, member=Member(ports, new_cluster_id())), own

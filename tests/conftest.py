@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from loguru import logger
 
+from tests.brokers import STEADY
 from tests.kafka import Kafka
 from tests.process import SCRIPT, Pipelines
 from tools.broker.embedded import Broker, train
@@ -45,12 +46,7 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 def broker() -> Iterator[Broker]:
     """One broker for all tests; a test that stops or kills one starts its own."""
     train()  # tests start a dozen of them
-    properties = {
-        "log.retention.ms": "-1",  # any age is kept
-        "log.cleaner.backoff.ms": "500",
-        "broker.session.timeout.ms": "60000",  # its controller does not fence it if the machine is busy
-    }
-    with Broker(properties=properties) as broker:
+    with Broker(properties={**STEADY, "log.cleaner.backoff.ms": "500"}) as broker:
         yield broker
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
+from tests.brokers import STEADY
 from tests.certificates import Authority
 from tests.grants import Grant, rule
 from tests.kafka import TIMEOUT, Kafka
@@ -108,8 +109,7 @@ def _properties(folder: Path, ports: Mapping[str, int], users: Mapping[str, Sequ
         "listener.security.protocol.map": ",".join(f"{name}:{how}" for name, how in {**plain, **_LISTENERS}.items()),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
-        "log.retention.ms": "-1",  # records of any age are kept
-        "broker.session.timeout.ms": "60000",  # its controller does not fence it if the machine is busy
+        **STEADY,
         "listener.name.mutual.ssl.client.auth": "required",
         "listener.name.mutual.ssl.principal.mapping.rules": "RULE:^CN=(.*)$/$1/",
         "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-256,SCRAM-SHA-512",

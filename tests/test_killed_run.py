@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,12 +48,18 @@ def start(folder: Path, test: str, *options: str, before: str = "") -> ChildProc
     return ChildProcess(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
+def read(file: Path) -> str:
+    """The file's text; empty if there is no file yet."""
+    return file.read_text() if file.exists() else ""
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_killed_run(tmp_path: Path, workers: int) -> None:
     """A run that is killed leaves no process behind."""
     with start(tmp_path, STARTS_A_PIPELINE, f"--numprocesses={workers}") as run:
-        wait_until(lambda: (tmp_path / "pid").exists() or run.poll() is not None, "the pipeline's start", 4 * TIMEOUT)
-        pid = int((tmp_path / "pid").read_text() or 0)
+        written = partial(read, tmp_path / "pid")
+        wait_until(lambda: written() or run.poll() is not None, "the pipeline's start", 4 * TIMEOUT)
+        pid = int(written() or 0)
         assert is_alive(pid)
         run.end()
         wait_until(lambda: not is_alive(pid), "the pipeline's end")

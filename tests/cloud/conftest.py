@@ -16,6 +16,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from tests.brokers import STEADY
 from tests.cloud.certificate import make_certificate
 from tests.cloud.platform import GROUP, NARROW, PASSWORD, USER, WORKSPACE, Place, Platform, security
 from tests.kafka import TIMEOUT, Kafka
@@ -52,6 +53,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         "listener.name.clients.scram-sha-256.sasl.jaas.config": f"{LOGIN}.scram.ScramLoginModule required;",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": f"User:{ADMIN};User:ANONYMOUS",
+        **STEADY,
     }
     with Broker(properties=properties) as broker:
         yield Place(broker.address, certificate)

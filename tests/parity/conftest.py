@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import STEADY
 from tests.process import Pipelines
 from tools.broker.embedded import Broker
 
@@ -12,11 +13,7 @@ from tools.broker.embedded import Broker
 @pytest.fixture(scope="session")
 def own_broker() -> Iterator[Broker]:
     """A broker that tests may freeze, and that allows a session timeout of one second."""
-    properties = {
-        "group.min.session.timeout.ms": "1000",
-        "broker.session.timeout.ms": "30000",  # its controller, which is frozen with it, does not fence it
-    }
-    with Broker(properties=properties) as broker:
+    with Broker(properties={**STEADY, "group.min.session.timeout.ms": "1000"}) as broker:
         yield broker
 
 

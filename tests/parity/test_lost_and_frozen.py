@@ -62,7 +62,7 @@ class Lost:
             self.target,
             PROCESSING_GUARANTEE=self.case.guarantee,
             COMMIT_INTERVAL=10,
-            SESSION_TIMEOUT_MS=1500,
+            SESSION_TIMEOUT_MS=6000,
             **settings,
         )
 
@@ -109,9 +109,10 @@ def test_lost(own_broker: Broker, own_pipelines: Pipelines, slow: Path) -> None:
 
     Under at-least-once, the records that it had written without committing them come twice.
     """
-    cases = [Lost(Kafka(own_broker.address), own_pipelines, case, slow) for case in CASES]
-    for case in cases:
-        case.freeze()
+    cases: list[Lost] = []
+    for each in CASES:
+        cases.append(Lost(Kafka(own_broker.address), own_pipelines, each, slow))
+        cases[-1].freeze()
     for case in cases:
         wait_until(case.all_committed, "the second has done it all")
     slow.unlink()

@@ -17,7 +17,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from tests.brokers import AUTHORIZED, NO_GROUPS, IncompleteBroker, advertising, hide
+from tests.brokers import AUTHORIZED, NO_GROUPS, STEADY, IncompleteBroker, advertising, hide
 from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
@@ -76,8 +76,8 @@ def addresses() -> Iterator[dict[str, str]]:
         brokers = {
             "NO_GROUPS": IncompleteBroker(properties=NO_GROUPS),
             "NO_TRANSACTIONS": IncompleteBroker(properties=NO_TRANSACTIONS),
-            "FULL": Broker(),
-            "TIGHT": Broker(properties={"log.retention.ms": "-1"}),
+            "FULL": Broker(properties=STEADY),
+            "TIGHT": Broker(properties=STEADY),
             "ELSEWHERE": elsewhere,
         }
         for broker in brokers.values():

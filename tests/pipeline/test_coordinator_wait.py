@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError
 
 from faults.proxy import Proxies, Proxy, Streams
 from faults.wire import INIT_PRODUCER, Request, correlation_of, parse_request, read_frame
+from tests.brokers import STEADY
 from tests.errors_page import check_row
 from tests.kafka import Kafka
 from tests.process import RUNNING, Pipelines
@@ -19,7 +20,7 @@ from tools.broker.cluster import Cluster
 pytestmark = pytest.mark.long
 
 WAITS = "Failed to acquire transactional PID"
-TRIES = {"short": 1, "long": 25}
+TRIES = {"short": 1, "long": 21}
 """By consumer group, with which the transactional id begins: how often the coordinator is not ready."""
 SITUATIONS = {
     "short": "the coordinator of transactions is not ready yet, as after the first `docker compose up`",
@@ -68,7 +69,7 @@ def test_wait(tmp_path: Path) -> None:
     """While the coordinator loads, the producer's tries are logged at DEBUG; if it takes long, there is a warning."""
     with (
         Proxies(1, 1, LoadingProxy) as proxies,
-        Cluster(1, proxied_listeners=proxies.listeners) as cluster,
+        Cluster(1, STEADY, proxies.listeners) as cluster,
         Pipelines(proxies.address, tmp_path) as pipelines,
     ):
         kafka = Kafka(cluster.address)

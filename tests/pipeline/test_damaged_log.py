@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import STEADY
 from tests.errors_page import check_row
 from tests.kafka import Kafka, Record
 from tests.process import Pipelines
@@ -18,7 +19,7 @@ SENT = [Record(value=b'{"device_type": "ios", "n": %d}' % number) for number in 
 
 def test_damaged(tmp_path: Path) -> None:
     """The pipeline and `verify` end (70) with one line, which names the place."""
-    with Broker(properties={"log.retention.ms": "-1"}) as broker, Pipelines(broker.address, tmp_path) as pipelines:
+    with Broker(properties=STEADY) as broker, Pipelines(broker.address, tmp_path) as pipelines:
         kafka = Kafka(broker.address)
         source, target = kafka.create_topic("in"), kafka.create_topic("out")
         for record in SENT:  # a batch each

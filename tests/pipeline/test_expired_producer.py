@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.brokers import STEADY
 from tests.errors_page import check_row
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
@@ -15,7 +16,7 @@ from tools.waiting import wait_until
 pytestmark = pytest.mark.long
 
 PROPERTIES = {
-    "log.retention.ms": "-1",  # records of any age are kept
+    **STEADY,
     "transactional.id.expiration.ms": "500",  # seven days by default
     "transaction.remove.expired.transaction.cleanup.interval.ms": "100",
     "producer.id.expiration.ms": "500",  # a day by default

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka import Producer
 
+from tests.brokers import STEADY
 from tests.errors_page import check_row
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
@@ -156,8 +157,7 @@ def test_broker_away(tmp_path: Path, port: int) -> None:
 
     If the broker stays away for too long, workers exit with 69, with or without a partition.
     """
-    properties = {"broker.session.timeout.ms": "60000"}  # its controller is frozen with it
-    with Broker(properties=properties) as broker, Pipelines(broker.address, tmp_path, SCRIPT) as pipelines:
+    with Broker(properties=STEADY) as broker, Pipelines(broker.address, tmp_path, SCRIPT) as pipelines:
         kafka = Kafka(broker.address)
         source, target = kafka.create_topic("in"), kafka.create_topic("out")
         pipeline = pipelines.start(source, target, HTTP_PORT=port)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.brokers import STEADY
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.process import RUNNING, Pipeline, Pipelines
 from tools.broker.cluster import Cluster
@@ -157,7 +158,7 @@ def test_secrets(tmp_path: Path) -> None:
 def test_idle(tmp_path: Path) -> None:
     """A worker without records logs its report, and nothing else, although it closes and opens idle connections."""
     with (
-        Cluster(2, {"log.retention.ms": "-1"}) as cluster,
+        Cluster(2, STEADY) as cluster,
         Pipelines(cluster.address, tmp_path, LIMITS_SCRIPT) as pipelines,
     ):
         kafka = Kafka(cluster.address)

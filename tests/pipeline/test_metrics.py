@@ -167,12 +167,12 @@ def test_lag(kafka: Kafka, topics: Callable[..., str], tmp_path: Path) -> None:
                 wait_until(partial(_knows_end, kafka, port, source, 145_000), "the new end, with the next fetch")
             end = kafka.end_offsets(source)[0]
             before = kafka.committed(group_of(source), source)[0]
-            found, now = scrape(port), time.time()
+            asked, found, now = time.time(), scrape(port), time.time()
             after = wait_until(partial(_committed_after, kafka, source, before), "the next commit")
             assert after < end - 100_000
             assert end - after - 1_000 <= found[f"lag_records 0 {source}"] <= end - before + 1_000
             age = found[f"lag_seconds 0 {source}"]
-            assert now - (begin + after) / 1000 - 1 <= age <= now - (begin + before) / 1000 + 1
+            assert asked - (begin + after) / 1000 - 1 <= age <= now - (begin + before) / 1000 + 1
         blocker.unlink()
         wait_for(port, {f"lag_records 0 {source}": 0, f"lag_seconds 0 {source}": 0, "records_out_total": 145_000})
         assert pipeline.stop() == 0

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from runtime.limits import START_TIMEOUT
 from runtime.observe.http_server import serve
 from runtime.observe.response import Response
+from tests.brokers import STEADY
 from tests.checked import assert_says_the_same
 from tests.errors_page import check_row
 from tests.grants import DESCRIBE, MINIMAL, TRANSACTION, Grant, rule
@@ -91,6 +92,7 @@ def secured() -> Iterator[Broker]:
         "listener.name.clients.plain.sasl.jaas.config": f"{LOGIN_MODULE} required {users};",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": f"User:{ADMIN};User:ANONYMOUS",
+        **STEADY,
     }
     with Broker(properties=properties) as broker:
         admin = AdminClient(client(broker, ADMIN))

@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 
 from faults.proxy import NORMAL, NetworkConditions
 from faults.wire import ADD_OFFSETS, END_TXN, TXN_OFFSET_COMMIT
+from tests.brokers import STEADY
 from tests.errors_page import check_row
 from tests.kafka import Kafka, Record
 from tests.pipeline.expected import expected
@@ -30,9 +31,9 @@ SLOW = NetworkConditions(delay=0.5)
 
 SCRIPT = Path(__file__).with_name("run_limits.py")
 SHORT = "COMMIT_TIMEOUT=4 SESSION_TIMEOUT=40"
-SLOWER = NetworkConditions(delay=0.75)
+SLOWER = NetworkConditions(delay=0.85)
 """The broker ends the transaction after 5 s: the record has arrived long before, and the commit comes 1 s later."""
-PROPERTIES = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "100", "log.retention.ms": "-1"}
+PROPERTIES = {**STEADY, "transaction.abort.timed.out.transaction.cleanup.interval.ms": "100"}
 
 _BATCH = struct.Struct(">qiibIhiqqqh")  # up to the producer's epoch
 

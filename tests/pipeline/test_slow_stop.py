@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from faults.broker_admin import set_produce_quota
+from tests.brokers import STEADY
 from tests.errors_page import check_row
 from tests.grants import DESCRIBE, MINIMAL
 from tests.kafka import TIMEOUT, Kafka, Record
@@ -49,7 +50,7 @@ SLOW = 500.0
 def test_stop(tmp_path: Path, situation: str, make: Callable[[Broker], None]) -> None:
     """The line says that no broker answers only if none does."""
     with (
-        Broker(properties={"log.retention.ms": "-1"}) as broker,
+        Broker(properties=STEADY) as broker,
         Pipelines(broker.address, tmp_path, SCRIPT) as pipelines,
     ):
         kafka = Kafka(broker.address)

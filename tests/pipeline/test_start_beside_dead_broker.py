@@ -11,8 +11,8 @@ from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
-SESSION = {"broker.session.timeout.ms": "9000"}
-"""Kafka's default. For this time, its metadata may name the dead broker as the controller."""
+PROPERTIES = {"broker.session.timeout.ms": "60000", "replica.lag.time.max.ms": "9000"}
+"""Until the session ends, the metadata may name the dead broker as the controller, here during the whole test."""
 
 STARTS = 4
 """So many that hardly ever all of them are given a live controller at once."""
@@ -21,12 +21,15 @@ STARTS = 4
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pipeline]]:
     """Pipelines, and as many times `check`, started right after a broker was killed that coordinates nothing."""
-    with Cluster(3, SESSION) as cluster, Pipelines(cluster.address, tmp_path_factory.mktemp("starts")) as pipelines:
-        admin = AdminClient({"bootstrap.servers": cluster.address})
-        for answer in admin.create_topics([NewTopic(topic, 1, 3) for topic in ("in", "out")]).values():
-            answer.result(TIMEOUT)
+    with Cluster(3, PROPERTIES) as cluster, Pipelines(cluster.address, tmp_path_factory.mktemp("starts")) as pipelines:
         coordinators = {cluster.leader(topic) for topic in (GROUPS, TRANSACTIONS)}
-        next(node for node in cluster.nodes if node not in coordinators).kill()
+        victim = next(number for number, node in enumerate(cluster.nodes, 1) if node not in coordinators)
+        replicas = [[*{1, 2, 3} - {victim}, victim]]  # it leads nothing
+        admin = AdminClient({"bootstrap.servers": cluster.address})
+        topics = [NewTopic(topic, 1, replica_assignment=replicas) for topic in ("in", "out")]
+        for answer in admin.create_topics(topics).values():
+            answer.result(TIMEOUT)
+        cluster.nodes[victim - 1].kill()
         yield [
             pipelines.start("in", "out", *command, Quix__Consumer_Group=f"group-{number}")
             for number in range(STARTS)

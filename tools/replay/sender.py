@@ -145,7 +145,8 @@ class ReplaySender:
             failure = fatal
         reason = failure.args[0]
         known = explain_kafka(reason, str(self._config["bootstrap.servers"]))
-        if isinstance(known, Replaced):
+        # A broker may answer UNKNOWN while another producer takes the transactional id.
+        if isinstance(known, Replaced) or reason.code() == KafkaError.UNKNOWN:
             return Replaced(
                 f"another replay of the group {self._group} has begun and continues, or a transaction took too long: "
                 f"what this one had not committed was not sent ({reason.str()})"

@@ -127,7 +127,7 @@ def test_advertised(kafka: Kafka, monkeypatch: pytest.MonkeyPatch, free_port: in
 @pytest.fixture(scope="module")
 def one_dead() -> Iterator[tuple[Cluster, str]]:
     """A cluster with a dead broker that it still counts, and the address of that broker."""
-    properties = {"broker.session.timeout.ms": "600000", "replica.lag.time.max.ms": "2000"}
+    properties = {"broker.session.timeout.ms": "600000", "replica.lag.time.max.ms": "10000"}
     with Cluster(3, properties) as cluster:
         leaders = {cluster.leader(topic) for topic in (GROUPS, TRANSACTIONS)}
         dead = next(number for number, node in enumerate(cluster.nodes, 1) if node not in leaders)

@@ -44,7 +44,7 @@ RECORDS = [
 @pytest.fixture(scope="module")
 def spare() -> Iterator[Broker]:
     """A broker to ill-treat; each test leaves it running."""
-    with Broker() as broker:
+    with Broker(properties={"log.retention.ms": "-1"}) as broker:  # records of any age are kept
         yield broker
 
 

@@ -65,7 +65,7 @@ def _are_plain(lines: list[str]) -> None:
         assert (state == "starting") <= (figure_out == "0")
     longest = {state: int(second) for state, second in zip(states, seconds, strict=True)}
     assert longest["starting"] >= 1, "the start does not take longer than DEMO_SECONDS, so that it might count"
-    assert longest["running"] <= 1
+    assert longest["running"] <= 5  # it counts on if DEMO_SECONDS does not stop it
 
 
 @pytest.mark.long

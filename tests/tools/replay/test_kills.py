@@ -75,16 +75,16 @@ def test_killed(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines) 
 
 def test_two_at_once(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines) -> None:
     """A second replay ends the first, which says so, and sends the rest: each record once."""
-    running = Running(kafka, topics, pipelines, 2_000)
+    running = Running(kafka, topics, pipelines, 10_000)
     first = running.start("--rate", "200")
     running.wait_until_sent(300)
-    second = running.start("--rate", "1000")
+    second = running.start("--rate", "5000")
     code = first.wait()
     names = {running.source: "in", r" \(.*\)$": " (...)"}
     check_row("Tools", "replay: a second one has begun", code, first.wait_for("ERROR"), names)
     assert second.wait() == 0
     assert sent(first) > 0
-    assert sent(first) + sent(second) == 2_000
+    assert sent(first) + sent(second) == 10_000
     assert running.visible() == replayed(running.records)
 
 

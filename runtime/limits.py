@@ -84,7 +84,7 @@ METADATA_TIMEOUT = 3.0
 """For one such request."""
 
 NO_PROGRESS_TIMEOUT = 60.0
-"""Without a commit for this long, a failed transaction is not retried."""
+"""If transactions have failed for this long, without a commit in between, they are not retried any more."""
 
 RETRY_BACKOFF = 0.6
 """`retry.backoff.ms`. librdkafka retries EndTxn and AddOffsetsToTxn after at least 0.8 times this."""

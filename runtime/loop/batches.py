@@ -54,6 +54,8 @@ class Batches:
         self._positions = positions
         self._commit_every = commit_every
         self.size = TransactionSize()
+        self.are_committed = positions.are_committed
+        """Whether the group has the offsets after the handled records."""
         self.handled = 0
         """Records since the last commit."""
         self.attempted = 0
@@ -84,14 +86,6 @@ class Batches:
         """Begin the next transaction, after the last one was aborted: read its records again."""
         self._must_rewind = True
         self._reset()
-
-    def are_committed(self) -> bool:
-        """Whether the group has the offsets after the handled records, as far as their partitions are still assigned.
-
-        Raises:
-            KafkaException: the broker did not give them.
-        """
-        return self._positions.are_committed()
 
     def _reset(self) -> None:
         if self._out_of_range:

@@ -12,7 +12,7 @@ from quixstreams.processing import ProcessingContext
 from runtime import limits
 from runtime.connect.topic_ids import TopicIds
 from runtime.errors import OutputTooSlow
-from runtime.explain import kafka_error
+from runtime.explain import exception_chain, kafka_error
 from runtime.loop.batches import Batches
 from runtime.loop.producer_renewal import ProducerRenewal
 from runtime.loop.sink import Sink
@@ -74,7 +74,7 @@ class Checkpoints:
             Misconfigured: a topic was deleted, or deleted and created again.
             Exception: no transaction was committed for limits.NO_PROGRESS_TIMEOUT; the last error.
         """
-        if revoking:  # other records follow
+        if self._batches.revoked:  # other records follow
             self._failing_since = None
         checkpoint = self._context.checkpoint
         if not (force or self._batches.is_commit_due or checkpoint.expired()):
@@ -115,9 +115,9 @@ class Checkpoints:
         """
         with suppress(KafkaException):  # no broker may answer
             self._topic_ids.check_now()
-        cause = _kafka_error_behind(error)
-        code, is_commit = cause.code() if cause else None, commit_began is not None
-        change, handled = self._change(error, code, is_commit=is_commit), self._batches.attempted
+        cause = next(filter(None, map(kafka_error, exception_chain(error))), None)
+        handled, is_commit = self._batches.attempted, commit_began is not None
+        change = self._change(error, cause.code() if cause else None, is_commit=is_commit)
         logger.warning("{}; retrying the last {} records, {}", cause.str() if cause else error, handled, change)
         if is_commit:
             time.sleep(limits.COMMIT_RETRY_PAUSE)
@@ -168,12 +168,3 @@ class Checkpoints:
         if unsent:
             raise OutputTooSlow(f"the broker did not accept {unsent} records within {time.monotonic() - start:.0f} s")
         self._batches.size.note(self._batches.handled, time.monotonic() - start)
-
-
-def _kafka_error_behind(error: BaseException | None) -> KafkaError | None:
-    """The Kafka error in an exception or in its causes."""
-    while error is not None:
-        if cause := kafka_error(error):
-            return cause
-        error = error.__cause__
-    return None

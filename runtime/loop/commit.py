@@ -22,6 +22,8 @@ def retry_while_coordinator_moves(commit: Commit) -> Commit:
     def retrying_commit(**arguments: object) -> list[TopicPartition] | None:
         deadline = time.monotonic() + limits.COMMIT_RETRY_TIMEOUT
         while True:
+            if "timeout" in arguments:
+                arguments["timeout"] = max(1.0, deadline - time.monotonic())
             try:
                 committed = commit(**arguments)
             except KafkaException as error:

@@ -79,16 +79,15 @@ class Positions:
         self._handled.clear()
 
     def are_committed(self) -> bool:
-        """Whether the group has the offsets of all handled records, in the partitions that are still assigned.
+        """Whether the group has the offsets after all handled records.
 
         Raises:
             KafkaException: the broker did not give them.
         """
-        handled = {place: offset for place, offset in self._handled.items() if place in self._next}
-        committed = self._ask_group([TopicPartition(*place) for place in handled]) if handled else []
-        return bool(committed) and all(
-            not self.topic_ids.is_of_another_topic(place) and place.offset >= handled[place.topic, place.partition]
-            for place in committed
+        return all(
+            not self.topic_ids.is_of_another_topic(place)
+            and place.offset >= self._handled[place.topic, place.partition]
+            for place in self._ask_group([TopicPartition(*place) for place in self._handled])
         )
 
     def read_again(self) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.load import Value, pool
 from benchmarks.verify import WrongOutput, output_check
-from transforms import Malformed, upper_device_type
+from pipeline import TRANSFORMS
+from transforms import Malformed, chain
 
 POOL = pool()
 START, COUNT = 7, 25_000
@@ -15,8 +16,8 @@ SOURCE = [POOL[(START + number) % len(POOL)].value for number in range(COUNT)]
 
 
 def ours() -> list[Value]:
-    """Our transform's output for SOURCE."""
-    results = (upper_device_type(value) for value in SOURCE)
+    """Our transforms' output for SOURCE."""
+    results = map(chain(*TRANSFORMS), SOURCE)
     return [result.value if isinstance(result, Malformed) else result for result in results]
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline import COMMANDS
+
 ROOT = Path(__file__).parent.parent.parent
 APPLICATIONS = ["generator", "pipeline"]
 
@@ -51,9 +53,12 @@ def build(application: str, context: Path, image: Path) -> list[str]:
     return entry
 
 
-@pytest.mark.parametrize(("application", "command"), [(name, []) for name in APPLICATIONS] + [("pipeline", ["verify"])])
+@pytest.mark.parametrize(
+    ("application", "command"),
+    [(name, []) for name in APPLICATIONS] + [("pipeline", [command]) for command in COMMANDS],
+)
 def test_build_context(application: str, command: list[str], tmp_path: Path) -> None:
-    """The image gets all that its entry point needs to start, from only the folders that the build sees."""
+    """The image gets all that its entry point and its commands need, from only the folders that the build sees."""
     context, image = tmp_path / "context", tmp_path / "image"
     app = yaml.safe_load((ROOT / folder(application) / "app.yaml").read_text())
     for part in (folder(application), *app["includedFolders"]):

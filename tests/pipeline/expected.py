@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from pipeline import TRANSFORMS
 from tests.kafka import Record
-from transforms import Malformed, chain
+from transforms import FirstTransform, Malformed, chain
 
 _transform = chain(*TRANSFORMS)
 
 
-def expected(record: Record) -> Record:
+def expected(record: Record, transform: FirstTransform = _transform) -> Record:
     """The output record, if it fits into the topic: the map's value, no forged tag, the tag as last header."""
-    result = _transform(record.value)
+    result = transform(record.value)
     headers = [header for header in record.headers if header[0] != "malformed"]
     if not isinstance(result, Malformed):
         return replace(record, value=result, headers=headers)

@@ -145,8 +145,8 @@ class ReplaySender:
             failure = fatal
         reason = failure.args[0]
         known = explain_kafka(reason, str(self._config["bootstrap.servers"]))
-        # A broker may answer UNKNOWN while another producer takes the transactional id.
-        if isinstance(known, Replaced) or reason.code() == KafkaError.UNKNOWN:
+        # A broker may answer UNKNOWN to a commit while another producer takes the transactional id.
+        if isinstance(known, Replaced) or (reason.code() == KafkaError.UNKNOWN and not self._errors):
             return Replaced(
                 f"another replay of the group {self._group} has begun and continues, or a transaction took too long: "
                 f"what this one had not committed was not sent ({reason.str()})"

@@ -45,6 +45,7 @@ class Harness:
             are_committed=lambda: self.do("ask the group") or self.are_committed,
             size=self.size,
             is_commit_due=False,
+            revoked=False,
         )
         ids = SimpleNamespace(
             request=lambda: self.do("request ids"),

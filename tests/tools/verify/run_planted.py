@@ -1,4 +1,4 @@
-"""`pipeline.py` with the wrong transform that PLANT names; all its commands use that."""
+"""`pipeline.py` with only the transform that PLANT names, a wrong one or the right one; all its commands use that."""
 
 import os
 import sys
@@ -45,6 +45,6 @@ def refuses_ios(value: bytes | None) -> bytes | Malformed:
 PLANTED = (removes_a_space, leaves_ios, gives_another_reason, refuses_ios)
 
 if __name__ == "__main__":
-    (planted,) = (plant for plant in PLANTED if plant.__name__ == os.environ["PLANT"])
+    (planted,) = (plant for plant in (*PLANTED, upper_device_type) if plant.__name__ == os.environ["PLANT"])
     pipeline.TRANSFORMS = (planted,)
     sys.exit(pipeline.main())

@@ -21,6 +21,7 @@ from tests.tools.verify.verify_process import Verify
 from tools.generator.logins import WELL_FORMED, records
 from tools.generator.manifest import ManifestWriter
 from tools.verify.command import Options, audit, main
+from transforms import upper_device_type
 
 COUNT = 200
 LOGINS = list(islice(records(3, 0.4, lambda: 1_700_000_000.0), COUNT))
@@ -32,7 +33,7 @@ SENT = [
 ]
 """After every tenth, a record of another producer."""
 
-RIGHT = list(map(expected, SENT))
+RIGHT = [expected(sent, upper_device_type) for sent in SENT]  # the manifest knows no other transform
 OTHERS = SENT.count(OTHER)
 PLACES = [at for at, sent in enumerate(SENT) if sent is not OTHER]
 """The offsets of the generator's records in the input."""
@@ -75,7 +76,7 @@ FAULTS = {
 
 @pytest.fixture
 def planted(kafka: Kafka, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines with the wrong transform that PLANT names."""
+    """Starts pipelines with only the transform that PLANT names."""
     with Pipelines(kafka.address, tmp_path, Path(__file__).with_name("run_planted.py")) as pipelines:
         yield pipelines
 
@@ -155,7 +156,7 @@ def test_partitions(kafka: Kafka, topics: Callable[..., str], tmp_path: Path) ->
         for number, login in enumerate(LOGINS):
             manifest.add(login, number % 4, number // 4)
     outputs = [
-        replace(expected(Record(login.key, login.value)), partition=number % 4 if number != 8 else 1)
+        replace(expected(Record(login.key, login.value), upper_device_type), partition=number % 4 if number != 8 else 1)
         for number, login in enumerate(LOGINS)
         if number % 4 != 3
     ]
@@ -191,7 +192,7 @@ def test_wrong_transform(kafka: Kafka, topics: Callable[..., str], planted: Pipe
 
 
 @pytest.mark.long
-def test_generated(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, tmp_path: Path) -> None:
+def test_generated(kafka: Kafka, topics: Callable[..., str], planted: Pipelines, tmp_path: Path) -> None:
     """What the generator delivered, in two runs and three partitions, is in the output of the real pipeline.
 
     A record of it that is then written once more makes it end in 1.
@@ -203,7 +204,7 @@ def test_generated(kafka: Kafka, topics: Callable[..., str], pipelines: Pipeline
             SEED=seed,
         )  # fmt: skip
         assert code == 0, err
-    pipeline = pipelines.start(source, target)
+    pipeline = planted.start(source, target, PLANT="upper_device_type")
     outputs = kafka.read(target, 800)
     assert pipeline.stop() == 0
 

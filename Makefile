@@ -49,7 +49,7 @@ $(BROWSER): $(STAMP) requirements/browser.lock
 test-browser: $(BROWSER) ## test the status page in this machine's Chromium or Chrome, in 2 minutes
 	.venv/bin/python -m pytest --numprocesses=0 tests/browser
 
-test-compose: $(STAMP) ## test the image and docker compose, with the Docker engine of this machine
+test-compose: $(STAMP) ## test the image and docker compose, with the Docker engine of this machine, in 3 minutes
 	docker compose build --quiet
 	.venv/bin/python -m pytest tests/compose
 
@@ -63,7 +63,7 @@ $(AUDIT): $(STAMP) requirements/audit.lock
 	$(INSTALL) -r requirements/audit.lock
 	@touch $@
 
-audit: $(AUDIT) ## look up known vulnerabilities of all locked packages, if the network allows
+audit: $(AUDIT) ## look up known vulnerabilities of all locked packages, if the network allows, in 1 minute
 	.venv/bin/python -m tools.vulnerabilities
 
 $(BENCH): $(STAMP) requirements/bench.lock

@@ -79,3 +79,12 @@ def test_time_of_the_tests() -> None:
     """README.md and CONTRIBUTING.md state the same duration of the tests."""
     (stated,) = re.findall(r"about \d+ minutes, two cores", words("README.md"))
     assert stated in words("CONTRIBUTING.md")
+
+
+def test_times_of_the_checks() -> None:
+    """README.md and the list of `make` state the same durations."""
+    targets = dict(re.findall(r"^([a-z-]+):.*?## (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    times = re.findall(r"`make ([a-z-]+)` \((\d+ \w+)", words("README.md"))
+    assert len(times) == 4
+    for target, duration in times:
+        assert duration in targets[target]

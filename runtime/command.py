@@ -24,7 +24,7 @@ class Command(NamedTuple):
     """A command of the command line."""
 
     main: Callable[[Sequence[str]], int]
-    """Takes the arguments after the command's name; returns the exit code."""
+    """Takes the arguments after the command's name, and returns the exit code."""
     summary: str
     """One line for --help."""
 
@@ -40,7 +40,7 @@ def imported(module: str) -> Callable[[Sequence[str]], int]:
 
 
 def dispatch(description: str | None, commands: Mapping[str, Command], default: str, arguments: Sequence[str]) -> int:
-    """Run the command that the first argument names, without arguments the default one; return its exit code.
+    """Run the command that the first argument names (without arguments, the default one), and return its exit code.
 
     Raises:
         SystemExit: the arguments are wrong (2), or they are --help or --version (0).

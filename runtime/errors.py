@@ -17,7 +17,7 @@ from typing import ClassVar
 
 
 class PipelineError(Exception):
-    """A reason to stop; its text is one line: what happened, why, and what to do."""
+    """A reason to stop. Its text is one line: what happened, why, and what to do."""
 
     exit_code: ClassVar[int]
 

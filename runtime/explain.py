@@ -114,7 +114,7 @@ def explain(error: BaseException, broker: str, *, cloud: bool = False) -> Pipeli
 
 
 def start_one(broker: str, *, cloud: bool = False) -> str:
-    """Say how to start a broker, to be added to a line, if its address is on this machine; otherwise nothing."""
+    """Say how to start a broker, to be added to a line, if its address is on this machine. Otherwise, say nothing."""
     local = _THIS_MACHINE.search(broker)
     if local is None or cloud:
         return ""
@@ -144,13 +144,13 @@ def bad_batch(place: str, error: KafkaError, how_to_skip: str = SKIP_IN_THE_GROU
 
 
 def kafka_error(error: BaseException | None) -> KafkaError | None:
-    """Give the KafkaError inside an exception of confluent-kafka or Quix; None if there is none."""
+    """Give the KafkaError inside an exception of confluent-kafka or Quix, or None if there is none."""
     inner = error.args[0] if isinstance(error, KafkaException) and error.args else getattr(error, "error", None)
     return inner if isinstance(inner, KafkaError) else None
 
 
 def explain_kafka(error: KafkaError, broker: str, *, cloud: bool = False) -> PipelineError | None:
-    """Turn a Kafka error code into one of our errors; None if the code is not in the tables."""
+    """Turn a Kafka error code into one of our errors, or None if the code is not in the tables."""
     code = _code(error)
     if alert := _ALERT.search(error.str()):
         return _tls_refused(alert[1], error.str())
@@ -213,7 +213,7 @@ def _explain_one(error: BaseException, broker: str, *, cloud: bool) -> PipelineE
 
 
 def _explain_topic_creation(error: Exception) -> PipelineError:
-    """The error for a failed topic creation; Quix keeps only the text of the broker's answer."""
+    """The error for a failed topic creation. Quix keeps only the text of the broker's answer."""
     text = str(error)
     if isinstance(error, CreateTopicTimeout) or any(KafkaError(code).str() in text for code in _CREATE_AGAIN):
         return Unavailable(f"the broker did not create a topic in time; restart: {text} (AUTO_CREATE_TOPICS)")
@@ -223,7 +223,7 @@ def _explain_topic_creation(error: Exception) -> PipelineError:
 
 
 def _explain_quix_cloud(error: BaseException) -> PipelineError | None:
-    """The error for an answer of Quix Cloud's API, or for no answer; None if it is another error."""
+    """The error for an answer of Quix Cloud's API or for a missing answer, or None if it is another error."""
     if isinstance(error, httpx.TransportError):
         return Unavailable(f"Quix Cloud's API does not answer (Quix__Portal__Api): {error}")
     if isinstance(error, (quix.NoWorkspaceFound, quix.MultipleWorkspaces, quix.UndefinedQuixWorkspaceId)):

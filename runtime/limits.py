@@ -11,7 +11,7 @@ PORTAL_REQUEST_TIMEOUT = 5.0
 """For one request to Quix Cloud's API."""
 
 CHECK_TIMEOUT = 30.0
-"""For `python pipeline.py check`; with the imports, it ends within 35 s."""
+"""For `python pipeline.py check`. With the imports, it ends within 35 s."""
 
 DIAGNOSE_TIMEOUT = 2.0
 """For the connections of runtime/connect/diagnose.py and addresses.py."""
@@ -30,10 +30,10 @@ COMMIT_WHEN_IDLE = 0.005
 """Handled records are committed if no record arrives within it. A commit takes about as long."""
 
 LONG_BATCH = 1.0
-"""A batch may take this long, even if COMMIT_INTERVAL ends; a usual one takes 0.05 s."""
+"""A batch may take this long, even if COMMIT_INTERVAL ends. A usual one takes 0.05 s."""
 
 BACKLOG_PAUSE = 0.05
-"""A backlog may seem to end for so long, while the next records are fetched."""
+"""A backlog may seem to end for this long, while the next records are fetched."""
 
 BETWEEN_TRANSACTIONS = 0.004
 """From a commit to the next produced record.
@@ -46,17 +46,17 @@ PARTITION_METADATA_TIMEOUT = 10.0
 """For the output topic to get a partition that was added to the input topic."""
 
 QUEUE_ROOM_PAUSE = 0.005
-"""Between two attempts to add a record to a full producer queue; a broker takes about as long for a batch."""
+"""Between two attempts to add a record to a full producer queue. A broker takes about as long for a batch."""
 
 QUEUE_ROOM_TIMEOUT = 60.0
-"""For space in a full producer queue; inside a transaction, FLUSH_TIMEOUT."""
+"""For space in a full producer queue. Inside a transaction, FLUSH_TIMEOUT applies."""
 
 # Commit
 FLUSH_TIMEOUT = 8.0
-"""For the delivery of a transaction's records; the rest of COMMIT_TIMEOUT is for the commit itself."""
+"""For the delivery of a transaction's records. The rest of COMMIT_TIMEOUT is for the commit itself."""
 
 COMMIT_TIMEOUT = 14.0
-"""For a commit, in addition to COMMIT_INTERVAL (`transaction.timeout.ms`); then the broker aborts the transaction.
+"""For a commit, in addition to COMMIT_INTERVAL (`transaction.timeout.ms`). Then the broker aborts the transaction.
 
 The transaction of a killed worker blocks readers for this time, plus up to 10 s until the broker's next check. It must
 be longer than the 9 s after which a dead broker is replaced (broker.session.timeout.ms).
@@ -72,13 +72,13 @@ POLL_TIMEOUT = 60.0
 """`max.poll.interval.ms`: a worker must poll again within it. Quix also uses it as the timeout of a flush."""
 
 COMMIT_RETRY_TIMEOUT = 30.0
-"""How long a commit is retried while the group has no coordinator; must be shorter than POLL_TIMEOUT."""
+"""How long a commit is retried while the group has no coordinator. It must be shorter than POLL_TIMEOUT."""
 
 COMMIT_RETRY_PAUSE = 0.2
 """Between two such retries."""
 
 METADATA_REFRESH_AFTER = 7.0
-"""A commit that takes longer requests metadata; above `connections.max.idle.ms`, so idle connections still close."""
+"""A commit that takes longer requests metadata. It is above `connections.max.idle.ms`: idle connections still close."""
 
 METADATA_TIMEOUT = 3.0
 """For one such request."""
@@ -96,7 +96,7 @@ TOPIC_IDS_TIMEOUT = 12.0
 """For the topics' ids before a commit."""
 
 TOPIC_IDS_REQUEST_TIMEOUT = 2.0
-"""For the first such request; a later one has more, as answers may be slow."""
+"""For the first such request. A later one has more, as answers may be slow."""
 
 TOPIC_IDS_RETRY_PAUSE = 0.1
 """Between two such requests."""
@@ -118,13 +118,13 @@ If a supervisor restarts both, they replace each other at most this often.
 
 # Stop
 STOP_TIMEOUT = 55.0
-"""For a shutdown, for example while no broker answers or takes records; then the process is ended."""
+"""For a shutdown, for example while no broker answers or takes records. Then the process is ended."""
 
 STOP_CAUSE_TIMEOUT = 15.0
-"""The last part of STOP_TIMEOUT, in which brokers are asked why the shutdown takes so long."""
+"""The last part of STOP_TIMEOUT, in which brokers are asked why the shutdown takes this long."""
 
 REFUSAL_CHECK_AFTER = 10.0
-"""For a shutdown, before the process checks whether the broker refuses its credentials; then the process is ended."""
+"""For a shutdown, before the process checks whether the broker refuses its credentials. Then the process is ended."""
 
 FAILURE_TIMEOUT = 15.0
 """For a shutdown after a failure: abort the transaction and leave the group, as the broker would do later."""
@@ -133,7 +133,7 @@ LAST_LINE_TIMEOUT = 2.0
 """For the last log line, in case standard error is blocked."""
 
 JOIN_TIMEOUT = 4.0
-"""For a rebalance to end at shutdown; it lasts until the slowest member's next heartbeat."""
+"""For a rebalance to end at shutdown. It lasts until the slowest member's next heartbeat."""
 
 # Health and logs
 LIVE_TIMEOUT = 180.0
@@ -149,7 +149,7 @@ BROKER_SILENT_AFTER = 15.0
 """/ready: usually, a broker answers a fetch or a heartbeat every 3 s."""
 
 PROBE_TIMEOUT = 4.0
-"""For the health check of the container; shorter than its own timeout, so the reason is shown."""
+"""For the health check of the container. It is shorter than the check's own timeout, so the reason is shown."""
 
 CONNECTION_MAX_AGE = 10.0
 """The HTTP port closes a connection after this time, idle or not."""

@@ -1,4 +1,4 @@
-"""Combines transforms into one: each gets the previous one's output; a malformed record skips the rest."""
+"""Combines transforms into one: each gets the previous one's output, and a malformed record skips the rest."""
 
 from collections.abc import Callable
 from typing import cast
@@ -12,7 +12,7 @@ OnError = Callable[[str, Exception], None]
 
 
 def chain(first: FirstTransform, *others: Transform, on_error: OnError | None = None) -> FirstTransform:
-    """Combine these transforms, applied from left to right; only the first can get None (a tombstone).
+    """Combine these transforms, applied from left to right. Only the first can get None (a tombstone).
 
     If a transform returns Malformed or raises an exception, the input value is tagged, so `original` gives it back.
     MemoryError is not caught.

@@ -13,7 +13,7 @@ from transforms.syntax import NESTING_LIMIT, JSONSyntaxError, Object, count_brac
 
 
 def upper_device_type(value: bytes | None) -> bytes | Malformed:
-    """Upper-case the top-level `device_type`; every other byte stays as it is.
+    """Upper-case the top-level `device_type`. Every other byte stays as it is.
 
     Args:
         value: the record's input value; None for a tombstone.
@@ -67,7 +67,7 @@ _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
 
 
 def _cache_change(text: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """The bytes to replace for this device type, and their replacements; the same object if unchanged."""
+    """The bytes to replace for this device type, and their replacements. An unchanged one is the same object."""
     spaced, compact = (pattern % text.encode() for pattern in _SPACINGS)
     upper = text.upper().encode()
     spaced_upper, compact_upper = (pattern % upper for pattern in _SPACINGS)
@@ -114,7 +114,7 @@ def _login(value: bytes, top: Object, device_types: list[tuple[int, int, bytes]]
 
 
 def _problem(text: str) -> str | None:
-    """Why this text is not a device type; None if it is one."""
+    """Why this text is not a device type, or None if it is one."""
     if not text.strip():
         return "is blank"
     try:

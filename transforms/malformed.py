@@ -63,7 +63,7 @@ def tag_object(reason: Reason, detail: str, value: bytes) -> Malformed:
 
 
 def tag_input(reason: Reason, detail: str, value: bytes | None) -> Malformed:
-    """Tag any input value; None stays None."""
+    """Tag any input value. None stays None."""
     if value is None:
         return Malformed(reason, detail, None)
     try:
@@ -135,6 +135,6 @@ _TAG_START = _KEY + b'{"reason":'
 
 
 def _member(reason: Reason, detail: str, *more: bytes) -> bytes:
-    """The member `malformed`; `more` is what follows the detail. Few copies are made: a value may have some MiB."""
+    """The member `malformed`. `more` is what follows the detail. Few copies are made: a value may have some MiB."""
     head = b'%b"%b","detail":%b' % (_TAG_START, reason.encode(), msgspec.json.encode(detail))
     return b"".join([head, *more, b"}"])

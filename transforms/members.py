@@ -22,7 +22,7 @@ from transforms.syntax import (
 
 
 def replace_member(value: bytes, name: str, change: Callable[[str], str]) -> bytes:
-    """Change the text of a top-level member in place; every other byte stays as it is.
+    """Change the text of a top-level member in place. Every other byte stays as it is.
 
     Args:
         value: a record's value. If it is not a JSON object, it is returned as it is.
@@ -87,7 +87,7 @@ def _members(value: bytes, text: bytes, keys: Iterable[int]) -> Iterator[tuple[i
 
 
 def _decode_letters(text: bytes) -> bytes:
-    """Decode escapes of letters, so that a name has one spelling; the number of quotes stays."""
+    """Decode escapes of letters, so that a name has one spelling. The number of quotes stays the same."""
     if rb"\u00" not in text:
         return text
     try:
@@ -120,7 +120,7 @@ def _before_decoding(text: bytes, spelled: bytes, offsets: Iterable[int]) -> Ite
 
 
 def _changed(literal: bytes, change: Callable[[str], str]) -> bytes:
-    """The literal of the changed text; the same if the text stays."""
+    """The literal of the changed text, or the same literal if the text stays the same."""
     before = json.loads(literal)
     after = change(before)
     if after == before:

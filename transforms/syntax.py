@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 NESTING_LIMIT = 128
-"""The deepest nesting that is accepted; the outermost value is level 1."""
+"""The deepest nesting that is accepted. The outermost value is level 1."""
 
 MARK = b"\xff"
-"""Marks a place outside strings; no UTF-8 has this byte."""
+"""Marks a place outside strings. No UTF-8 has this byte."""
 
 
 class JSONSyntaxError(ValueError):
-    """The text is not JSON; `str()` says why and at which byte, without quoting the text."""
+    """The text is not JSON. `str()` says why and at which byte, without quoting the text."""
 
 
 class Object(msgspec.Struct, gc=False):
@@ -72,7 +72,7 @@ def outside_strings(text: bytes, *, inside: bool = False) -> Iterator[tuple[int,
 
 
 def too_deep_at(text: bytes, outside: Iterable[tuple[int, bool, bytes]]) -> int | None:
-    """The offset of the first bracket beyond the nesting limit; None if there is none.
+    """The offset of the first bracket beyond the nesting limit, or None if there is none.
 
     Args:
         text: simplified JSON.
@@ -90,7 +90,7 @@ def too_deep_at(text: bytes, outside: Iterable[tuple[int, bool, bytes]]) -> int 
 
 
 def count_brackets(text: bytes, limit: int) -> int:
-    """The number of opening brackets, including those in strings; not exact if above `limit`."""
+    """The number of opening brackets, including those in strings. It is not exact if above `limit`."""
     # Removing a few brackets is many times faster than counting all: it jumps from one to the next.
     without = len(text.replace(b"{", b"", limit + 1)) + len(text.replace(b"[", b"", limit + 1))
     return 2 * len(text) - without
@@ -109,7 +109,7 @@ _word = re.compile(rb"true|false|null|(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)\Z")
 
 
 def _first_past(opening: int, count: int, limit: int) -> int | None:
-    """The index of the first bracket deeper than `limit`, if any; each of `count` bits is 1 for an opening one."""
+    """The index of the first bracket deeper than `limit`, if any. Each of `count` bits is 1 for an opening one."""
     if opening.bit_count() <= limit:
         return None
     size = -(-count // 8)
@@ -184,7 +184,7 @@ def _first_error(text: bytes, error: str) -> JSONSyntaxError:
 
 
 def _bad_token(text: bytes, end: int) -> int:
-    """The start of the wrong escape or word in the few bytes before `end`; `end` if there is none."""
+    """The start of the wrong escape or word in the few bytes before `end`, or `end` if there is none."""
     for at in range(max(0, end - len(rb"\u0000")), end):
         first = text[at : at + 1]
         if first == b"\\" and not _escape.match(text, at):

@@ -117,7 +117,7 @@ def _keys(name: str) -> Texts:
 
 
 def _nested(members: Sequence[str]) -> Texts:
-    """Values of other members; some contain members of the same names, below the top level."""
+    """Values of other members. Some contain members of the same names, below the top level."""
     keys = st.sampled_from([json.dumps(name) for name in (*members, "x")])
     pairs = st.builds("{}:{}".format, keys, _scalars)
     return _scalars | st.lists(_scalars | pairs.map("{{{}}}".format), max_size=3).map(

@@ -1,4 +1,4 @@
-"""The Grafana dashboard; `make dashboard` writes it to dashboard.json, which Grafana reads."""
+"""The Grafana dashboard. `make dashboard` writes it to dashboard.json, which Grafana reads."""
 
 import sys
 from pathlib import Path
@@ -40,7 +40,7 @@ def increase(metric: str) -> str:
 
 
 def mean(histogram: str) -> str:
-    """The mean of a histogram; absent if nothing was observed."""
+    """The mean of a histogram. It is absent if nothing was observed."""
     return f"{rate(f'{histogram}_sum')} / ({rate(f'{histogram}_count')} > 0)"
 
 
@@ -56,7 +56,7 @@ def by_partition(metric: str) -> dict[str, str]:
 
 
 def thresholds(*steps: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
-    """Colors, each from a value on; the first from None."""
+    """Colors, each from a value on. The first one starts at None."""
     return dashboard.ThresholdsConfig().steps([Threshold(value, color) for value, color in steps])
 
 
@@ -124,7 +124,7 @@ def listing(title: str, description: str, expression: str) -> table.Panel:
 def label_variable(
     name: str, metric: str, label: str, description: str, *, one: bool = False
 ) -> dashboard.QueryVariable:
-    """A variable with the values of a label; all of them at first, unless it takes only one."""
+    """A variable with the values of a label. At first, all are selected, unless it takes only one."""
     variable = (
         dashboard.QueryVariable(name)
         .label(label)

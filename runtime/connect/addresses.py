@@ -30,7 +30,7 @@ class BrokerAddress(NamedTuple):
 
     @classmethod
     def parse(cls, bootstrap_servers: str) -> list[Self]:
-        """Read the addresses of `bootstrap.servers`; those that are malformed are left out."""
+        """Read the addresses of `bootstrap.servers`, except those that are malformed."""
         found = []
         for text in bootstrap_servers.split(","):
             try:
@@ -44,10 +44,10 @@ class BrokerAddress(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def why_unreachable(self, stays_open: float = 0.0) -> str:
-        """Why no connection opens, as what the address does; empty if one does.
+        """Why no connection opens, as what the address does, or empty text if one opens.
 
         Args:
-            stays_open: seconds; if given, as many connections as a worker needs must open, and stay open for so long.
+            stays_open: seconds; if given, as many connections as a worker needs must open, and stay open for this long.
         """
         try:
             with ExitStack() as stack:
@@ -70,7 +70,7 @@ def advertised(nodes: Iterable[BrokerMetadata]) -> list[BrokerAddress]:
 
 
 def unreachable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
-    """Give the first few addresses, and why no connection to them opens; empty if one opens."""
+    """Give the first few addresses and why no connection to them opens, or nothing if one opens."""
     problems = {}
     for address in islice(addresses, _MOST_TRIED):
         problems[address] = address.why_unreachable()
@@ -80,7 +80,7 @@ def unreachable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
 
 
 def why_unusable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
-    """Give each address, and why no connection to it opens, or stays open; empty if one does. All at the same time."""
+    """Try all addresses at the same time. Give why no connection to each opens or stays open (empty if one does)."""
     asked = list(addresses)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         answers = pool.map(lambda address: address.why_unreachable(limits.CLOSED_AT_ONCE), asked)
@@ -109,7 +109,7 @@ def closes_at_once(address: str) -> Unavailable:
 
 
 def _is_one_closed(connections: Iterable[socket.socket], within: float) -> bool:
-    """Whether the other side closes a connection before a request; a broker waits for one for minutes."""
+    """Whether the other side closes a connection before a request. A broker waits for a request for minutes."""
     with DefaultSelector() as selector:
         for connection in connections:
             selector.register(connection, EVENT_READ, connection)

@@ -104,7 +104,7 @@ class BrokerAdmin:
         return answer.result()
 
     def check_topics_visible(self, *names: str) -> None:
-        """Check the permission Describe on the topics; without it, a list of topics omits them.
+        """Check the permission Describe on the topics. Without it, a list of topics omits them.
 
         Raises:
             Refused: the permission is missing, whether the topic exists or not.
@@ -140,7 +140,7 @@ class BrokerAdmin:
         return diagnose(there, connected=connected) if addresses else None
 
     def _first_answer(self, deadline: float) -> list[BrokerAddress]:
-        """The addresses that brokers advertise; none if no broker answers until the deadline, or the request failed."""
+        """The addresses that brokers advertise, or none if no broker answers by the deadline or the request fails."""
         left = max(_TURN, deadline - time.monotonic())
         answer = in_background(lambda: self.nodes(left))  # no signal handler runs in librdkafka
         while not self._wait(answer, _DIAGNOSE_EVERY):
@@ -152,7 +152,7 @@ class BrokerAdmin:
             return []
 
     def _wait(self, answer: "Future[_Answer]", seconds: float) -> bool:
-        """Wait for an answer, and take librdkafka's errors meanwhile; return whether it is there."""
+        """Wait for an answer, take librdkafka's errors meanwhile, and return whether the answer has arrived."""
         deadline = time.monotonic() + seconds
         while not answer.done() and time.monotonic() < deadline:
             wait([answer], _TURN)

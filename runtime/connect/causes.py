@@ -92,7 +92,7 @@ class Causes:
         return cause or error
 
     def check_join(self) -> None:
-        """Warn that joining the consumer group takes long; the other members may be slow.
+        """Warn that joining the consumer group takes long. The other members may be slow.
 
         Raises:
             PipelineError: there is a cause, and waiting does not help.
@@ -107,7 +107,7 @@ class Causes:
         )
 
     def refusal(self) -> PipelineError | None:
-        """Why a new connection is refused or closed; None if it is not, or if no broker answers.
+        """Why a new connection is refused or closed, or None if it is neither, or if no broker answers.
 
         A broker closes a connection without a reason if the credentials have changed.
         """
@@ -124,7 +124,7 @@ class Causes:
         return None
 
     def find(self, missing: Coordinator | None = None) -> PipelineError | None:
-        """Find out what prevents brokers that answer from doing what they are asked to do; None if nothing is wrong.
+        """Find out what prevents brokers that answer from doing what they are asked to do, or None if nothing is wrong.
 
         Raises:
             KafkaException: no broker answers.
@@ -148,12 +148,12 @@ class Causes:
         return None
 
     def _away(self) -> PipelineError | None:
-        """The error if some brokers are away that the cluster still counts; it may do without them soon."""
+        """The error if some brokers that the cluster still counts are away. The cluster may do without them soon."""
         away = {address: why for address, why in self._unusable().items() if why}
         return brokers_away(self._broker.address, away) if away else None
 
     def _unusable(self) -> dict[BrokerAddress, str]:
-        """The addresses that the brokers advertise, and why they cannot be used; empty if they can."""
+        """The addresses that the brokers advertise, and why each cannot be used (empty if it can)."""
         nodes = self._broker.nodes(limits.CAUSE_TIMEOUT)
         return why_unusable(BrokerAddress(node.host, node.port) for node in nodes)
 

@@ -75,7 +75,7 @@ def wait_for_group_coordinator(
 
 
 def _offset_error(broker: BrokerAdmin, consumer: Consumer, topic: str, timeout: float) -> KafkaError | None:
-    """Request the group's offset of a topic; give the error, if there is one."""
+    """Request the group's offset of a topic, and give the error, if there is one."""
     request = partial(consumer.committed, [TopicPartition(topic, 0)], timeout=timeout)
     try:
         (place,) = broker.ask(in_background(request))
@@ -111,7 +111,7 @@ def no_coordinator(broker: BrokerAdmin, coordinator: Coordinator) -> PipelineErr
 
 
 def _exists(broker: BrokerAdmin, topic: str) -> bool | None:
-    """Whether the topic exists; None if these credentials may not describe it, or if the answer does not come."""
+    """Whether the topic exists, or None if these credentials may not describe it or if the answer does not come."""
     try:
         broker.repeating.describe(topic, limits.CAUSE_TIMEOUT)
     except KafkaException as error:
@@ -120,7 +120,7 @@ def _exists(broker: BrokerAdmin, topic: str) -> bool | None:
 
 
 def _factor(broker: BrokerAdmin, coordinator: Coordinator, node: int) -> int:
-    """How many replicas the brokers would create the topic with; 0 if these credentials may not read that."""
+    """How many replicas the brokers would create the topic with, or 0 if these credentials may not read that."""
     with suppress(KafkaException):
         config = broker.repeating.config(ResourceType.BROKER, f"{node}", limits.CAUSE_TIMEOUT)
         return number(config, coordinator.factor, 0)

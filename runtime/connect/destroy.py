@@ -4,7 +4,7 @@ from threading import Thread
 
 
 def destroy(clients: list[object]) -> None:
-    """Destroy these clients in a separate thread; the list must hold their only references, and becomes empty.
+    """Destroy these clients in a separate thread. The list must hold their only references, and becomes empty.
 
     Destroying a client joins librdkafka's threads. librdkafka 2.16.0 occasionally hangs there (once in some hundred),
     and always if a request for a group's coordinator was lost (see repeating_admin.py).

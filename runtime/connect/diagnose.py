@@ -29,7 +29,7 @@ _OF_ONE_BROKER = {_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS}
 
 
 def diagnose(connection: ConnectionConfig, *, connected: bool = False) -> Misconfigured | None:
-    """Find out why client and brokers do not connect; None if that is not visible, for example without a listener.
+    """Find out why client and brokers do not connect, or None if that is not visible, for example without a listener.
 
     It asks all addresses at the same time: of several brokers, one may have another certificate. It connects as a
     client does, with the same certificates, and sends a SaslHandshake request. Every broker answers it, also without
@@ -65,7 +65,7 @@ class KafkaVersion(Enum):
 
 
 def kafka_version(connection: ConnectionConfig) -> KafkaVersion:
-    """Find out the version of the first broker that answers; it needs no credentials.
+    """Find out the version of the first broker that answers. This needs no credentials.
 
     EndTxn has version 5 since Kafka 4.0 (KIP-890).
     """
@@ -103,7 +103,7 @@ class _Listener(NamedTuple):
 def _untrusted(
     listener: _Listener, connection: ConnectionConfig, trusted: ssl.SSLContext | None, *, connected: bool
 ) -> Misconfigured | None:
-    """Why the broker's certificate is not accepted; None without TLS, or if there is another cause."""
+    """Why the broker's certificate is not accepted, or None without TLS or if there is another cause."""
     if trusted:
         try:
             listener.connect(trusted).close()
@@ -116,7 +116,7 @@ def _untrusted(
 
 
 def _other_protocol(listener: _Listener, connection: ConnectionConfig) -> Misconfigured | None:
-    """Why another protocol or client certificate is needed; OSError if that is not visible."""
+    """Why another protocol or client certificate is needed. It raises OSError if that is not visible."""
     protocol = connection.security_protocol or "plaintext"
     try:
         tls, mechanisms = _probe_listener(listener, connection)
@@ -130,7 +130,7 @@ def _other_protocol(listener: _Listener, connection: ConnectionConfig) -> Miscon
 
 
 def _ca_context(connection: ConnectionConfig) -> ssl.SSLContext | None:
-    """The TLS context that verifies a broker's certificate; None without TLS, or if the CAs cannot be read."""
+    """The TLS context that verifies a broker's certificate, or None without TLS or if the CAs cannot be read."""
     if not (connection.security_protocol or "").endswith("ssl"):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -179,7 +179,7 @@ def _wrong_certificate(
 
 
 def _probe_listener(listener: _Listener, connection: ConnectionConfig) -> tuple[bool, list[str]]:
-    """Whether the listener uses TLS, and its SASL mechanisms; none without SASL.
+    """Whether the listener uses TLS, and its SASL mechanisms (none without SASL).
 
     Raises:
         SSLError: it uses TLS and refuses the client's certificate, or requires one.
@@ -196,7 +196,7 @@ def _probe_listener(listener: _Listener, connection: ConnectionConfig) -> tuple[
 
 
 def _mechanisms(connection: socket.socket) -> list[str]:
-    """The SASL mechanisms of the listener; none without SASL."""
+    """The SASL mechanisms of the listener, or none without SASL."""
     answer = _ask(connection, _SASL_HANDSHAKE, 1, struct.pack(">h", 0))  # an empty mechanism
     code, count = struct.unpack(">hi", answer.read(6))
     names = [answer.read(*struct.unpack(">h", answer.read(2))).decode() for _ in range(count)]
@@ -206,7 +206,7 @@ def _mechanisms(connection: socket.socket) -> list[str]:
 
 
 def _ask(connection: socket.socket, key: int, version: int, body: bytes) -> BytesIO:
-    """Send a request without a client id; give the answer without its header.
+    """Send a request without a client id, and give the answer without its header.
 
     Raises:
         ConnectionError: the answer is incomplete, or not Kafka's.

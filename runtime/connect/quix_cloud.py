@@ -21,7 +21,7 @@ _CREDENTIALS_REQUIRED = 407
 
 
 def quix_cloud(settings: BrokerSettings) -> QuixKafkaConfigsBuilder | None:
-    """Give Quix's source of broker, group and topics in Quix Cloud; None if the settings have a broker address.
+    """Give Quix's source of broker, group and topics in Quix Cloud, or None if the settings have a broker address.
 
     Raises:
         Unavailable: the API did not answer within limits.START_TIMEOUT.
@@ -79,7 +79,7 @@ def _wrong_variable() -> Misconfigured:
 
 
 def _unavailable_reason(client: httpx.Client, portal: str) -> str:
-    """Why the API is unavailable; empty if it answers, even if it refuses the token."""
+    """Why the API is unavailable, or empty text if it answers, even if it refuses the token."""
     try:
         status = client.get(f"{portal.rstrip('/')}/auth/token/details").status_code
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError) as error:
@@ -108,7 +108,7 @@ def _unavailable(portal: str, reason: str) -> Unavailable:
 
 
 def _proxy_variable(portal: str) -> str:
-    """The variable with the proxy for this URL; empty if there is none."""
+    """The variable with the proxy for this URL, or empty text if there is none."""
     parts = urlsplit(portal)
     kinds = [kind for kind in (parts.scheme, "all") if _proxy(kind)]
     return _variable(kinds[0]) if kinds and not proxy_bypass(parts.netloc) else ""
@@ -121,6 +121,6 @@ def _proxy(kind: str) -> str | None:
 
 
 def _variable(kind: str) -> str:
-    """The name of a proxy's variable; the one in lower case has precedence."""
+    """The name of a proxy's variable. The one in lower case has precedence."""
     name = f"{kind}_proxy"
     return name if name in os.environ else name.upper()

@@ -61,7 +61,7 @@ class RepeatingAdmin:
         self._first_timeout = _FIRST_TIMEOUT
 
     def list_topics(self, timeout: float) -> ClusterMetadata:
-        """Get the metadata of all topics; any broker answers that.
+        """Get the metadata of all topics. Any broker answers that.
 
         librdkafka may lose the request if a broker has just died, or while it changes from the address in
         Quix__Broker__Address to an advertised one; answers may also be slow.
@@ -117,7 +117,7 @@ class RepeatingAdmin:
         return self._repeated(self._admin.list_offsets, places, request_timeout)
 
     def create_topics(self, topics: Sequence[NewTopic], request_timeout: float) -> Mapping[str, "Future[None]"]:
-        """Create topics; if only the answer was lost, the error is TOPIC_ALREADY_EXISTS, which Quix ignores."""
+        """Create topics. If only the answer was lost, the error is TOPIC_ALREADY_EXISTS, which Quix ignores."""
         return self._repeated(self._admin.create_topics, topics, request_timeout)
 
     def _repeated(
@@ -159,7 +159,7 @@ class RepeatingAdmin:
 
 
 class RepeatingTopicManager(TopicManager):
-    """What finds and creates the topics of a Quix Streams `Application`, by repeated requests; not for Quix Cloud."""
+    """What finds and creates the topics of a Quix Streams `Application`, by repeated requests (not for Quix Cloud)."""
 
     def __init__(self, *, auto_create_topics: bool = False) -> None:
         self._topic_admin = _TopicAdmin("")

@@ -61,7 +61,7 @@ class Replacement:
         """This worker's member id in the group, once it has joined."""
 
     def explain(self) -> PipelineError | None:
-        """Wait for limits.REPLACED_PAUSE, and give the error that names the other worker; None if there is none.
+        """Wait for limits.REPLACED_PAUSE, and give the error that names the other worker, or None if there is none.
 
         Until there is one, it waits for limits.CAUSE_TIMEOUT: a worker gets the transactional id before it joins.
         """
@@ -86,7 +86,7 @@ class Replacement:
         return Failed(f"replaced by another worker {same}, which has committed nothing yet; {remedy}")
 
     def has_joined(self) -> bool:
-        """Whether the other worker has joined after this one; asks the group, and takes no answer for no."""
+        """Whether the other worker has joined after this one. It asks the group. No answer counts as no."""
         return bool(self.instance_id and self.member_id) and self._is_replaced()
 
     def _is_replaced(self) -> bool:

@@ -13,7 +13,7 @@ IN_SYNC = "min.insync.replicas"
 
 
 def replicas_error(broker: BrokerAdmin, topic: str, setting: str | None = IN_SYNC) -> PipelineError | None:
-    """Give the error if a partition lacks replicas; None if none does, or if these credentials may not describe it.
+    """Give the error if a partition lacks replicas, or None if none does or if these credentials may not describe it.
 
     Args:
         broker: is asked.
@@ -34,7 +34,7 @@ def replicas_error(broker: BrokerAdmin, topic: str, setting: str | None = IN_SYN
 def lacking_replicas(
     broker: BrokerAdmin, topic: TopicDescription, required: int, setting: str = IN_SYNC
 ) -> PipelineError | None:
-    """Give the error if a partition of this topic lacks replicas; None if none does.
+    """Give the error if a partition of this topic lacks replicas, or None if none does.
 
     A broker since Kafka 3.7 takes records if all replicas are in sync, however few they are.
     """
@@ -47,7 +47,7 @@ def lacking_replicas(
 
 
 def partition_error(place: str, partition: TopicPartitionInfo, required: int, setting: str) -> PipelineError | None:
-    """Give the error if this partition lacks replicas; None if it does not."""
+    """Give the error if this partition lacks replicas, or None if it does not."""
     count, in_sync = len(partition.replicas), len(partition.isr)
     if partition.leader is None or partition.leader.id < 0:
         return Unavailable(f"{place} has no leader (LEADER_NOT_AVAILABLE): start the brokers that have its replicas")

@@ -39,11 +39,11 @@ class TimestampLimits:
         self.newest = now + self._after - self._margin(self._after)
 
     def refuses(self, timestamp: int) -> bool:
-        """Whether the topic would refuse this timestamp (milliseconds); 0 becomes the time of producing."""
+        """Whether the topic would refuse this timestamp (milliseconds). 0 becomes the time of producing."""
         return timestamp > 0 and not self.oldest <= timestamp <= self.newest
 
     def widen_margin(self) -> bool:
-        """Double the margin; False if it already equals the limits, or if there is no limit."""
+        """Double the margin, or return False if it already equals the limits or if there is no limit."""
         limits = [limit for limit in (self._before, self._after) if limit != UNLIMITED]
         if all(self._margin(limit) == limit for limit in limits):
             return False

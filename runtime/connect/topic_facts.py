@@ -10,7 +10,7 @@ DEFAULT_MAX_MESSAGE_BYTES = 1_048_588
 
 
 def number(config: Mapping[str, str], name: str, default: int) -> int:
-    """Give a setting that is a whole number; `default` if the broker does not report it, or reports no number."""
+    """Give a setting that is a whole number, or `default` if the broker does not report it or reports no number."""
     try:
         return int(config[name])
     except (KeyError, ValueError):
@@ -28,5 +28,5 @@ class TopicFacts:
 
     @property
     def max_message_bytes(self) -> int:
-        """The largest record batch that the topic accepts; Kafka's default if the broker does not report it."""
+        """The largest record batch that the topic accepts, or Kafka's default if the broker does not report it."""
         return number(self.config, "max.message.bytes", 0) or DEFAULT_MAX_MESSAGE_BYTES

@@ -104,7 +104,7 @@ class TopicIds:
         return error
 
     def check_periodically(self) -> None:
-        """Compare the ids of the last answer, if it has arrived, and request them again; it never waits."""
+        """Compare the ids of the last answer, if it has arrived, and request them again. It never waits."""
         if time.monotonic() - self._requested_at < limits.TOPIC_IDS_INTERVAL or not all(
             answer.done() for answer in self._pending.values()
         ):
@@ -134,7 +134,7 @@ class TopicIds:
             self._pending = self._admin.describe_topics(names, request_timeout=timeout)
 
     def _compare(self) -> KafkaError | None:
-        """Compare the ids with the answers; give the error if a broker did not answer: the request must be repeated."""
+        """Compare the ids with the answers. Give the error if a broker did not answer: the request must be repeated."""
         answers, self._pending = self._pending, {}
         for name, answer in answers.items():
             try:

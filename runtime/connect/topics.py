@@ -127,7 +127,7 @@ def connect(settings: Settings) -> tuple[Application, BrokerAdmin]:
 
 
 def topic_facts(broker: BrokerAdmin, topic: Topic, *, cloud: bool) -> TopicFacts:
-    """Get a topic's facts from the broker; from Quix Cloud's API if the broker refuses to give them."""
+    """Get a topic's facts from the broker, or from Quix Cloud's API if the broker refuses to give them."""
     try:
         (facts,) = broker.facts(topic.name)
     except KafkaException as error:

@@ -99,12 +99,12 @@ class Application(QuixApplication):
         return opened.source, opened.target
 
     def to_topic(self, frame: StreamingDataFrame, topic: Topic) -> None:
-        """Produce the dataframe's records to the output topic, each to its own partition; Quix would use the key's."""
+        """Produce the dataframe's records to the output topic, each to its own partition. Quix would use the key's."""
         assert topic.name == self._sink.topic, "the output topic is the one that open_topics gave"
         frame.stream.add_function(self._sink)
 
     def run(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (Quix's)
-        """Run until asked to stop; records that were consumed by then are finished and committed."""
+        """Run until asked to stop. Records that were consumed by then are finished and committed."""
         state = self.context.state_manager
         if not state.stores:
             # Quix would create a folder for the state, but the file system may be read-only.

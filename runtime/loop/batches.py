@@ -25,10 +25,10 @@ BATCH = 10_000
 """The most records taken at once. Fewer are taken if fewer have arrived: a batch never waits for more."""
 
 BACKLOG_BYTES = 1_048_576
-"""So many bytes at once are a backlog, as BATCH records are: large records fill librdkafka's queue earlier."""
+"""This many bytes at once are a backlog, as BATCH records are: large records fill librdkafka's queue earlier."""
 
 WAITING_BYTES = 8_388_608
-"""Above so many waiting bytes, only one record at a time is taken. Up to 16 MiB more wait in librdkafka."""
+"""Above this many waiting bytes, only one record at a time is taken. Up to 16 MiB more wait in librdkafka."""
 
 _CLOCK_CHECK_EVERY = 64  # records; they have at most 16 MiB, which the transforms map in less than a second
 _OUT_OF_RANGE = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}
@@ -43,7 +43,7 @@ class Batches:
         consumer: the source of records.
         context: holds the current checkpoint.
         positions: the offsets to read from.
-        commit_every: commit after so many records, unless there is a backlog.
+        commit_every: commit after this many records, unless there is a backlog.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Batches:
         self._started = time.monotonic()
 
     def take(self) -> list[Message]:
-        """Take the records that have arrived, as many as the transaction may hold; wait briefly if there are none.
+        """Take the records that have arrived, as many as the transaction may hold, or wait briefly if there are none.
 
         Raises:
             KafkaConsumerException: the consumer reports an error during a rebalance; it may report it only once.
@@ -139,7 +139,7 @@ class Batches:
         return self._finish(messages[:count])
 
     def _handle(self, messages: Sequence[Message], headers: Sequence[Headers | None], execute: Execute) -> int:
-        """Run the dataframe on a few records; give the number of records before an error of the consumer, if any."""
+        """Run the dataframe on a few records. Give the number of records before an error of the consumer, if any."""
         try:
             for message, its_headers in zip(messages, headers, strict=True):
                 if (error := message.error()) is not None:
@@ -154,7 +154,7 @@ class Batches:
         return len(messages)
 
     def _select(self, arrived: list[Message]) -> list[Message]:
-        """Give as many records as the transaction may still hold; the rest wait."""
+        """Give as many records as the transaction may still hold. The rest wait."""
         room = max(1, self.size.records - self.handled)
         self._has_backlog = len(arrived) == BATCH
         if not self.waiting and len(arrived) <= room:
@@ -173,7 +173,7 @@ class Batches:
             time.sleep(max(0.0, self._started + limits.BETWEEN_TRANSACTIONS - time.monotonic()))
 
     def _wait_for_one(self) -> list[Message]:
-        """Wait for the next record; if none arrives, the handled ones are due for commit."""
+        """Wait for the next record. If none arrives, the handled ones are due for commit."""
         message = self._consumer.poll(limits.COMMIT_WHEN_IDLE if self.handled else limits.IDLE_WAIT)
         if message is not None:
             return [message]
@@ -181,14 +181,14 @@ class Batches:
         return []
 
     def _on_consumer_error(self, message: Message, error: KafkaError) -> None:
-        """Raise the consumer's error; an offset that is out of range is only noted and resolved after the commit."""
+        """Raise the consumer's error. An offset that is out of range is only noted, and resolved after the commit."""
         if error.code() not in _OUT_OF_RANGE:
             _raise_error(message, error)
         self._out_of_range = str(message.topic()), int(message.partition())
         self._must_rewind = True
 
     def _finish(self, messages: list[Message]) -> int:
-        """Store the offsets, and decide whether to commit now; with a backlog, only time and size trigger commits."""
+        """Store the offsets, and decide whether to commit now. With a backlog, only time and size trigger commits."""
         self.shares, self.bytes = _shares(messages), sum(map(len, messages))
         for (topic, partition), share in self.shares.items():
             self._context.store_offset(topic, partition, share.next_offset - 1)

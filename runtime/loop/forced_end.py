@@ -38,7 +38,7 @@ class ForcedEnd:
         self._late: Exception = Unavailable("asked to stop, but no broker answers")
 
     def enforce(self) -> None:
-        """Begin to watch; `stop_request` calls all methods below in separate threads, as librdkafka may block them."""
+        """Begin to watch. `stop_request` calls all methods below in separate threads, as librdkafka may block them."""
         checks = [
             (limits.REFUSAL_CHECK_AFTER, self._end_if_refused),
             (limits.STOP_TIMEOUT - limits.STOP_CAUSE_TIMEOUT, self._find_cause),
@@ -50,7 +50,7 @@ class ForcedEnd:
             self._end(limits.REFUSAL_CHECK_AFTER, refusal)
 
     def _find_cause(self) -> None:
-        """Ask the brokers why it has not stopped yet; there may be no time for the answer to the second question."""
+        """Ask the brokers why it has not stopped yet. There may be no time for the answer to the second question."""
         task = "let this worker leave the consumer group" if self._is_leaving() else "accept all records and the commit"
         with suppress(KafkaException):  # no broker answers
             self._broker.nodes(limits.STOP_CAUSE_TIMEOUT)
@@ -58,7 +58,7 @@ class ForcedEnd:
             self._late = self._causes.explain(self._late)
 
     def _end(self, after: float, refusal: Refused | None = None) -> None:
-        """End the process; records that are not committed are processed again at the next start."""
+        """End the process. Records that are not committed are processed again at the next start."""
         failure = refusal or self._failure() or self._late
         error = explain(failure, self._broker.address, cloud=self._broker.cloud)
         text = "{}; ended by force after {:.0f} s; what is not committed will be processed again at the next start"

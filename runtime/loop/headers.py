@@ -10,7 +10,7 @@ from runtime.loop.output_record import Headers
 
 
 def headers_of(messages: Sequence[Message]) -> list[Headers | None]:
-    r"""Give each record's headers as (name, value) pairs; None for a record without headers.
+    r"""Give each record's headers as (name, value) pairs, or None for a record without headers.
 
     Header names are bytes in Kafka and text in confluent-kafka, which only reads and writes UTF-8. So each byte that is
     not UTF-8 becomes the text \xNN. The header keeps its place and its value.

@@ -47,7 +47,7 @@ class Output:
         self.timestamps = TimestampLimits(facts.config)
         self._limit = facts.max_message_bytes
         self.max_plain_bytes = self._limit - _MAX_OVERHEAD
-        """A record without headers fits if key and value together have at most so many bytes."""
+        """A record without headers fits if key and value together have at most this many bytes."""
 
     def build(
         self, result: bytes | Malformed, key: bytes | None, timestamp: int, headers: Headers | None, record: InputRecord

@@ -45,11 +45,11 @@ class Positions:
         )
 
     def committed(self) -> Mapping[Place, int]:
-        """Give the next offset after the last commit of each assigned partition; negative if there was none."""
+        """Give the next offset after the last commit of each assigned partition (negative if there was none)."""
         return self._next
 
     def handled(self) -> dict[Place, int]:
-        """Give the offset after the last handled record of each assigned partition; negative if it is not known."""
+        """Give the offset after the last handled record of each assigned partition (negative if it is not known)."""
         committed, handled = self._next, dict(self._handled)
         return {place: handled.get(place, offset) for place, offset in list(committed.items())}
 
@@ -91,7 +91,7 @@ class Positions:
         )
 
     def read_again(self) -> None:
-        """Move the consumer back to the last commit; the records taken since are read again."""
+        """Move the consumer back to the last commit. The records taken since are read again."""
         self._handled.clear()
         if self._next:
             self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._next.items()])

@@ -87,7 +87,7 @@ class ProducerRenewal:
         destroy(last)
 
     def begin_transaction(self) -> None:
-        """Begin a transaction, with a new producer if the current one is outdated; none if asked to stop.
+        """Begin a transaction, with a new producer if the current one is outdated. Begin none if asked to stop.
 
         Raises:
             Replaced: a new producer would take the transactional id from the worker that has replaced this one.

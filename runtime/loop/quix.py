@@ -36,7 +36,7 @@ from runtime.loop.batches import Execute
 
 
 class QuixApplication(quixstreams.Application):
-    """Quix's application with its private hooks as public methods; `proceed` runs Quix's own method."""
+    """Quix's application with its private hooks as public methods. `proceed` runs Quix's own method."""
 
     def dataframe(self, topic: Topic | None = None, source: BaseSource | None = None) -> StreamingDataFrame:
         """Create a dataframe without Quix's first step, which gives each value back and takes 0.13 us per record."""
@@ -121,7 +121,7 @@ class QuixProducer:
         return self.internal._producer.transactional
 
     def replace(self, producer: Producer) -> list[Producer | None]:
-        """Use another producer of confluent-kafka; return the previous one, as a list with the only reference to it."""
+        """Use another producer of confluent-kafka. Return the previous one, as a list with the only reference to it."""
         last = [self.internal._producer._inner_producer]
         self.internal._producer._inner_producer = producer
         return last

@@ -45,7 +45,7 @@ class Sink(StreamFunction):
             accepted.update()
 
     def widen_margins(self) -> bool:
-        """Double the margins of these ranges; False if no margin can be wider."""
+        """Double the margins of these ranges, or return False if no margin can be wider."""
         return any([accepted.widen_margin() for accepted in self._timestamps])  # noqa: C419  (each is to be widened)
 
     def connect(self, quix: QuixProducer, producer: Producer) -> None:
@@ -56,7 +56,7 @@ class Sink(StreamFunction):
         self._produce = producer.produce
 
     def get_executor(self, *_child_executors: VoidExecutor) -> VoidExecutor:
-        """Return the function that produces a record. Quix calls this for each step; no step follows this one."""
+        """Return the function that produces a record. Quix calls this for each step, and no step follows this one."""
         topic, output, batches = self.topic, self._output, self._batches
         max_plain_bytes, timestamps = output.max_plain_bytes, output.timestamps
         sent = 0
@@ -136,7 +136,7 @@ class Sink(StreamFunction):
         return "output" if topic == self.topic else "dead-letter"
 
     def _raise_cause(self, error: KafkaException) -> NoReturn:
-        """Raise the first error of a producer that refuses all records; its own error does not say why."""
+        """Raise the first error of a producer that refuses all records. Its own error does not say why."""
         self.producer.poll(0)
         self._quix.raise_for_error()
         if self._quix.transactional:

@@ -9,17 +9,17 @@ FIRST = 200
 """Records of the first transaction."""
 
 QUICK, SLOW = 1.0, 2.0
-"""After a flush shorter than QUICK seconds, the next transaction may be larger; longer than SLOW, it is smaller."""
+"""After a flush below QUICK seconds, the next transaction may be larger. After one above SLOW, it is smaller."""
 
 STEP = 6
-"""So many times larger. Its flush should then take less than limits.FLUSH_TIMEOUT."""
+"""This many times larger. Its flush should then take less than limits.FLUSH_TIMEOUT."""
 
 _WINDOW = 20.0  # seconds over which the broker's rate is measured: twice the window of its quotas
 _GROWTH = 1.1
 
 
 class TransactionSize:
-    """The current limit, in records; COMMIT_INTERVAL or COMMIT_EVERY may end a transaction earlier.
+    """The current limit, in records. COMMIT_INTERVAL or COMMIT_EVERY may end a transaction earlier.
 
     A broker with a quota accepts some transactions at once and delays the next one. So the duration of one flush says
     little. After a slow flush, the rate of the last 20 s limits the size, and that limit grows slowly.

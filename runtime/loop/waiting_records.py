@@ -34,7 +34,7 @@ class WaitingRecords:
             self.bytes += len(message)
 
     def take(self, count: int) -> list[Message]:
-        """Take at most so many records, an equal share of each partition; the first partitions are last next time."""
+        """Take at most `count` records, an equal share of each partition. The first partitions are last next time."""
         share = max(1, count // len(self._queues))
         taken: list[Message] = []
         for partition in list(self._queues):

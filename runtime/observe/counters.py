@@ -1,4 +1,4 @@
-"""Counts what the loop does, a batch or a checkpoint at a time; warns of malformed records and reports the totals."""
+"""Counts what the loop does, per batch or checkpoint. Warns of malformed records, and reports the totals."""
 
 import time
 from collections import Counter
@@ -26,7 +26,7 @@ class Share:
 
     records: int
     oldest: int
-    """The timestamp of the first, in milliseconds; 0 or less if it is not known."""
+    """The timestamp of the first, in milliseconds (0 or less if it is not known)."""
     newest: int
     """The timestamp of the last."""
     next_offset: int
@@ -52,7 +52,7 @@ class ReasonCount:
 
 
 class Amount:
-    """A number of records or bytes; those since the last commit may have to be processed again."""
+    """A number of records or bytes. Those since the last commit may have to be processed again."""
 
     def __init__(self) -> None:
         self.committed = 0
@@ -76,7 +76,7 @@ class Amount:
 
 
 class Totals:
-    """Counts since the start; warns of each reason and reports the totals at intervals.
+    """Counts since the start. Warns of each reason, and reports the totals, at intervals.
 
     Args:
         clock: seconds, monotonic.
@@ -85,14 +85,14 @@ class Totals:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, now: Callable[[], float] = time.time) -> None:
         self.records = Amount()
-        """Records handled. Committed are those whose output is; with at-least-once, acknowledged."""
+        """Records handled. Committed are those whose output is committed (with at-least-once, acknowledged)."""
         self.bytes_in = Amount()
         """The size of their values."""
         self.dead_letters = Amount()
         self.bytes_out = 0
         """The size of the values in the output, committed."""
         self.sent: Callable[[], int] = int
-        """Gives the size of all values that were produced, whether committed or not; runtime/loop/sink.py sets it."""
+        """Gives the size of all values that were produced, whether committed or not. runtime/loop/sink.py sets it."""
         self.malformed: dict[Reason, ReasonCount] = {}
         """By reason, in the committed output."""
         self.newest = 0
@@ -218,7 +218,7 @@ class Totals:
         return max(0, self.producers_started - 1)
 
     def checkpoints(self) -> dict[str, float | None]:
-        """Give the number of checkpoints and of failed ones; the last one's records, seconds, and seconds since it."""
+        """Give the numbers of checkpoints and failed ones, and the last one's records, seconds and seconds since."""
         records, seconds, ended = self.last_checkpoint or (None, None, None)
         return {
             "count": self.checkpoint_seconds.count,
@@ -229,7 +229,7 @@ class Totals:
         }
 
     def newest_age(self) -> float | None:
-        """Give the age of the newest record handled, in seconds; None if it is not known."""
+        """Give the age of the newest record handled, in seconds, or None if it is not known."""
         return self.now() - self.newest / 1000 if self.newest > 0 else None
 
     def members(self) -> dict[str, Any]:

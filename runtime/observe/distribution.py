@@ -38,7 +38,7 @@ class Distribution:
 
 
 def quantile(share: float, distributions: Iterable[Distribution]) -> float | None:
-    """Estimate the value that this share of all values does not exceed; None if there are none.
+    """Estimate the value that this share of all values does not exceed, or None if there are no values.
 
     Values are taken as evenly spread between two bounds, and as the last bound if they are larger.
     """

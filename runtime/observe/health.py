@@ -41,11 +41,11 @@ class Health:
         self._last_iteration = self._clock()
 
     def live(self) -> list[str]:
-        """Why a restart would help; empty if it would not."""
+        """Why a restart would help, or nothing if it would not."""
         return self.hanging(limits.LIVE_TIMEOUT)
 
     def ready(self) -> list[str]:
-        """Why no records are processed; empty if they are, or if there are none."""
+        """Why no records are processed, or nothing if they are processed or if there are none."""
         return self.hanging(limits.READY_TIMEOUT) or self._check()
 
     @contextmanager

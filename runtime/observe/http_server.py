@@ -116,13 +116,13 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         super().__init__(application, _sock=listener, adj=adjustments, sockinfo=address, bind_socket=False)
 
     def handle_accept(self) -> None:
-        """Accept a connection; close the oldest if there are too many."""
+        """Accept a connection, and close the oldest if there are too many."""
         super().handle_accept()
         if len(self.active_channels) > MAX_CONNECTIONS:
             next(iter(self.active_channels.values())).handle_close()
 
     def maintenance(self, now: float) -> None:
-        """Close old connections; waitress calls this every second."""
+        """Close old connections. waitress calls this every second."""
         for channel in list(self.active_channels.values()):
             if now - channel.creation_time > limits.CONNECTION_MAX_AGE:
                 channel.handle_close()

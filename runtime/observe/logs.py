@@ -37,10 +37,10 @@ _WAITS_FOR_ID = re.compile(r"Failed to acquire (transactional|idempotence) PID")
 transaction to end. confluent-kafka passes the warnings on after the wait."""
 _USUAL_WAITS = 20
 _WENT_DOWN = "other broker(s) still available"
-"""Quix's line for each connection that is closed, if others are open; an idle one, too. Of a broker that does not
+"""Quix's line for each connection (also an idle one) that is closed, if others are open. Of a broker that does not
 answer, librdkafka warns."""
 _UP_AGAIN = "is UP again"
-"""Quix's line for each new connection; idle connections are closed every few seconds (client_config.py)."""
+"""Quix's line for each new connection. Idle connections are closed every few seconds (client_config.py)."""
 
 
 class _ToLoguru(logging.Handler):

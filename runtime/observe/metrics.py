@@ -24,7 +24,7 @@ class Described(NamedTuple):
     kind: Literal["counter", "gauge", "histogram"]
     help: str
     value: Callable[[Status], float | Distribution | _Samples | None]
-    """Reads it: a number, a distribution, or numbers by the values of the labels; None if it is not known."""
+    """Reads it: a number, a distribution, numbers by the values of the labels, or None if it is not known."""
     labels: tuple[str, ...] = ()
 
 
@@ -86,7 +86,7 @@ METRICS = {
     ),
     "latency_seconds": Described(
         "histogram",
-        "Seconds from a record's timestamp to its commit; in each batch, a partition's first record stands for all.",
+        "Seconds from a record's timestamp to its commit; in each batch, a partition's first record represents all.",
         lambda status: status.totals.latency,
     ),
     "checkpoint_records": Described(

@@ -1,4 +1,4 @@
-"""Writes results to standard output; an error of it becomes one line."""
+"""Writes results to standard output. An error of standard output becomes one line."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ class UnwritableError(Failed):
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Write to standard output; after an error, the rest goes to /dev/null.
+    """Write to standard output. After an error, the rest goes to /dev/null.
 
     Raises:
         UnwritableError: it cannot be written.

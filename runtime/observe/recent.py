@@ -60,7 +60,7 @@ class Recent:
         return rates
 
     def latency(self) -> dict[str, float | None] | None:
-        """Give the latency that a half and 99 % of the records did not exceed, in seconds; None without records."""
+        """Give the latency that a half and 99 % of the records did not exceed, in seconds, or None without records."""
         oldest = int(self._clock() // SLOT) - SLOTS
         recent = [slot.latency for slot in list(self._slots) if slot.number >= oldest]
         if quantile(0.5, recent) is None:

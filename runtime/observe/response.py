@@ -16,4 +16,4 @@ class Response(NamedTuple):
 
 
 Page = Callable[[str], Response]
-"""Gives an answer; its argument is the request's Accept header."""
+"""Gives an answer. Its argument is the request's Accept header."""

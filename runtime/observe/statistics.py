@@ -45,7 +45,7 @@ class _Partition(Struct):
         return self.fetch_state == "active" and self.leader >= 0
 
     def has_waiting(self) -> bool:
-        """Whether records wait at the broker or are fetched; an open transaction of the input does not count."""
+        """Whether records wait at the broker or are fetched. An open transaction of the input does not count."""
         return self.next_offset < self.ls_offset or self.fetchq_cnt > 0
 
 
@@ -78,7 +78,7 @@ class _Moved(NamedTuple):
     at: float
     """When records were fetched or handled, or none waited, by the clock."""
     timestamp: float
-    """The timestamp of the last handled record; the time since which none waited if that is later. In seconds."""
+    """The timestamp of the last handled record, or the time since which none waited if that is later. In seconds."""
 
 
 class AssignedPartition(NamedTuple):
@@ -87,7 +87,7 @@ class AssignedPartition(NamedTuple):
     topic: str
     partition: int
     offset: int
-    """The offset after the last handled record; negative if it is not known."""
+    """The offset after the last handled record (negative if it is not known)."""
     lag_records: int
     lag_seconds: float
     stalled_seconds: float
@@ -119,7 +119,7 @@ class Progress:
         return {"statistics.interval.ms": 1_000, "stats_cb": self.take}
 
     def take(self, text: str) -> None:
-        """Take the consumer's statistics, as JSON; unreadable ones are a problem."""
+        """Take the consumer's statistics, as JSON. Unreadable ones are a problem."""
         try:
             self._latest = self._decoder.decode(text)
         except MsgspecError as error:
@@ -150,7 +150,7 @@ class Progress:
             self._moved[place] = _Moved(self._clock(), share.newest / 1000 if share.newest > 0 else self._now())
 
     def problems(self) -> list[str]:
-        """Why this worker processes no records, one line each; empty if it does, or has no partition."""
+        """Why this worker processes no records, one line for each reason, or nothing if it does or has no partition."""
         latest = self._latest
         if isinstance(latest, str):
             return [latest]

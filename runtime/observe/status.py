@@ -14,7 +14,7 @@ from runtime.observe.versions import versions
 
 
 class Status:
-    """What is known of a worker; the log, /metrics and /status.json take their figures from here.
+    """What is known of a worker. The log, /metrics and /status.json take their figures from here.
 
     Args:
         names: the members `input`, `output`, `dead_letter`, `group` and `client`.

@@ -16,7 +16,7 @@ def replace_closed() -> None:
 
 
 def discard_unwritable() -> None:
-    """Discard what cannot be written to a standard stream; otherwise Python changes the exit code to 120.
+    """Discard what cannot be written to a standard stream. Otherwise, Python changes the exit code to 120.
 
     For standard output, for example with `--help`, standard error then has one line.
     """

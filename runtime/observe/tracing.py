@@ -15,7 +15,7 @@ INSTRUMENTATION_REMOVED_TEXT = (
 
 
 def remove_client_instrumentation() -> bool:
-    """Give confluent_kafka its own classes back, if they were replaced; whether they were.
+    """Give confluent_kafka its own classes back if they were replaced, and return whether they were.
 
     It has no effect on classes that other modules have imported already.
     """

@@ -11,7 +11,7 @@ _OPENSSL = re.compile(r"OpenSSL version OpenSSL (\S+)")
 
 
 def versions() -> dict[str, str]:
-    """Give the versions, by library; empty text for one that is not known."""
+    """Give the versions, by library, with empty text for one that is not known."""
     return {
         "quixstreams": quixstreams.__version__,
         "librdkafka": confluent_kafka.libversion()[0],
@@ -20,9 +20,9 @@ def versions() -> dict[str, str]:
 
 
 def _openssl() -> str:
-    """Find the version in the debug log of a client that does not connect; librdkafka tells it nowhere else."""
+    """Find the version in the debug log of a client that does not connect. librdkafka gives it nowhere else."""
     lines = _Lines()
-    log = logging.Logger("openssl", logging.DEBUG)  # noqa: LOG001  (not configured by anyone else, and not kept)
+    log = logging.Logger("openssl", logging.DEBUG)  # noqa: LOG001  (no other code configures it, and it is not kept)
     log.addHandler(lines)
     with suppress(confluent_kafka.KafkaException):
         confluent_kafka.Producer({"security.protocol": "ssl", "debug": "security", "logger": log}).poll(0)

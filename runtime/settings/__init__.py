@@ -91,7 +91,7 @@ class BrokerSettings(BaseModel):
 
     @classmethod
     def load(cls, env_file: Path | None = None, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings from the environment; `env_file` supplies those that are not set there.
+        """Read the settings from the environment. `env_file` supplies those that are not set there.
 
         Raises:
             Misconfigured: some settings are wrong; the text is one line that names each and says what it must be.
@@ -124,7 +124,7 @@ class BrokerSettings(BaseModel):
         return self.http_host, self.http_port
 
     def connection(self) -> ConnectionConfig | None:
-        """The connection settings in Quix's form; None if Quix Cloud supplies them."""
+        """The connection settings in Quix's form, or None if Quix Cloud supplies them."""
         if self.address is None:
             return None
         return ConnectionConfig(
@@ -140,7 +140,7 @@ class BrokerSettings(BaseModel):
         )
 
     def effective(self) -> dict[str, object]:
-        """Each setting that has a value, by variable name; secrets are masked."""
+        """Each setting that has a value, by variable name. Secrets are masked."""
         values = {str(field.validation_alias): getattr(self, name) for name, field in type(self).model_fields.items()}
         masked = {name: "***" if isinstance(value, SecretStr) else value for name, value in values.items()}
         return {name: value for name, value in masked.items() if value is not None}

@@ -37,7 +37,7 @@ _SAME_NAME, _SIMILAR = 0.9, 0.6
 
 
 def read_env_file(file: Path) -> dict[str, str]:
-    """Give the names and values of an env file; none if the file does not exist.
+    """Give the names and values of an env file, or none if the file does not exist.
 
     Raises:
         Misconfigured: it cannot be read, is not text in UTF-8, or has a line without the form NAME=value.
@@ -62,7 +62,7 @@ def read_env_file(file: Path) -> dict[str, str]:
 
 
 def log_options(env_file: Path | None = None) -> tuple[str, str]:
-    """Read LOG_LEVEL and LOG_FORMAT, before all settings are checked; a wrong value counts as the default.
+    """Read LOG_LEVEL and LOG_FORMAT, before all settings are checked. A wrong value counts as the default.
 
     Raises:
         Misconfigured: as for `read_env_file`.
@@ -85,7 +85,7 @@ def check_renamed(environment: Collection[str], in_file: Collection[str], file: 
 
 
 def unknown_names(environment: Iterable[str], in_file: Iterable[str], known: Collection[str]) -> Mapping[str, str]:
-    """Give the names that no setting has and that are probably meant for one; by name, the nearest one, or empty text.
+    """Give the names that no setting has and that are probably meant for one, each with the nearest one or empty text.
 
     Args:
         environment: the names of the environment's variables. Most are not ours: only those count that begin as a

@@ -66,7 +66,7 @@ def setting(name: str, default: object, allowed: str, purpose: str = "") -> Any:
 
 
 def pem_problem(path: str) -> str:
-    """Why a file is not in PEM format; empty if it is."""
+    """Why a file is not in PEM format, or empty text if it is."""
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             return "not a file"

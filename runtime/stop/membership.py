@@ -20,7 +20,7 @@ class Membership:
         self._late_from: float | None = None
 
     def is_late(self) -> bool:
-        """Whether it has been joining for limits.START_TIMEOUT since this was first asked; True once in that time."""
+        """Whether it has been joining for limits.START_TIMEOUT since the first call. It is True once in that time."""
         now = time.monotonic()
         if not self.joining:
             self._late_from = None
@@ -31,7 +31,7 @@ class Membership:
         return is_late
 
     def wait_until_joined(self, poll: Callable[[float], object]) -> None:
-        """Poll until it has joined, for at most limits.JOIN_TIMEOUT; records that arrive are not handled."""
+        """Poll until it has joined, for at most limits.JOIN_TIMEOUT. Records that arrive are not handled."""
         deadline = time.monotonic() + limits.JOIN_TIMEOUT
         while self.joining and time.monotonic() < deadline:
             poll(_POLL_TIMEOUT)

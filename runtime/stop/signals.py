@@ -28,7 +28,7 @@ class StopRequest:
         self._writer: int | None = None
 
     def listen(self, *, leave_at_once: bool = False) -> None:
-        """Handle these signals; Quix would lose an early one. SIGHUP stays ignored if it is, as under `nohup`.
+        """Handle these signals, as Quix would lose an early one. SIGHUP stays ignored if it is, as under `nohup`.
 
         Args:
             leave_at_once: until `begin`, a signal ends the process immediately. There is nothing to finish, and the
@@ -60,7 +60,7 @@ class StopRequest:
             on_timeout: its argument is the time limit in seconds.
             stop: seconds after a signal.
             fail: seconds after `start_failure_deadline`.
-            checks: called in threads of their own, so many seconds after a signal, if the process still runs then.
+            checks: called in threads of their own, this many seconds after a signal, if the process still runs then.
         """
         reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)

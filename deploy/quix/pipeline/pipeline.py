@@ -101,7 +101,7 @@ COMMANDS = {
 
 
 def main() -> int:
-    """Run the command of the command line; return an exit code of runtime/errors.py."""
+    """Run the command of the command line, and return an exit code of runtime/errors.py."""
     try:
         return dispatch(__doc__, COMMANDS, "run", sys.argv[1:])
     finally:

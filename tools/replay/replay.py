@@ -102,7 +102,7 @@ class Replay:
         return {key: (place.offset, place.metadata or "") for key, place in found.items()}
 
     def _open_offsets(self) -> dict[_Key, OpenOffsets]:
-        """What was not sent back yet; lines on standard error say what is not known any more."""
+        """What was not sent back yet. Lines on standard error say what is not known any more."""
         found: dict[_Key, OpenOffsets] = {}
         news: dict[str, set[str]] = defaultdict(set)
         for (reason, group), (number, begin) in product(self._groups.items(), self._begins.items()):

@@ -41,7 +41,10 @@ class TopicTail:
         """Whether `last` looked at FURTHEST offsets, and there are earlier ones."""
 
     def last(self, count: int) -> Iterable[TopicRecord]:
-        """Return the last `count` records; fewer, with a warning, if the last FURTHEST offsets do not have as many."""
+        """Return the last `count` records.
+
+        They are fewer, with a warning, if the last FURTHEST offsets do not have as many.
+        """
         begins, ends = self._bounds()
         self._at = dict(ends)
         most = max(count, FURTHEST // len(ends))

@@ -84,7 +84,7 @@ class TopicReader:
             number: the partition.
             begin: the first offset.
             end: the offset after the last one; at most the partition's end.
-            size: after so many bytes, it returns.
+            size: after this many bytes, it returns.
 
         Raises:
             PipelineError: the broker did not answer for too long, a batch cannot be decompressed, or the topic was

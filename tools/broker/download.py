@@ -113,9 +113,9 @@ def java() -> Path:
     for executable in executables:
         if java_version(executable) >= _JAVA_MINIMUM:
             return executable
-    unfit = f" (unfit: {', '.join(map(str, executables))})" if executables else ""
+    unsuitable = f" (unsuitable: {', '.join(map(str, executables))})" if executables else ""
     raise BrokerError(
-        f"no Java {_JAVA_MINIMUM} or newer found{unfit}: install one and set JAVA_HOME, or put it on the PATH"
+        f"no Java {_JAVA_MINIMUM} or newer found{unsuitable}: install one and set JAVA_HOME, or put it on the PATH"
     )
 
 

@@ -1,1 +1,1 @@
-"""Benchmarks of this pipeline and its peers on one machine; see README.md here."""
+"""Benchmarks of this pipeline and its peers on one machine. See README.md here."""

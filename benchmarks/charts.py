@@ -26,7 +26,7 @@ class Chart:
 
 
 def charts(results: Results) -> dict[str, Chart]:
-    """Charts by file name; only of what was measured."""
+    """The charts by file name, only those of what was measured."""
     found: dict[str, Chart] = {}
     for experiment in (Experiment.THROUGHPUT, Experiment.ENGINES):
         if results.peers(experiment):

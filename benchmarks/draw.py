@@ -23,7 +23,7 @@ _MOST_X_LABELS = 10
 
 
 def draw(chart: Chart) -> str:
-    """Draw one chart; the same chart always gives the same text."""
+    """Draw one chart. The same chart always gives the same text."""
     with rc_context(_STYLE):
         height = _HEIGHT if chart.kind == "lines" else 0.9 + _ROW * len(chart.series)
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")

@@ -65,7 +65,7 @@ class Experiments:
         self._engines = engines
 
     def warm(self) -> None:
-        """Let the broker's Java compile its hot code, above all for transactions; the results are discarded."""
+        """Let the broker's Java compile its hot code, above all for transactions. The results are discarded."""
         source = backlog(self._topics, pool(), 500_000)
         for name in (OURS, BARE) * self._plan.rounds:
             measure(self._topics, PEERS[name], source, source.count)
@@ -84,7 +84,10 @@ class Experiments:
         self._compare_latencies(Experiment.LATENCY, [PEERS[name] for name in names], rates)
 
     def engines(self) -> None:
-        """This pipeline and the bare loop over the same topic as the engines; latency with Kafka Streams alone."""
+        """This pipeline and the bare loop over the same topic as the engines.
+
+        Latency is compared with Kafka Streams alone.
+        """
         engines = [peer for peer in self._engines if self._wanted(peer)]
         self._compare_rates(Experiment.ENGINES, [*(PEERS[name] for name in COMPARED_WITH_ENGINES), *engines])
         exactly_once = [PEERS[OURS], *(peer for peer in engines if peer.name == KAFKA_STREAMS)]

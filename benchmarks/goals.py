@@ -11,7 +11,7 @@ from benchmarks.results import Experiment, Results
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure and its bound; the figure is None if it was not measured."""
+    """One figure and its bound. The figure is None if it was not measured."""
 
     what: str
     figure: float | None
@@ -29,7 +29,7 @@ class Goal:
 
 
 def goals(results: Results) -> list[Goal]:
-    """The goals of what was run, with their figures; ratios are between runs of the same round."""
+    """The goals of what was run, with their figures. Ratios are between runs of the same round."""
     if results.peers(Experiment.ENGINES):
         return _compared_with_engines(results)
     return [*_rates(results), *_costs(results), *_latencies(results), *_starts(results), *_memory(results)]

@@ -92,7 +92,7 @@ SHAPES: dict[str, Shape] = {
     "device_type, escaped, many times": (b"{", rb'"d\u0065vice_type":"a",', b'"x":1}'),
     "device_type, nested": (b'{"x":[', b'{"device_type":0},', b'0],"device_type":"a"}'),
     "device_type, nested, escaped": (b'{"x":[', rb'{"d\u0065vice_type":0},', b'0],"device_type":"a"}'),
-    "device_type, nested, beside an escape": (b'{"x":[', b'{"device_type":0},', rb'"\u0065"],"device_type":"a"}'),
+    "device_type, nested, next to an escape": (b'{"x":[', b'{"device_type":0},', rb'"\u0065"],"device_type":"a"}'),
     "device_type, many times in one object": (b'{"x":{', b'"device_type":0,', b'"a":1},"device_type":"a"}'),
     "device_type in a text": (b'{"x":"', b"device_type", b'","device_type":"a"}'),
     "device_type as a text": (b"{", b'"x":"device_type",', b'"device_type":"a"}'),
@@ -114,7 +114,7 @@ def of_size(shape: Shape, size: int) -> bytes:
 
 
 def main(shapes: Iterable[str] = tuple(SHAPES), sizes: Iterable[int] = SIZES) -> int:
-    """Print the table; return 1 if a value takes too long, otherwise 0."""
+    """Print the table. Return 1 if a value takes too long, otherwise 0."""
     sizes, most = tuple(sizes), 0.0
     print(f"{'us/kB':42}" + "".join(f"{size:>12,} B" for size in sizes) + "  outcome")
     for name in shapes:

@@ -15,7 +15,7 @@ SETTLED = 10.0  # seconds after the first record, whose CPU time is not counted
 
 
 def measure_idle(topics: BenchmarkTopics, peer: Peer, rate: int, seconds: float) -> Figures:
-    """Let a peer process a first record, then `rate` records per second; return its CPU time in percent of a core.
+    """Let a peer process one record, then `rate` records per second. Return its CPU time in percent of a core.
 
     Raises:
         PeerFailed: it exited.

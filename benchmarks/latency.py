@@ -17,7 +17,7 @@ _TIMEOUT = 60.0  # seconds
 
 
 def measure_latency(topics: BenchmarkTopics, peer: Peer, rate: int, seconds: float) -> Figures:
-    """Send `rate` records per second for `seconds`, after a warm-up; return percentiles in milliseconds."""
+    """Send `rate` records per second for `seconds`, after a warm-up. Return percentiles in milliseconds."""
     route = Route(topics.address, topics.create(INPUT), topics.create(OUTPUT))
     topics.fill(route.source, pool(), 1)
     with (
@@ -38,7 +38,7 @@ def percentile(ordered: list[float], share: float) -> float:
 
 
 def read_all(reader: Any, running: Running, count: int) -> dict[int, int]:  # noqa: ANN401  (it has no types)
-    """Wait for this many records; return the nanoseconds that each took, by time of sending."""
+    """Wait for this many records. Return the nanoseconds that each took, by time of sending."""
     seen: dict[int, int] = {}
     found, deadline, checked = 0, time.monotonic() + _TIMEOUT + WARM_UP, 0.0
     while found < count:

@@ -1,4 +1,4 @@
-"""Runs one peer over a backlog: records per second, CPU per record, peak memory; its output is verified."""
+"""Runs one peer over a backlog: records per second, CPU per record, peak memory. The output is verified."""
 
 import time
 from collections.abc import Sequence

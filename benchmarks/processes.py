@@ -47,7 +47,7 @@ class Route(NamedTuple):
 
 
 class Running:
-    """The processes of one peer; leaving the `with` block ends them."""
+    """The processes of one peer. Leaving the `with` block ends them."""
 
     def __init__(self, peer: Peer, route: Route, workers: int = 1) -> None:
         self.peer = peer
@@ -83,7 +83,11 @@ class Running:
         return max(sample.peak for sample in self.samples)
 
     def stop(self) -> None:
-        """Ask them to stop, and wait until they have exited; PeerFailed if they do not."""
+        """Ask them to stop, and wait until they have exited.
+
+        Raises:
+            PeerFailed: they do not exit.
+        """
         self._ended.set()
         self._sampler.join()
         for process in self._processes:

@@ -10,7 +10,7 @@ from benchmarks.results import Experiment, Results
 
 
 class Column(NamedTuple):
-    """A figure of each run; with `over`, its ratio to that peer's."""
+    """A figure of each run or, with `over`, its ratio to that peer's."""
 
     title: str
     figure: str
@@ -19,7 +19,7 @@ class Column(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The table of an experiment; `setting` names what differs between its runs, if anything does."""
+    """The table of an experiment. `setting` names what differs between its runs, if anything does."""
 
     experiment: str
     title: str
@@ -62,7 +62,7 @@ SECTIONS = (
 
 
 def markdown(results: Results) -> str:
-    """Return the whole report; experiments that were not run are left out."""
+    """Return the whole report. Experiments that were not run are left out."""
     about = "; ".join(f"{name}: {value}" for name, value in results.about.items())
     parts = [
         "# Benchmark",
@@ -100,7 +100,7 @@ def _section_table(results: Results, section: Section) -> str:
 
 
 def _setting(text: str) -> Sequence[str]:
-    """The cell of a setting; no cell if there is none."""
+    """The cell of a setting, or no cell if there is none."""
     return [f"{int(text):,}" if text.isdigit() else text] if text else []
 
 
@@ -119,6 +119,6 @@ def _with_unit(value: float | None, unit: str) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; all columns except the first are right-aligned."""
+    """A Markdown table. All columns except the first are right-aligned."""
     lines = [header, ("---", *("---:" for _ in header[1:])), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

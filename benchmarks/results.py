@@ -55,14 +55,14 @@ class Results:
         print(f"{experiment:10} {peer:40} {setting:>10} round {round_}: {shown}", flush=True)
 
     def median(self, experiment: str, peer: str, figure: str, setting: object = "") -> float | None:
-        """The figure's median over the rounds; None if it was not measured."""
+        """The figure's median over the rounds, or None if it was not measured."""
         found = [row.figures[figure] for row in self._select(experiment, peer, setting)]
         return median(found) if found else None
 
     def ratio(
         self, experiment: str, figure: str, one: str, other: str, settings: tuple[object, object] = ("", "")
     ) -> float | None:
-        """The median of one peer's figure over another's, each pair from the same round; each at its setting."""
+        """The median of one peer's figure over another's, each pair from the same round, each peer at its setting."""
         others = {row.round: row.figures[figure] for row in self._select(experiment, other, settings[1])}
         found = [
             row.figures[figure] / others[row.round]

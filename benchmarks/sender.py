@@ -30,7 +30,7 @@ def sending(address: str, topic: str, rate: int, seconds: float) -> Iterator[Non
 
 
 def main(address: str, topic: str, rate: str, seconds: str) -> None:
-    """Send each record when it is due; its key is `time.monotonic_ns()`, a clock that all processes share."""
+    """Send each record when it is due. Its key is `time.monotonic_ns()`, a clock that all processes share."""
     producer = Producer({"bootstrap.servers": address, "linger.ms": 0, "delivery.report.only.error": True})
     records, count = cycle(pool()), int(int(rate) * float(seconds))
     sent, start = 0, time.monotonic()

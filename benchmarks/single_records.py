@@ -14,7 +14,7 @@ from runtime.stop.signals import stop_request
 
 
 class SingleRecords(Application):
-    """Reads records as Quix does; sink and commits are the pipeline's."""
+    """Reads records as Quix does. The sink and the commits are the pipeline's."""
 
     def __init__(self, settings: Settings) -> None:
         """Let Quix count the records of a checkpoint, one for each message."""

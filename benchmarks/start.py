@@ -22,7 +22,7 @@ print(time.perf_counter() - begin, time.process_time() - cpu)
 
 
 def measure_start(topics: BenchmarkTopics, peer: Peer) -> Figures:
-    """Start a peer while one record waits; return the seconds until the broker and a read_committed reader have it.
+    """Start a peer while one record waits. Return the seconds until the broker and a read_committed reader have it.
 
     Raises:
         PeerFailed: it exited.
@@ -45,7 +45,7 @@ def measure_start(topics: BenchmarkTopics, peer: Peer) -> Figures:
 
 
 def measure_import(module: str) -> Figures:
-    """Import a module in a new process, which does nothing else; return the seconds and the CPU seconds."""
+    """Import a module in a new process, which does nothing else. Return the seconds and the CPU seconds."""
     command = [sys.executable, "-c", _IMPORT.format(module)]
     run = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
     seconds, cpu = map(float, run.stdout.split())

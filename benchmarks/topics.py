@@ -74,7 +74,7 @@ class BenchmarkTopics:
     def fill_unseen(
         self, topic: str, pool: Sequence[GeneratedRecord], count: int, compression: str = "lz4"
     ) -> Callable[[], None]:
-        """Write them in a transaction; calling the returned function commits it, so readers get all at once."""
+        """Write them in a transaction. Calling the returned function commits it, so readers get all at once."""
         transaction = {"transactional.id": topic, "transaction.timeout.ms": 600_000}
         producer = self.producer({**transaction, "compression.type": compression})
         producer.init_transactions(TIMEOUT)
@@ -97,7 +97,7 @@ class BenchmarkTopics:
             consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
 
     def members(self, group: str) -> int:
-        """The number of the group's members, once all have their partitions; 0 before."""
+        """The number of the group's members once all have their partitions, 0 before."""
         try:
             found = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT)
         except KafkaException:  # the group does not exist yet

@@ -1,4 +1,4 @@
-"""Checks that a peer's output has no record lost, repeated or wrong; ours with the comparison of tools.verify."""
+"""Checks that a peer's output has no record lost, repeated or wrong. Ours is compared by tools.verify."""
 
 import json
 from collections import Counter, defaultdict
@@ -85,7 +85,7 @@ class _ExactCheck:
             raise WrongOutput(", ".join(f"{name} {count}" for name, count in counts.items()))
 
     def _expect(self, partition: int, count: int) -> int:
-        """Add the next inputs, at most `count`; return how many."""
+        """Add the next inputs, at most `count`, and return how many."""
         inputs: Iterator[tuple[int, Record]] = self._inputs[partition]
         taken = list(islice(inputs, count))
         self._comparisons[partition].add_inputs([offset for offset, _ in taken], [record for _, record in taken])

@@ -23,7 +23,7 @@ def about(*packages: str) -> dict[str, str]:
 
 
 def _commit() -> str:
-    """The commit, with "-dirty" if files were changed; "unknown" without Git."""
+    """The commit, with "-dirty" if files were changed, or "unknown" without Git."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
         answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)

@@ -71,12 +71,12 @@ class ChildProcess(subprocess.Popen[bytes]):
         return code
 
     def end(self) -> int:
-        """Kill it if it still runs; its exit code."""
+        """Kill it if it still runs, and return its exit code."""
         self.kill()
         return self.wait()
 
     def stop(self, timeout: float) -> int:
-        """Send SIGTERM, and kill it if it still runs after `timeout` seconds; its exit code."""
+        """Send SIGTERM, and kill it if it still runs after `timeout` seconds. Return its exit code."""
         self.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.wait(timeout)

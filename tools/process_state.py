@@ -17,7 +17,7 @@ class Usage(NamedTuple):
 
 
 def usage(pid: int) -> Usage | None:
-    """Return what a process uses; None if it has ended, or if there is no /proc."""
+    """Return what a process uses, or None if it has ended or there is no /proc."""
     folder = Path(f"/proc/{pid}")
     try:
         status = _status(pid)

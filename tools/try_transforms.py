@@ -22,7 +22,7 @@ from transforms import FirstTransform, Malformed
 
 
 def main(transform: FirstTransform, arguments: Sequence[str]) -> int:
-    """Print what the transform makes of each value; return an exit code of runtime/errors.py."""
+    """Print what the transform makes of each value. Return an exit code of runtime/errors.py."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("pipeline.py try", description=__doc__, formatter_class=formatter)
     parser.add_argument("file", nargs="?", type=Path, help="the values; without it, standard input")

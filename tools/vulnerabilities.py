@@ -59,7 +59,7 @@ def _ids(vulnerabilities: object) -> str:
 
 
 def main() -> int:
-    """Print the verdict; give the exit code."""
+    """Print the verdict, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.vulnerabilities", description=__doc__)
     parser.add_argument("--lock", type=Path, nargs="+", default=LOCKS, help="lock files (default: all)")
     verdicts = {lock.name: audit(lock) for lock in parser.parse_args().lock}

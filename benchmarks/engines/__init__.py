@@ -25,7 +25,7 @@ class Toolchain:
 
 @dataclass(frozen=True)
 class Engine:
-    """A peer that is built first; `package` is the one whose version its folder pins."""
+    """A peer that is built first. `package` is the one whose version its folder pins."""
 
     peer: Peer
     folder: str

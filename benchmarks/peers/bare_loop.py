@@ -1,4 +1,4 @@
-"""A fast plain loop over confluent-kafka: 1,000 records at once, orjson, well tuned; it guarantees nothing."""
+"""A fast plain loop over confluent-kafka: 1,000 records at once, orjson, well tuned. It guarantees nothing."""
 
 import signal
 import sys
@@ -21,7 +21,7 @@ PRODUCER = {
 
 
 def upper(value: bytes | None) -> bytes:
-    """Upper-case `device_type`; a value that is not a JSON object becomes an empty one."""
+    """Upper-case `device_type`. A value that is not a JSON object becomes an empty one."""
     try:
         login = orjson.loads(value or b"")
         if "device_type" in login:

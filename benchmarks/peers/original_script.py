@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def process_message(message: Message) -> bytes:
-    """Upper-case `device_type`; a value that is not JSON becomes an empty object."""
+    """Upper-case `device_type`. A value that is not JSON becomes an empty object."""
     try:
         data = json.loads(message.value().decode("utf-8"))
     except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Runs several nodes of Apache Kafka as one cluster; each node can be killed, paused and restarted.
+"""Runs several nodes of Apache Kafka as one cluster. Each node can be killed, paused and restarted.
 
 with Cluster(3) as cluster:
     cluster.leader("user-login", 0).kill()
@@ -70,7 +70,7 @@ class Cluster:
         self.address = ",".join(f"{HOST}:{port.clients}" for port in ports)
 
     def start(self) -> None:
-        """Start all nodes that do not run; return when the cluster can be used.
+        """Start all nodes that do not run, and return when the cluster can be used.
 
         Raises:
             BrokerError: one did not start; with the end of its log.
@@ -79,12 +79,12 @@ class Cluster:
             list(pool.map(lambda node: node.running or node.start(), self.nodes))
 
     def kill(self) -> None:
-        """Kill all nodes with SIGKILL; the data stay."""
+        """Kill all nodes with SIGKILL. The data stay."""
         for node in self.nodes:
             node.kill()
 
     def leader(self, topic: str, partition: int = 0) -> Broker:
-        """Return the leader of a partition; that of GROUPS or TRANSACTIONS is their coordinator.
+        """Return the leader of a partition. Of a partition of GROUPS or TRANSACTIONS, it is the coordinator.
 
         Raises:
             BrokerError: the partition has no leader now.

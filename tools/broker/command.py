@@ -14,7 +14,7 @@ from tools.broker.files import BrokerError
 
 
 def main() -> int:
-    """Run a broker until Ctrl-C or SIGTERM, or update `kafka.lock`; return the exit code, 1 after an error."""
+    """Run a broker until Ctrl-C or SIGTERM, or update `kafka.lock`. Return the exit code, 1 after an error."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.broker", description=f"Runs an Apache Kafka {KAFKA_VERSION} until Ctrl-C."
     )

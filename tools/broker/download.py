@@ -79,7 +79,7 @@ def relock(lock: Path = LOCK) -> None:
 
 
 def jars(wanted: Iterable[Jar] | None = None, repository: str = MAVEN_CENTRAL_URL) -> list[Path]:
-    """Return the jars as files, in class path order; missing or damaged ones are downloaded.
+    """Return the jars as files, in class path order. Missing or damaged ones are downloaded.
 
     Args:
         wanted: by default those of `kafka.lock`.
@@ -113,14 +113,14 @@ def java() -> Path:
     for executable in executables:
         if java_version(executable) >= _JAVA_MINIMUM:
             return executable
-    unfit = f" (unfit: {', '.join(map(str, executables))})" if executables else ""
+    unsuitable = f" (unsuitable: {', '.join(map(str, executables))})" if executables else ""
     raise BrokerError(
-        f"no Java {_JAVA_MINIMUM} or newer found{unfit}: install one and set JAVA_HOME, or put it on the PATH"
+        f"no Java {_JAVA_MINIMUM} or newer found{unsuitable}: install one and set JAVA_HOME, or put it on the PATH"
     )
 
 
 def java_version(executable: Path) -> int:
-    """Java's major version; 0 if it is none."""
+    """The major version of this Java, or 0 if it does not run or is not Java."""
     try:
         answer = subprocess.run([executable, "-version"], capture_output=True, text=True, check=False)
     except OSError:  # for another platform

@@ -67,7 +67,7 @@ class Broker:
 
     @property
     def address(self) -> str:
-        """Bootstrap server, `127.0.0.1:port`; known once started."""
+        """The bootstrap server, `127.0.0.1:port`. It is known once the broker was started."""
         return f"{HOST}:{self.port}"
 
     @property
@@ -89,7 +89,7 @@ class Broker:
         return self._folder.resolve()
 
     def start(self) -> None:
-        """Start it, with the data of an earlier run if there are any; return when topics, groups and transactions work.
+        """Start it, with any data of an earlier run, and return when topics, groups and transactions work.
 
         Raises:
             BrokerError: it exited, did not answer in two minutes, or a port, file or folder cannot be used.
@@ -110,7 +110,7 @@ class Broker:
         raise BrokerError(self._with_log("Apache Kafka found no free port"))
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Shut down cleanly (SIGTERM; SIGKILL after `timeout` seconds) and keep the data for the next `start`."""
+        """Shut down cleanly (SIGTERM, or SIGKILL after `timeout` seconds) and keep the data for the next `start`."""
         if self.running:
             process = self._started()
             process.terminate()
@@ -120,7 +120,7 @@ class Broker:
         self.kill()
 
     def kill(self) -> None:
-        """Kill it with SIGKILL; the data stay."""
+        """Kill it with SIGKILL. The data stay."""
         if self._process is None:
             return
         self._process.end()
@@ -175,7 +175,7 @@ class Broker:
             )
 
     def _answers(self, probe: Probe, deadline: float) -> bool:
-        """Wait until it can be used; return False if a port was taken."""
+        """Wait until it can be used. Return False if a port was taken."""
         while True:
             ready = probe.ready()
             if "failed to bind" in self._log_text():

@@ -10,11 +10,11 @@ from runtime.errors import Failed
 
 
 class BrokerError(Failed):
-    """The embedded broker cannot be started; the first line of the message says why."""
+    """The embedded broker cannot be started. The first line of the message says why."""
 
 
 def cache_folder() -> Path:
-    """The folder of downloaded files, under `$XDG_CACHE_HOME` or `~/.cache`; created if needed.
+    """The folder of downloaded files, under `$XDG_CACHE_HOME` or `~/.cache`. It is created if needed.
 
     Raises:
         BrokerError: there is no home directory, or Java cannot use the path.

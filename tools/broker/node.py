@@ -54,7 +54,7 @@ class Member(NamedTuple):
 
 
 def prepare(folder: Path, ports: Ports, properties: Mapping[str, str], cluster: str | None = None) -> str:
-    """Write the settings, and a data folder if there is none, into `folder`; return the id of the node's cluster.
+    """Write the settings, and a data folder if there is none, into `folder`. Return the id of the node's cluster.
 
     `listeners` in the properties are added to the node's own; `{folder}` in a property is replaced by `folder`. The id
     is new if there was no data folder and none is given.
@@ -126,7 +126,7 @@ def new_cluster_id() -> str:
 
 
 def _format(settings: Path, meta: Path, node: str, cluster: str) -> None:
-    """Create a data folder as `kafka-storage format` does; without it, Kafka disables newer features.
+    """Create a data folder as `kafka-storage format` does. Without it, Kafka disables newer features.
 
     Except for the ids, the tool always writes the same, so it runs only once and the result is cached.
     """

@@ -24,7 +24,7 @@ class Ports(NamedTuple):
 
 
 def choose_ports(clients: int | None) -> Ports:
-    """Choose three free ports; the first is the given one, if any.
+    """Choose three free ports. The first is the given one, if any.
 
     Raises:
         BrokerError: the given port, or the folder for the locks, cannot be used.

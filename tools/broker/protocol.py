@@ -43,7 +43,7 @@ def string(text: str | None) -> bytes:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Read an unsigned number of variable length; return it and the place after it."""
+    """Read an unsigned number of variable length. Return it and the place after it."""
     number = shift = 0
     while True:
         byte = data[at]

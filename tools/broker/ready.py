@@ -27,7 +27,7 @@ class Probe:
         self._left = [self._listens, self._leads, self._transacts, self._groups]
 
     def ready(self) -> bool:
-        """Whether everything can be used; what was ready once is not asked again."""
+        """Whether everything can be used. What was ready once is not asked again."""
         while self._left:
             try:
                 if not self._left[0]():

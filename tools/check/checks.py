@@ -55,7 +55,7 @@ class Checks:
         self._led: dict[str, Sequence[int]] = {}  # the partitions that have a leader
 
     def findings(self) -> Iterator[Finding]:
-        """Yield each finding when it is made; if no broker answers, only those about the brokers."""
+        """Yield each finding when it is made. If no broker answers, yield only those about the brokers."""
         found = findings_of("connection", self._connection, self._explain)  # it ends in time by itself
         yield from found
         if any(finding.state == "wrong" for finding in found):
@@ -74,7 +74,7 @@ class Checks:
             yield from findings_of(late[0], partial(self._late, late), self._explain)
 
     def _checks(self) -> Iterator[tuple[str, Check]]:
-        """Give the subject of each check, and the check; all run at the same time."""
+        """Yield the subject of each check, and the check. All run at the same time."""
         settings = self._settings
         yield "brokers", self._brokers
         yield f"topic {settings.input}", partial(self._topic, settings.input, AclOperation.READ)
@@ -92,7 +92,7 @@ class Checks:
         return [*(Finding("warning", subject, warning) for warning in warnings), *found]
 
     def _late(self, subjects: Sequence[str]) -> Iterator[Finding]:
-        """What is said of checks that were not done in time; an error if no broker answers any more."""
+        """What is said of checks that were not done in time. It raises an error if no broker answers any more."""
         self._cause = lambda error: error
         self._broker.repeating.list_topics(limits.CAUSE_TIMEOUT)
         yield from (Finding("warning", subject, _LATE) for subject in subjects)
@@ -172,7 +172,7 @@ class Checks:
             yield Finding("warning", f"topic {facts.name}", text)
 
     def _transactions(self) -> Iterator[Finding]:
-        """Whether a transactional producer gets an id; it begins no transaction."""
+        """Whether a transactional producer gets an id. It begins no transaction."""
         name = f"{self._app.config.consumer_group}:check:"  # no worker's id ends with a colon
         producer = Producer({**self._client(), "transactional.id": name})
         try:
@@ -208,7 +208,10 @@ class Checks:
         yield Finding("ok", f"group {group}", state)
 
     def _lags(self, source: TopicFacts, consumer: Consumer) -> Mapping[int, tuple[int, int]]:
-        """By partition, the group's position and the offsets after it; a position that `run` refuses is an error."""
+        """By partition, the group's position and the number of offsets after it.
+
+        A position that `run` refuses is an error.
+        """
         lowest, highest = self._offsets(source, OffsetSpec.earliest(), OffsetSpec.latest())
         places = [TopicPartition(source.name, number) for number in lowest]
         positions = Positions(cast("Any", consumer), self._settings.auto_offset_reset)
@@ -229,7 +232,7 @@ class Checks:
         return [{place.partition: each.result() for place, each in answer.result().items()} for answer in asked]
 
     def _describe_group(self, group: str) -> ConsumerGroupDescription | None:
-        """The group; None if it does not exist yet."""
+        """The group, or None if it does not exist yet."""
         ask = partial(self._broker.admin.describe_consumer_groups, request_timeout=limits.START_TIMEOUT)
         (answer,) = ask([group], include_authorized_operations=True).values()
         try:

@@ -37,7 +37,7 @@ def findings() -> Iterator[Finding]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print each finding when it is made; return the first wrong one's exit code."""
+    """Print each finding when it is made. Return the first wrong one's exit code."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("pipeline.py check", description=__doc__, formatter_class=formatter)
     parser.add_argument("--json", action="store_true", help="print JSON, one object per line")

@@ -34,7 +34,7 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def findings_of(subject: str, check: Check, explain: Callable[[Exception], PipelineError]) -> list[Finding]:
-    """Run a check; an error becomes a finding, too."""
+    """Run a check. An error becomes a finding, too."""
     found: list[Finding] = []
     try:
         _refuse_stop()

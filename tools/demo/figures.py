@@ -19,7 +19,7 @@ LATENCY_OVER = 10  # seconds
 
 
 class Figures(Expectation):
-    """What the demo shows; every record that tools.verify compares passes here.
+    """What the demo shows. Every record that tools.verify compares passes here.
 
     The latency of a record is the time from its timestamp until it was read, read_committed, from the output topic.
     `clock` returns seconds since the epoch.
@@ -55,7 +55,7 @@ class Figures(Expectation):
         return records
 
     def update(self, now: float) -> None:
-        """Once a second, take the rates and the latency; `now` is in seconds, monotonic."""
+        """Once a second, take the rates and the latency. `now` is in seconds, monotonic."""
         board, (end, earlier_in, earlier_out) = self._board, self._last_second
         if (passed := now - end) >= 1:
             board.rates.append(((board.records_in - earlier_in) / passed, (board.records_out - earlier_out) / passed))
@@ -64,7 +64,7 @@ class Figures(Expectation):
             self._latencies.append(Counter())
 
     def _pair(self, partition: int) -> None:
-        """Keep an input with its output for the screen; it stops at a difference, which tools.verify counts."""
+        """Keep an input with its output for the screen. It stops at a difference, which tools.verify counts."""
         inputs, outputs = self._inputs[partition], self._outputs[partition]
         while inputs and outputs and inputs[0][1] == outputs[0]:
             message, record = inputs.popleft()[0], outputs.popleft()
@@ -73,13 +73,13 @@ class Figures(Expectation):
 
 
 def _percentile(milliseconds: Mapping[int, int], share: float) -> float | None:
-    """In seconds; None if there is no record."""
+    """The percentile in seconds, or None if there is no record."""
     found = sorted(milliseconds)
     so_far = list(accumulate(milliseconds[one] for one in found))
     return next((one / 1000 for one, count in zip(found, so_far, strict=True) if count >= share * so_far[-1]), None)
 
 
 def _reason(record: Record) -> str | None:
-    """Why a record is tagged as malformed; None if it is not."""
+    """Why a record is tagged as malformed, or None if it is not."""
     tags = [value for name, value in record.headers or () if name == TAG]
     return tags[-1].decode(errors="replace") if tags and tags[-1] else None

@@ -33,7 +33,7 @@ from tools.demo.view import result
 
 
 def run(settings: DemoSettings) -> int:
-    """Run the demo; return the exit code."""
+    """Run the demo, and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="user-login-demo-") as folder:
         session = Session(Path(folder), settings)
         try:
@@ -59,7 +59,7 @@ def run(settings: DemoSettings) -> int:
 
 
 def main() -> int:
-    """Run with the settings of the environment; return the exit code."""
+    """Run with the settings of the environment, and return the exit code."""
     logger.remove()  # the processes log into files; nothing may write across the screen
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may not be able to show frames

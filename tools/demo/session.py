@@ -53,7 +53,7 @@ class DemoSettings(Settings, GeneratorSettings):
 
 
 def environment(address: str = "") -> dict[str, str]:
-    """Our environment with the demo's broker and topics; what is empty here cannot be set by `.env` either."""
+    """Our environment with the demo's broker and topics. What is empty here cannot be set by `.env` either."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("Quix__")}
     names = [str(field.validation_alias) for field in BrokerSettings.model_fields.values()]
     connection = {name: "" for name in names if name.startswith(("Quix__", "BROKER_"))}
@@ -62,7 +62,7 @@ def environment(address: str = "") -> dict[str, str]:
 
 
 class Session:
-    """Everything that runs for the demo, and the result; logs and Kafka's data are in the folder."""
+    """Everything that runs for the demo, and the result. Logs and Kafka's data are in the folder."""
 
     def __init__(self, folder: Path, settings: DemoSettings) -> None:
         self.problem: str | None = None
@@ -73,7 +73,11 @@ class Session:
         self.closing = ExitStack()  # kills what still runs, and disconnects
 
     def start(self) -> None:
-        """Start everything; KeyboardInterrupt if a signal asks to stop before the broker is up."""
+        """Start everything.
+
+        Raises:
+            KeyboardInterrupt: a signal asked to stop before the broker was up.
+        """
         say(f"demo: starting Apache Kafka {KAFKA_VERSION}")
         stop_request.on_request = _interrupt
         if stop_request.requested:
@@ -91,7 +95,7 @@ class Session:
         self._began = time.monotonic()
 
     def run(self, screen: Screen, pressed: Callable[[], str] | None) -> None:
-        """Show the figures until the time is over, a signal asks to stop, or a process exits; then stop all."""
+        """Show the figures until the time is over, a signal asks to stop, or a process exits. Then stop all."""
         self._screen, self._pressed, self.board.has_keys = screen, pressed, pressed is not None
         self._show_until(self._is_over)
         self.problem = self.problem or self.exited()
@@ -160,7 +164,7 @@ class Session:
         self._workers = Workers(self._work, admin, settings.consumer_group, self.board)
 
     def _work(self, number: int, name: str) -> Child:
-        """Start a worker; the first one serves the page."""
+        """Start a worker. The first one serves the page."""
         own = {"INSTANCE_ID": name, "HTTP_PORT": f"{self._port if number == 1 else 0}"}
         return self._launch(name, ["pipeline.py"], own)
 

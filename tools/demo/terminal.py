@@ -58,7 +58,9 @@ class Screen:
 
 @contextmanager
 def keyboard(*, wanted: bool) -> Iterator[Callable[[], str] | None]:
-    """Give a function that returns the letters since its last call; None if unwanted, or without a terminal of ours.
+    """Give a function that returns the letters since its last call.
+
+    Give None instead if it is not wanted, or without a terminal of ours.
 
     Ctrl-C stays a signal. Ctrl-Z has no effect: a stopped process could not restore the terminal.
     """

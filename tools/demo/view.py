@@ -42,7 +42,7 @@ _REST: dict[str, Any] = {"ratio": 1}
 
 @dataclass
 class Board:
-    """The demo's present figures; who counts something writes it here."""
+    """The demo's present figures. The code that counts something writes it here."""
 
     state: str = "starting"
     seconds: float = 0.0  # since the first processed record; before it, since the start
@@ -152,7 +152,7 @@ def _records(board: Board, width: int) -> Group:
 
 
 def strip(rates: Sequence[float], most: float) -> str:
-    """Rates as bars from the bottom, one a column, in proportion to `most`; a rate above 0 is visible."""
+    """Rates as bars from the bottom, one a column, in proportion to `most`. A rate above 0 is visible."""
     return "".join(" ▁▂▃▄▅▆▇█"[ceil(8 * rate / most) if rate > 0 else 0] for rate in rates)
 
 

@@ -23,7 +23,7 @@ _LOG_LINES = 5
 
 
 class Child(ChildProcess):
-    """A Python process; those of the same name log into the same file in `folder`.
+    """A Python process. Processes of the same name log into the same file in `folder`.
 
     With `may_end`, it may end by itself with exit code 0.
     """
@@ -38,13 +38,13 @@ class Child(ChildProcess):
             super().__init__(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
 
     def terminate(self) -> None:
-        """Send SIGTERM, if it runs; only once, because a second one would kill a process that is ending."""
+        """Send SIGTERM, if it runs, but only once: a second one would kill a process that is ending."""
         if not self._stopped and self.poll() is None:
             self._stopped = True
             super().terminate()
 
     def problem(self) -> str | None:
-        """How it ended, with the last lines of its log; None if it runs, or may have ended so."""
+        """How it ended, with the last lines of its log, or None if it runs or may have ended so."""
         code = self.poll()
         if code is None or (self._stopped and code in _STOPPED) or (self._may_end and code == 0):
             return None
@@ -85,7 +85,7 @@ class Workers:
         self._running[number] = self._launch(number, _instance(number))
 
     def update(self) -> None:
-        """Show all of them, by number, with their partitions, as the broker answered last; do not wait for it."""
+        """Show all of them, by number, with their partitions from the broker's last answer, without waiting for it."""
         if self._answer is None or self._answer.done():
             with suppress(KafkaException):  # it is busy, or has stopped
                 found = self._answer.result().members if self._answer else []

@@ -63,7 +63,7 @@ _OWN_SETTINGS = {
 
 
 class GeneratorSettings(BrokerSettings):
-    """The generator's settings; the module's docstring explains them."""
+    """The generator's settings. The module's docstring explains them."""
 
     topic: Topic = setting("output", "user-login", f"{TOPIC_NAME} (KAFKA_TOPIC also sets it)")
     topic_partitions: Annotated[int, Field(ge=1, le=1000)] = setting(
@@ -88,7 +88,7 @@ class GeneratorSettings(BrokerSettings):
 
 
 class Sender:
-    """Sends records, and counts them by reason; each delivered one goes into the manifest, if there is one."""
+    """Sends records, and counts them by reason. Each delivered one goes into the manifest, if there is one."""
 
     def __init__(
         self, producer: Producer, topic: str, settings: GeneratorSettings, manifest: ManifestWriter | None = None
@@ -217,7 +217,7 @@ def _with_own_settings(error: PipelineError) -> PipelineError:
 
 
 def main() -> int:
-    """Run with the command line and the settings; return an exit code of runtime/errors.py."""
+    """Run with the command line and the settings. Return an exit code of runtime/errors.py."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m tools.generator", description=__doc__, formatter_class=formatter)
     parser.add_argument(

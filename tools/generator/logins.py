@@ -16,7 +16,10 @@ SHARE_WITHOUT_DEVICE_TYPE = 0.05
 
 
 class GeneratedRecord(NamedTuple):
-    """One record to send; `reason` is WELL_FORMED, or why it is malformed. `output` is a login's expected output."""
+    """One record to send.
+
+    `reason` is WELL_FORMED, or why it is malformed. `output` is a login's expected output.
+    """
 
     key: bytes
     value: bytes | None
@@ -25,13 +28,13 @@ class GeneratedRecord(NamedTuple):
 
     @property
     def digest(self) -> str | None:
-        """The SHA-256, in hex, of a login's expected output, or of a malformed record's value; None for a null."""
+        """The SHA-256, in hex, of a login's expected output, or of a malformed record's value. None for a null."""
         content = self.output if self.reason == WELL_FORMED else self.value
         return None if content is None else sha256(content).hexdigest()
 
 
 def records(seed: int | None, malformed: float, clock: Callable[[], float]) -> Iterator[GeneratedRecord]:
-    """Yield records without end; the same seed gives the same ones, except for the time, on every Python version.
+    """Yield records without end. The same seed gives the same ones, except for the time, on every Python version.
 
     Args:
         seed: not negative; None for random records.

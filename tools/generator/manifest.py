@@ -1,4 +1,4 @@
-"""Writes the manifest: what was delivered where, and what must become of it; tools/verify/manifest.py reads it."""
+"""Writes the manifest: what was delivered where, and what must become of it. tools/verify/manifest.py reads it."""
 
 import json
 from pathlib import Path

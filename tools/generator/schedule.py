@@ -17,7 +17,7 @@ class Schedule:
         self._due = now
 
     def pause(self, now: float) -> float:
-        """Seconds until the next record is due; not above 0 if it is."""
+        """The seconds until the next record is due: 0 or less if it is due now."""
         return self._due - now
 
     def sent(self, now: float) -> None:

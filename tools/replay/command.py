@@ -31,7 +31,7 @@ MAX_ATTEMPTS = 3
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Send dead letters back; return an exit code of runtime/errors.py."""
+    """Send dead letters back, and return an exit code of runtime/errors.py."""
     return run_command(Settings, ENV_FILE, partial(_run, _options(arguments)), announce=False)
 
 

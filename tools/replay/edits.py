@@ -21,7 +21,7 @@ class _Edit(msgspec.Struct):
 
 
 def read_edits(path: Path, topic: str) -> Edits:
-    """Read JSON lines of `partition`, `offset` and `value`; other members may follow, as in `tail --json`.
+    """Read JSON lines of `partition`, `offset` and `value`. Other members may follow, as in `tail --json`.
 
     Args:
         path: the file.

@@ -36,7 +36,7 @@ class Letter(NamedTuple):
 
 
 def letter_of(record: TopicRecord, source: str) -> Letter | None:
-    """Read a dead letter; None if the record is none of the pipeline that reads this input topic."""
+    """Read a dead letter. Return None if it is not a dead letter of the pipeline that reads this input topic."""
     found = record.dead_letter
     if found is None or found.topic != source or found.reason not in _REASONS:
         return None

@@ -59,7 +59,7 @@ class OpenOffsets:
         return index >= 0 and offset < self._ranges[index][1]
 
     def begin(self, offset: int) -> None:
-        """Start to visit at this offset, not at the first open one; what is before it remains open."""
+        """Start to visit at this offset, not at the first open one. What is before it remains open."""
         self._visited, self._was_left = offset, offset > self.first
 
     def leave(self, offset: int) -> None:

@@ -102,9 +102,9 @@ class Replay:
         return {key: (place.offset, place.metadata or "") for key, place in found.items()}
 
     def _open_offsets(self) -> dict[_Key, OpenOffsets]:
-        """What was not sent back yet; lines on standard error say what is not known any more."""
+        """What was not sent back yet. Lines on standard error say what is not known any more."""
         found: dict[_Key, OpenOffsets] = {}
-        news: dict[str, set[str]] = defaultdict(set)
+        notices: dict[str, set[str]] = defaultdict(set)
         for (reason, group), (number, begin) in product(self._groups.items(), self._begins.items()):
             offset, metadata = self._stored[group, number]
             try:
@@ -123,8 +123,8 @@ class Replay:
             elif 0 <= offset < begin:
                 text = f"dead letters before {self._place(number, begin)} have expired since the last replay"
             if text and reason in self._options.reasons:
-                news[text].add(reason)
-        for text, reasons in news.items():
+                notices[text].add(reason)
+        for text, reasons in notices.items():
             whose = "" if reasons == self._options.reasons else f" ({', '.join(sorted(reasons))})"
             logger.info("{}{}: {}", self.report.dead_letter, whose, text)
         return found

@@ -79,7 +79,7 @@ class ReplaySender:
         self._start()
 
     def send(self, records: Sequence[Outgoing], progress: Mapping[str, list[TopicPartition]]) -> bool:
-        """Send records and commit progress, by group, in one transaction; return whether `renew` must follow.
+        """Send records and commit progress, by group, in one transaction. Return whether `renew` must follow.
 
         That is so if a request of the commit may have been repeated: a late copy would be taken for the next one's.
 
@@ -133,7 +133,7 @@ class ReplaySender:
             self._errors.append((place, error))
 
     def _explain(self, error: BaseException) -> BaseException:
-        """The error to report for one of the producer; any other stays."""
+        """The error to report for one of the producer. Any other error is returned as it is."""
         if isinstance(error, Unavailable):
             return self._causes.explain(error)
         if not isinstance(error, KafkaException):
@@ -176,7 +176,7 @@ def _membership(group: str) -> object:
 
 
 def _repeat(call: Callable[[float], object], check: Callable[[], object] = bool) -> None:
-    """Call a function of the producer until it succeeds; its argument is a time limit in seconds."""
+    """Call a function of the producer until it succeeds. Its argument is a time limit in seconds."""
     deadline = time.monotonic() + limits.COMMIT_RETRY_TIMEOUT
     while True:
         try:

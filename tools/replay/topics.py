@@ -40,7 +40,7 @@ class DeadLetterTopics(Topics):
 
     @property
     def group(self) -> str:
-        """The pipeline's consumer group; Quix Cloud adds a prefix."""
+        """The pipeline's consumer group. Quix Cloud adds a prefix."""
         return self._app.config.consumer_group
 
     @property
@@ -49,7 +49,7 @@ class DeadLetterTopics(Topics):
         return self._client
 
     def committed(self, groups: Sequence[str], partitions: Iterable[int]) -> dict[tuple[str, int], TopicPartition]:
-        """Return what each group has committed for partitions of the dead-letter topic; also a negative offset.
+        """Return what each group has committed for partitions of the dead-letter topic, even a negative offset.
 
         What a transaction has committed counts once its end is certain (read_committed).
         """

@@ -45,7 +45,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Show records; return an exit code of runtime/errors.py."""
+    """Show records, and return an exit code of runtime/errors.py."""
     return run_command(Settings, ENV_FILE, partial(_run, _options(arguments)), announce=False)
 
 
@@ -130,7 +130,7 @@ def _filter(given: argparse.Namespace) -> Callable[[TopicRecord], bool]:
 
 
 def _moment(text: str) -> int:
-    """Parse a time, or a duration before now; give a timestamp in milliseconds.
+    """Parse a time, or a duration before now, as a timestamp in milliseconds.
 
     Raises:
         argparse.ArgumentTypeError: it is neither.

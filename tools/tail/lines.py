@@ -15,7 +15,7 @@ NULL, UNKNOWN = "(null)", "(unknown)"
 
 
 def time_of(timestamp: int) -> str:
-    """A timestamp in milliseconds as local time (ISO 8601); as a number if it is beyond the calendar."""
+    """A timestamp in milliseconds as local time (ISO 8601), or as a number if it is beyond the calendar."""
     try:
         moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=timestamp)
         return moment.astimezone().isoformat(timespec="milliseconds")
@@ -36,7 +36,7 @@ class Lines:
         self._is_coloured, self._has_before, self._of_dead_letters = is_coloured, has_before, of_dead_letters
 
     def text(self, record: TopicRecord, before: InputValue | None) -> str:
-        """One line for a record; if it has the input's value, a line for each of both values below it."""
+        """One line for a record. With `has_before`, a line for each of both values follows."""
         letter = record.dead_letter if self._of_dead_letters else None
         shown = letter.others if letter else record.headers
         names = [f"{printable(name.encode())}:{_shown(content)}" for name, content in shown]
@@ -102,7 +102,7 @@ def _shown(content: bytes | None) -> str:
 
 
 def _exact(content: bytes | None) -> object:
-    """A JSON text; an object with the member `base64` for what is not UTF-8; null for null."""
+    """A text for JSON, an object with the member `base64` for what is not UTF-8, or null for null."""
     if content is None:
         return None
     try:

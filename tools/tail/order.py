@@ -18,7 +18,7 @@ READER = {"queued.min.messages": 2_000, "queued.max.messages.kbytes": 4_096}
 """librdkafka's settings: what is read ahead is lost when the next partition is read."""
 
 FURTHEST = 1_000_000
-"""How far back the last records are looked for: so many offsets, shared by the partitions."""
+"""How far back the last records are looked for: this many offsets, shared by the partitions."""
 
 _FIRST_SPAN, _WIDER = 100, 8  # offsets of each partition; how many times more are read if those are not enough
 _LONG = 10_000  # offsets; reading more takes a while
@@ -41,7 +41,10 @@ class TopicTail:
         """Whether `last` looked at FURTHEST offsets, and there are earlier ones."""
 
     def last(self, count: int) -> Iterable[TopicRecord]:
-        """Return the last `count` records; fewer, with a warning, if the last FURTHEST offsets do not have as many."""
+        """Return the last `count` records.
+
+        They are fewer, with a warning, if the last FURTHEST offsets do not have as many.
+        """
         begins, ends = self._bounds()
         self._at = dict(ends)
         most = max(count, FURTHEST // len(ends))

@@ -21,13 +21,13 @@ _Inputs = dict[tuple[bytes | None, int, object], bytes | None]
 
 
 class InputValue(NamedTuple):
-    """A value of the input; None is a null value."""
+    """A value of the input. None is a null value."""
 
     value: bytes | None
 
 
 class Originals:
-    """Finds input values; those of logins by key, time and what the transforms make of the value.
+    """Finds input values. Those of logins are found by key, time and what the transforms make of the value.
 
     Args:
         topics: open topics.
@@ -43,7 +43,7 @@ class Originals:
         self._inputs: dict[int, _Inputs] = defaultdict(dict)
 
     def find(self, record: TopicRecord) -> InputValue | None:
-        """Return the input value of an output record; None if it cannot be found."""
+        """Return the input value of an output record, or None if it cannot be found."""
         try:
             if record.tag is not None:
                 return InputValue(original(record.value))

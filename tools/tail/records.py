@@ -31,7 +31,7 @@ class DeadLetter(NamedTuple):
 
 
 class TopicRecord(NamedTuple):
-    """A record and its place; the timestamp is in milliseconds."""
+    """A record and its place. The timestamp is in milliseconds."""
 
     topic: str
     partition: int
@@ -48,13 +48,13 @@ class TopicRecord(NamedTuple):
 
     @property
     def tag(self) -> str | None:
-        """The reason in the header of a malformed record; None if it has no tag, as a login."""
+        """The reason in the header of a malformed record, or None if it has no tag, as a login."""
         name, content = self.headers[-1] if self.headers else ("", None)
         return (content or b"").decode(errors="backslashreplace") if name == TAG else None
 
     @property
     def dead_letter(self) -> DeadLetter | None:
-        """What its headers say; None if they are not those of a dead letter."""
+        """What its headers say, or None if they are not those of a dead letter."""
         texts = {name: (content or b"").decode(errors="backslashreplace") for name, content in self.headers}
         if not texts.keys() >= NAMES:
             return None
@@ -66,7 +66,7 @@ class TopicRecord(NamedTuple):
 
 
 def number_in(text: str, digits: int) -> int | None:
-    """The number in a header's text; None if it is not one with at most so many digits."""
+    """The number in a header's text, or None if it is not one with at most this many digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
@@ -78,13 +78,13 @@ class TopicReader:
         self._reader = topics.reader(facts)
 
     def some(self, number: int, begin: int, end: int, size: int) -> tuple[list[TopicRecord], int]:
-        """Read the first records of a range; return them with the offset to read on from, `end` if there are no more.
+        """Read the first records of a range. Return them with the offset to read on from, `end` if there are no more.
 
         Args:
             number: the partition.
             begin: the first offset.
             end: the offset after the last one; at most the partition's end.
-            size: after so many bytes, it returns.
+            size: after this many bytes, it returns.
 
         Raises:
             PipelineError: the broker did not answer for too long, a batch cannot be decompressed, or the topic was

@@ -1,4 +1,4 @@
-"""Finds where input and output begin to match if the first records of one of them may be missing; no I/O.
+"""Finds where input and output begin to match if the first records of one of them may be missing. It does no I/O.
 
 Several equal records may have the first millisecond, so the first match need not be the right one. The right one
 matches up to the end of one side.
@@ -35,7 +35,7 @@ class Known(NamedTuple):
 
 
 def find_begin(inputs: Sequence[Record], outputs: Sequence[Record], known: Known) -> Skip | None:
-    """Return what to skip of two sides that both have records; None if more records are needed."""
+    """Return what to skip of two sides that both have records, or None if more records are needed."""
     pairs = takewhile(lambda pair: pair[0] == pair[1], zip(inputs, outputs, strict=False))
     alike = [one.timestamp for one, _ in pairs]
     if len(alike) >= WINDOW or alike.count(inputs[0].timestamp) < len(alike):

@@ -1,4 +1,4 @@
-"""Counts records that are missing or additional, and corrects the counts if they appear later; no I/O."""
+"""Counts records that are missing or additional, and corrects the counts if they appear later. It does no I/O."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ Numbered = tuple[int, Record]
 
 @dataclass(eq=False, slots=True)
 class UnmatchedRecord:
-    """A record on one side only; `kind` is what it is counted as unless it appears on the other side."""
+    """A record on one side only. `kind` is what it is counted as unless it appears on the other side."""
 
     kind: str
     offset: int
@@ -52,7 +52,7 @@ class UnmatchedRecords:
         return (case for cases in self._by_digest.values() for case in cases)
 
     def add(self, case: UnmatchedRecord) -> UnmatchedRecord | None:
-        """Add a record; return the oldest if there are too many."""
+        """Add a record, and return the oldest if there are too many."""
         self._by_digest.setdefault(case.digest, []).append(case)
         self._count += 1
         return self._pop(next(iter(self._by_digest))) if self._count > OPEN_CASES else None
@@ -88,7 +88,7 @@ class History:
         self._old: set[int] = set()
 
     def add(self, digests: set[int]) -> None:
-        """Add digests; beyond the limit, the oldest are removed."""
+        """Add digests. Beyond the limit, the oldest are removed."""
         self._young |= digests
         if len(self._young) > self._half:
             self._old, self._young = self._young, set()
@@ -110,7 +110,7 @@ class Ledger:
         self._missing, self._extra = UnmatchedRecords(), UnmatchedRecords()
 
     def findings(self) -> Findings:
-        """The counts so far; unmatched records are counted as their present kind."""
+        """The counts so far. Unmatched records are counted as their present kind."""
         found = self._findings.copy()
         for case in (*self._missing, *self._extra):
             case.count(found)
@@ -118,7 +118,7 @@ class Ledger:
         return found
 
     def right(self, records: Sequence[Record]) -> None:
-        """Count records in their place; an earlier extra record that equals one of them was a duplicate."""
+        """Count records in their place. An earlier extra record that equals one of them was a duplicate."""
         self._findings.counts["checked"] += len(records)
         digests = set(map(hash, records))
         self._history.add(digests)
@@ -138,7 +138,7 @@ class Ledger:
     def judge(
         self, inputs: Sequence[Numbered], outputs: Sequence[Numbered], *, begun: bool, may_pair: bool, unmatched: int
     ) -> bool:
-        """Count the records of a gap; return whether any of its outputs belongs to any of its inputs.
+        """Count the records of a gap. Return whether any of its outputs belongs to any of its inputs.
 
         Args:
             inputs: the expected records.

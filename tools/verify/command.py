@@ -63,7 +63,7 @@ class Options:
 
 
 def audit(settings: Settings, options: Options) -> Report:
-    """Compare the output topic with the input topic or a manifest; with `follow`, until a signal asks to stop.
+    """Compare the output topic with the input topic or a manifest. With `follow`, go on until a signal asks to stop.
 
     Raises:
         PipelineError: no broker, a topic is missing or misconfigured, a manifest cannot be read, or a signal came
@@ -96,7 +96,7 @@ def _refuse_stop() -> bool:
 
 
 def _follow(walk: Walk | ManifestWalk, report: Report, *, as_json: bool) -> None:
-    """Compare until asked to stop; report from time to time."""
+    """Compare until asked to stop, and report from time to time."""
     due = 0.0
     while not stop_request.requested:
         has_news = walk.step(lambda _: None, final=False)
@@ -167,7 +167,7 @@ def whole_number(text: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run with the command line's options and the settings; return the exit code."""
+    """Run with the command line's options and the settings, and return the exit code."""
     options = _options(arguments)
     gc.freeze()
     gc.set_threshold(_SELDOM)

@@ -69,7 +69,7 @@ class Comparison:
 
     @property
     def oldest_input(self) -> int | None:
-        """The offset of the first input that waits; None if none does."""
+        """The offset of the first input that waits, or None if none does."""
         return self._inputs.offsets[0] if self._inputs else None
 
     def add_inputs(self, offsets: Sequence[int], records: Sequence[Record], messages: Sequence[Message] = ()) -> None:
@@ -89,7 +89,7 @@ class Comparison:
         """Count the rest, as no record follows. Inputs after the last output stay pending."""
         self.covered = self._complete = True
         self._advance()
-        self._inputs.tell(len(self._inputs))
+        self._inputs.notify(len(self._inputs))
 
     def set_aside(self, kind: str, *, inputs: int = 0, outputs: int = 0) -> None:
         """Count these first records as pending or skipped, and compare them no more."""
@@ -122,7 +122,7 @@ class Comparison:
             goes_on = bool(has_both) and self._resolve() and self._look_for_begin()
 
     def _look_for_begin(self) -> bool:
-        """Skip the records before both sides match; False if more records are needed to find that place."""
+        """Skip the records before both sides match. Return False if more records are needed to find that place."""
         known = Known(self._cut, self._skips_inputs, self.covered, self._complete)
         while not self.aligned and (self._cut or self._skips_inputs) and self._inputs and self._outputs:
             if not self._complete and len(self._inputs) + len(self._outputs) < self._try_again_at:
@@ -154,7 +154,7 @@ class Comparison:
             self.aligned = True
 
     def _resolve(self) -> bool:
-        """Handle a difference; False if more records are needed."""
+        """Handle a difference. Return False if more records are needed."""
         count = len(self._inputs) + len(self._outputs)
         if not self._complete and count < self._try_again_at:
             return False

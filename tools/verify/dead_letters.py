@@ -15,7 +15,7 @@ from tools.verify.topics import Topics
 
 @dataclass
 class _Partition:
-    """How far the dead letters of one partition were read; `at` is None until the place to begin is known."""
+    """How far the dead letters of one partition were read. `at` is None until the place to begin is known."""
 
     comparison: Comparison
     at: int | None
@@ -53,7 +53,7 @@ class DeadLetterWalk:
         self._partitions: dict[int, _Partition] = {}
 
     def update_ends(self) -> set[int]:
-        """Update the partitions' ends; return the numbers of those that have had records."""
+        """Update the partitions' ends, and return the numbers of those that have had records."""
         self._ends = self._topics.ends(self._facts, range(self._topics.partitions(self._facts)))
         self._reading = None
         for number, partition in self._partitions.items():
@@ -61,7 +61,7 @@ class DeadLetterWalk:
         return {number for number, end in self._ends.items() if end}
 
     def add(self, number: int, *, history: int, cut: bool, compacted: bool, has_input: bool) -> None:
-        """Include a partition; the options are those of Comparison."""
+        """Include a partition. The options are those of Comparison."""
         comparison = Comparison(
             history=history, cut=cut, skips_inputs=True, compacted=compacted, retiming=self._records.retiming
         )

@@ -12,7 +12,7 @@ EXAMPLES = 5
 
 @dataclass
 class Findings:
-    """One partition's result; docs/verify.md says what each count means."""
+    """One partition's result. docs/verify.md says what each count means."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     examples: dict[str, list[int]] = field(default_factory=lambda: {fault: [] for fault in FAULTS})
@@ -20,11 +20,11 @@ class Findings:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no fault; pending records are none."""
+        """Whether there is no fault. Pending records are not one."""
         return not self.cannot_align and not any(self.counts[fault] for fault in FAULTS)
 
     def add(self, kind: str, offset: int) -> None:
-        """Count a record; the offset is the input's if it is lost or reordered, otherwise the output's."""
+        """Count a record. The offset is the input's if it is lost or reordered, otherwise the output's."""
         self.counts[kind] += 1
         offsets = self.examples.get(kind)
         if offsets is not None and len(offsets) < EXAMPLES:

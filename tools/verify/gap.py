@@ -1,4 +1,7 @@
-"""Finds where two sequences of records match again after a difference, and sorts the records of the gap; no I/O."""
+"""Finds where two sequences of records match again after a difference, and sorts the records of the gap.
+
+It does no I/O.
+"""
 
 from bisect import bisect_left
 from collections import defaultdict, deque
@@ -10,7 +13,7 @@ Headers = tuple[tuple[str, bytes | None], ...] | None
 
 
 class Record(NamedTuple):
-    """What is compared of a record; timestamp in milliseconds, None if it is not compared."""
+    """What is compared of a record. The timestamp is in milliseconds, or None if it is not compared."""
 
     key: bytes | None
     value: bytes | None
@@ -43,7 +46,7 @@ _COPIES = 8  # how many of several equal records are tried
 
 
 def find_anchor(inputs: Sequence[Record], outputs: Sequence[Record]) -> Anchor | None:
-    """Find the nearest place where both sides match again; small windows first.
+    """Find the nearest place where both sides match again, in small windows first.
 
     If no run of records matches, for example if every other record is lost, one record that is unique on both sides
     is enough.
@@ -163,7 +166,7 @@ def resembles(first: Record, second: Record) -> bool:
 
 
 def pair_alike(inputs: Sequence[Record], outputs: Sequence[Record]) -> list[tuple[int, int]]:
-    """Pair outputs with their probable inputs, the most alike first; by indices."""
+    """Pair outputs with their probable inputs, by their indices, the most alike first."""
     pairs: list[tuple[int, int]] = []
     left_in, left_out = dict(enumerate(inputs)), dict(enumerate(outputs))
     for traits in ((0, 1, 2), (0, 2), (1, 2), (0, 1)):

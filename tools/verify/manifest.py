@@ -110,7 +110,7 @@ class ManifestWalk:
         return sum(self._ends.values()) - sum(self._begins.values())
 
     def step(self, advance: Callable[[int], None], *, final: bool) -> bool:
-        """Read the output topic and compare it; return False, as there is no news after that.
+        """Read the output topic and compare it. Return False, as nothing new follows.
 
         Args:
             advance: called with numbers of records that were read.
@@ -126,7 +126,7 @@ class ManifestWalk:
         return False
 
     def all_findings(self) -> tuple[dict[int, Findings], dict[int, Findings]]:
-        """The results of the output and of the dead letters, by partition; these are not read."""
+        """The results of the output and of the dead letters, by partition. Dead letters are not read."""
         return self._found, {}
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class ManifestWalk:
 
 
 def _give(comparison: Comparison, lines: ManifestPartition, given: int) -> int:
-    """Pass on lines while outputs wait for theirs; return how many the comparison has."""
+    """Pass on lines while outputs wait for theirs. Return how many the comparison has."""
     comparison.covered = given == len(lines.records)
     while comparison.waiting[1] and not comparison.covered and comparison.waiting[0] < 2 * WINDOW:
         more = slice(given, given + WINDOW)

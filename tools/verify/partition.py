@@ -37,7 +37,7 @@ class PartitionState:
         return self.input_begin == self.input_end and self.output_begin == self.output_end
 
     def findings(self, *, everything: bool) -> Findings:
-        """The result so far; `everything` is whether the range begins with the first record."""
+        """The result so far. `everything` is whether the range begins with the first record."""
         found = self.comparison.findings()
         found.counts["pending"] += self.unread + self.input_end - self.input_at
         found.counts["skipped"] += self.gone

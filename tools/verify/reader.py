@@ -73,7 +73,7 @@ class PartitionReader:
         self._consumer.assign([self._place])
 
     def read(self) -> list[Message]:
-        """Return what has arrived, at most BATCH records; nothing if nothing arrives for a moment.
+        """Return what has arrived, at most BATCH records, or nothing if nothing arrives for a moment.
 
         Raises:
             PipelineError: the broker did not answer for too long, or a batch cannot be read.
@@ -99,7 +99,7 @@ class PartitionReader:
         self._consumer.close()
 
     def _is_wanted(self, message: Message) -> bool:
-        """Whether it is a record of the range; errors and the end are handled."""
+        """Whether it is a record of the range. Errors and the end are handled."""
         error = message.error()
         if error is not None:
             self._handle(error, message.partition(), message.offset())

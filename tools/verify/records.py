@@ -39,15 +39,15 @@ class TopicRecords(ABC):
 
     @abstractmethod
     def retimed(self, message: Message, expected: Record) -> Record | None:
-        """Return what is produced if the topic refuses the input's timestamp; None if not even its stub fits."""
+        """Return what is produced if the topic refuses the input's timestamp, or None if not even its stub fits."""
 
     def may_refuse(self, timestamp: int, produced: int) -> bool:
-        """Whether the topic may have refused this timestamp at the time of producing; both in milliseconds."""
+        """Whether the topic may have refused this timestamp at the time of producing, both in milliseconds."""
         self._limits.update(produced)
         return self._limits.refuses(timestamp)
 
     def kept(self, timestamp: int) -> int | None:
-        """Return an input's timestamp if its record has it, too; None if it may have another one."""
+        """Return an input's timestamp if its record has it, too, or None if it may have another one."""
         self._limits.update()
         may_differ = timestamp <= 0 or self._limits.refuses(timestamp)
         return None if may_differ or not self.has_times else timestamp
@@ -92,14 +92,14 @@ class Expectation(TopicRecords):
         return records
 
     def retimed(self, message: Message, expected: Record) -> Record | None:
-        """Return what is produced if the topic refuses the input's timestamp; None if not even its stub fits."""
+        """Return what is produced if the topic refuses the input's timestamp, or None if not even its stub fits."""
         try:
             return self._refused(message, expected)[0]
         except Failed:
             return None
 
     def malformed(self, message: Message, expected: Record) -> Malformed | None:
-        """Return why an input is malformed, by the output that is expected of it; None if it is not."""
+        """Return why an input is malformed, by the output that is expected of it, or None if it is not."""
         if not expected.headers or expected.headers[-1][0] != TAG:
             return None
         timestamp = message.timestamp()[1]

@@ -36,7 +36,7 @@ class Report:
         final: bool = False,
         empty: bool = False,
     ) -> "Report":
-        """Return the report with these findings, at this moment; `empty` is whether both topics are empty."""
+        """Return the report with these findings, at this moment. `empty` is whether both topics are empty."""
         return replace(
             self,
             partitions=partitions,

@@ -1,6 +1,7 @@
-"""Finds outputs with the time of producing as timestamp: the input's is 0, or their topic refuses it; no I/O.
+"""Finds outputs with the time of producing as timestamp: the input's is 0, or their topic refuses it.
 
 The client replaces a timestamp of 0. A record whose timestamp the topic refuses gets a new one; the output is tagged.
+It does no I/O.
 """
 
 from collections import defaultdict, deque
@@ -28,7 +29,7 @@ class Retiming(NamedTuple):
 
 
 def retime(inputs: Side, outputs: Side, retiming: Retiming | None, count: int) -> bool:
-    """Expect the outputs with another timestamp for these first inputs; False if there are none."""
+    """Expect the outputs with another timestamp for these first inputs. Return False if there are none."""
     found = list(_find_retimed(inputs, outputs.records[:count], retiming, count))
     for at, record in found:
         inputs.records[at] = record

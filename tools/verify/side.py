@@ -1,4 +1,4 @@
-"""One side of a partition: the records that wait to be compared; no I/O."""
+"""One side of a partition: the records that wait to be compared. It does no I/O."""
 
 from collections.abc import Callable, Sequence
 
@@ -33,18 +33,18 @@ class Side:
         self.records += records
 
     def take(self, count: int) -> list[tuple[int, Record]]:
-        """Remove the first records; return them with their offsets."""
+        """Remove the first records, and return them with their offsets."""
         taken = list(zip(self.offsets[:count], self.records[:count], strict=True))
         self.drop(count)
         return taken
 
     def drop(self, count: int) -> None:
         """Remove the first records."""
-        self.tell(count)
+        self.notify(count)
         del self.offsets[:count], self.records[:count], self.messages[:count]
         self.taken += count
 
-    def tell(self, count: int) -> None:
+    def notify(self, count: int) -> None:
         """Call `on_drop` for the first records."""
         if self._on_drop:
             self._on_drop(self.messages[:count], self.records[:count])

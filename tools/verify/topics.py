@@ -98,12 +98,18 @@ class Topics:
         return self._offsets(facts, dict.fromkeys(partitions, _LATEST))
 
     def from_time(self, facts: TopicFacts, partition: int, timestamp: int) -> int | None:
-        """Return the offset of the first record at or after this timestamp, in milliseconds; None if there is none."""
+        """Return the offset of the first record at or after this timestamp, or None if there is none.
+
+        The timestamp is in milliseconds.
+        """
         found = self._offsets(facts, {partition: OffsetSpec.for_timestamp(timestamp)})[partition]
         return found if found >= 0 else None
 
     def first_since(self, facts: TopicFacts, partition: int, timestamp: int | None) -> int:
-        """Return the offset of the first record at or after this timestamp, otherwise the end; None is the begin."""
+        """Return the offset of the first record at or after this timestamp, otherwise the end.
+
+        A timestamp of None means the begin.
+        """
         if timestamp is None:
             return self.begins(facts, [partition])[partition]
         found = self.from_time(facts, partition, timestamp)
@@ -170,7 +176,7 @@ class Topics:
 
 
 def _offset(answer: ListOffsetsResultInfo) -> int:
-    """The offset; librdkafka gives an invalid one, and no error, if the broker ends before it answers."""
+    """The offset. librdkafka gives an invalid one, and no error, if the broker ends before it answers."""
     if answer.offset == OFFSET_INVALID:
         raise KafkaException(KafkaError(KafkaError.OFFSET_NOT_AVAILABLE))
     return int(answer.offset)

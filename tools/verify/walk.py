@@ -20,7 +20,7 @@ _LEAST_HISTORY = 10_000  # records of each partition, however many there are
 
 
 class Walk:
-    """The comparison of the topics; each output partition belongs to the input partition of the same number.
+    """The comparison of the topics. Each output partition belongs to the input partition of the same number.
 
     Args:
         topics: the input, the output, and the dead-letter topic if there is one.
@@ -60,7 +60,7 @@ class Walk:
         return letters + sum(one.input_end - one.begin + one.output_end - (one.output_at or 0) for one in found)
 
     def step(self, advance: Callable[[int], None], *, final: bool) -> bool:
-        """Read the topics to their present ends; return whether there were new records.
+        """Read the topics to their present ends. Return whether there were new records.
 
         Args:
             advance: called with numbers of records that were read.
@@ -173,11 +173,11 @@ class Walk:
             self._letters.read(number, advance, partial(self._stops, final=final), covered=covered)
 
     def _stops(self, *, final: bool) -> bool:
-        """Whether to end a step now; the final one only ends early by an error."""
+        """Whether to end a step now. The final one only ends early by an error."""
         return self._must_stop() and not final
 
     def _after_deleted(self, number: int, partition: PartitionState) -> PartitionState:
-        """The rest of a partition after records that were deleted unread; what still waits is read once more."""
+        """The rest of a partition after records that were deleted unread. What still waits is read once more."""
         oldest = partition.comparison.oldest_input
         oldest = self._inputs.at if oldest is None else oldest
         first_left, topics = self._topics.first_left, self._topics
@@ -195,9 +195,9 @@ class Walk:
     def _first_output(
         self, number: int, partition: PartitionState, advance: Callable[[int], None], *, final: bool
     ) -> int | None:
-        """The output offset that belongs to the first remaining input; found by timestamp, as the pipeline keeps it.
+        """The output offset that belongs to the first remaining input, found by timestamp, as the pipeline keeps it.
 
-        None if there is no input yet, or it must stop and this is not the final step.
+        It is None if there is no input yet, or it must stop and this is not the final step.
         """
         messages: list[Message] = []
         while not (messages or self._inputs.done or self._inputs.deleted) and not self._stops(final=final):
@@ -211,7 +211,7 @@ class Walk:
         return self._topics.first_since(self._topics.target, number, self._expectation.kept(earliest))
 
     def _expect(self, partition: PartitionState, messages: list[Message]) -> int:
-        """Pass the inputs that were just read to the comparison; return their number."""
+        """Pass the inputs that were just read to the comparison, and return their number."""
         expected = self._expectation.expected(messages)
         kept = messages if self._expectation.retiming or self._letters else ()
         partition.comparison.add_inputs([one.offset() for one in messages], expected, kept)

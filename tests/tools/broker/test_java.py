@@ -39,7 +39,7 @@ def test_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str | None,
         monkeypatch.setenv("JAVA_HOME", str(_fake_java(tmp_path / "home", home).parents[1]))
     monkeypatch.setenv("PATH", str(_fake_java(tmp_path / "path", path).parent))
     if found is None:
-        with pytest.raises(BrokerError, match=r"\Ano Java 17 or newer found \(unfit: .*\): .*\Z"):
+        with pytest.raises(BrokerError, match=r"\Ano Java 17 or newer found \(unsuitable: .*\): .*\Z"):
             java()
     else:
         assert java() == tmp_path / found / "bin" / "java"

@@ -21,7 +21,7 @@ from tools.broker.node import STEADY
 
 
 class FaultRow(NamedTuple):
-    """One row; `plan` is that of a full run, except for the seed."""
+    """One row. `plan` is that of a full run, except for the seed."""
 
     title: str
     run: Callable[[Plan], RowReport]

@@ -60,7 +60,7 @@ def _attack(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
 
 
 def _try(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
-    """Attack once; it ends if the worker exits."""
+    """Attack once. The attack ends if the worker exits."""
     trial.wait_for_workers(1)
     (worker,) = trial.pool.alive()
     proxy.arm(attack)

@@ -29,7 +29,7 @@ DELIVERY = KafkaProducerDeliveryError(KafkaError(KafkaError.INVALID_TIMESTAMP))
 
 
 class Producer:
-    """Raises what it is given, then takes every record; `refused` is why it begins no transaction."""
+    """Raises what it is given, then takes every record. `refused` is why it begins no transaction."""
 
     def __init__(self, raised: Iterable[Exception] = (), refused: Exception | None = None) -> None:
         self._refused = refused

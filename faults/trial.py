@@ -30,9 +30,9 @@ WORKERS = 3
 PATIENCE = 180.0
 """Seconds after which a wait has failed, however slow the machine."""
 
-NAMED = {"INSTANCE_ID": "worker-{slot}"}
+WITH_INSTANCE_ID = {"INSTANCE_ID": "worker-{slot}"}
 """Each worker keeps its name when it is restarted, as in a StatefulSet."""
-NAMELESS = {"INSTANCE_ID": ""}
+WITHOUT_INSTANCE_ID = {"INSTANCE_ID": ""}
 
 _TICK = 0.05  # seconds
 _NO_RETENTION = {"log.retention.ms": "-1", "log.segment.bytes": "268435456"}
@@ -104,8 +104,8 @@ class Trial:
 
     def settings(self) -> dict[str, object]:
         """The workers' settings, by the names of their variables."""
-        own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP}
-        return {**own, "input": SOURCE, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **NAMED, **self.plan.settings}
+        own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP, "input": SOURCE}
+        return {**own, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **WITH_INSTANCE_ID, **self.plan.settings}
 
     def start(self, workers: int = WORKERS) -> None:
         """Start this many workers, the load and tools.verify, and wait until every partition has output."""
@@ -265,4 +265,4 @@ class Trial:
     @property
     def audit_environment(self) -> dict[str, str]:
         """The environment of tools.verify: that of the workers, without a proxy."""
-        return self.pool.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
+        return self.pool.environment | WITHOUT_INSTANCE_ID | {"Quix__Broker__Address": self.cluster.address}

@@ -9,12 +9,12 @@ from faults.conclusion import BROKER_OR_PARTITIONS_LOST, conclude
 from faults.idcheck import percentile
 from faults.plan import Plan
 from faults.report import Limit, RowReport
-from faults.trial import NAMELESS, PATIENCE, WORKERS, Trial
+from faults.trial import PATIENCE, WITHOUT_INSTANCE_ID, WORKERS, Trial
 from faults.workers import Worker
 
 RESUME_WITHIN = 15.0
 """Seconds after a kill in which every partition must have output again, at p99."""
-NAMELESS_RESUME_WITHIN = 30.0
+RESUME_WITHIN_WITHOUT_ID = 30.0
 """The same without an INSTANCE_ID: the group removes a killed worker after 17 s; its transaction ends after 25 s."""
 FREEZES = (5.0, 30.0, 50.0, 70.0)
 """Seconds for which a worker is frozen."""
@@ -44,10 +44,10 @@ def exactly_once(plan: Plan) -> RowReport:
     return report
 
 
-def nameless(plan: Plan) -> RowReport:
+def without_instance_id(plan: Plan) -> RowReport:
     """Row 1b: no worker has an INSTANCE_ID, so others must take over a killed one's partitions, which takes longer."""
-    report = _kill(replace(plan, settings={**plan.settings, **NAMELESS}), "exactly-once", _LONG_PAUSES)
-    report.times.append(Limit("resume, s at p99", report.resume_p99, NAMELESS_RESUME_WITHIN))
+    report = _kill(replace(plan, settings={**plan.settings, **WITHOUT_INSTANCE_ID}), "exactly-once", _LONG_PAUSES)
+    report.times.append(Limit("resume, s at p99", report.resume_p99, RESUME_WITHIN_WITHOUT_ID))
     return report
 
 
@@ -110,7 +110,7 @@ def _freeze(trial: Trial, seconds: float) -> bool:
 
 def scaling(plan: Plan) -> RowReport:
     """Row 7: removed workers do not return, so the workers have no INSTANCE_ID."""
-    plan = replace(plan, settings={**NAMELESS, **plan.settings})
+    plan = replace(plan, settings={**WITHOUT_INSTANCE_ID, **plan.settings})
     with Trial(plan) as trial:
         trial.start(1)
         for number in trial.rounds("changes"):
@@ -137,7 +137,7 @@ def _changed(added: list[Worker], removed: list[Worker]) -> bool:
 
 def terminated(plan: Plan) -> RowReport:
     """Row 8: `count` stops, then a tenth as many while the broker is away."""
-    plan = replace(plan, settings={**NAMELESS, **plan.settings})
+    plan = replace(plan, settings={**WITHOUT_INSTANCE_ID, **plan.settings})
     with Trial(plan) as trial:
         trial.start(1)
         for number in trial.rounds("stops"):

@@ -67,7 +67,7 @@ def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
 
 @pytest.mark.parametrize("error", [None, ValueError("first"), KeyboardInterrupt()])
 def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseException | None) -> None:
-    """Partitions that are lost after the loop don't hide what ended it, and are no failure if all is committed."""
+    """Partitions that are lost after the loop do not hide what ended it, and are no failure if all is committed."""
     monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
     monkeypatch.setattr(stop_request, "start_failure_deadline", lambda: None)
     app = made()

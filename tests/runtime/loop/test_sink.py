@@ -161,8 +161,8 @@ def test_partition_lacking() -> None:
 @pytest.mark.parametrize(
     ("first", "then", "raised"), [(NO_PARTITION, FULL, OutputTooSlow), (FULL, NO_PARTITION, Misconfigured)]
 )
-def test_another_trouble_after_the_first(first: Exception, then: Exception, raised: type[Exception]) -> None:
-    """It is the trouble that lasts which stops the pipeline, not the one that came first and passed."""
+def test_another_error_after_the_first(first: Exception, then: Exception, raised: type[Exception]) -> None:
+    """The error that lasts stops the pipeline, not the one that came first and passed."""
     with pytest.raises(raised):
         send(Producer(chain([first], repeat(then))))
 

@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def run(row: str, arguments: argparse.Namespace, ran_on: dict[str, str]) -> RowReport:
-    """Run one row; print and store its report."""
+    """Run one row, then print and store its report."""
     title, run_row, full = ROWS[row]
     plan = replace(
         full,

@@ -19,7 +19,7 @@ class AuditFailed(Exception):
 
 
 class Audit:
-    """One run of tools.verify with these options; with `--follow` it runs until `verdict` is called."""
+    """One run of tools.verify with these options. With `--follow`, it runs until `verdict` is called."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path, *options: str) -> None:
         self._follow = "--follow" in options

@@ -10,7 +10,7 @@ _TIMEOUT = 30_000  # milliseconds
 
 
 class BrokerRefusedError(Exception):
-    """The broker refused a request; the text has its error code."""
+    """The broker refused a request. The text has its error code."""
 
 
 def set_produce_quota(address: str, rate: float | None, client: str | None = None) -> None:

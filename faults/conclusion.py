@@ -13,7 +13,7 @@ BROKER_OR_PARTITIONS_LOST = {69, 70}
 
 
 def conclude(trial: Trial, *, ends: Collection[int] = (), stops: Collection[int] = (0,)) -> RowReport:
-    """Finish and audit a trial; return what every row reports. A row adds its own limits.
+    """Finish and audit a trial, and return what every row reports. A row adds its own limits.
 
     Args:
         trial: the trial, whose load and workers end.

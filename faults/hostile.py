@@ -52,7 +52,7 @@ def value_of(seed: int, partition: int, number: int) -> bytes | None:
 
 
 def hostile(seed: int, partition: int, number: int, _pad: int = 0) -> Sent:
-    """Return the record with this number, as faults.records.record does; `judge` decides on its output."""
+    """Return the record with this number, as faults.records.record does. `judge` decides on its output."""
     return Sent(b"%d:%d" % (partition, number), value_of(seed, partition, number), None, None)
 
 
@@ -121,7 +121,7 @@ def _mutant(chance: random.Random, seed: int, partition: int, number: int) -> by
 
 
 def _holds(value: bytes | None, sent: Sent, reading: Reading) -> bool:
-    """Whether the value is the input with its tag, to the byte; any detail is accepted."""
+    """Whether the value is the input with its tag, to the byte. Any detail is accepted."""
     _, found, rest = (value or b"").rpartition(b'"malformed":{"reason":"%b","detail":' % reading.verdict.encode())
     try:
         detail, _ = json.JSONDecoder().raw_decode(rest.decode(errors="replace"))
@@ -133,7 +133,7 @@ def _holds(value: bytes | None, sent: Sent, reading: Reading) -> bool:
 
 
 def _is_stub(sent: Sent, value: bytes | None) -> bool:
-    """Whether the stub has the input's size, hash and place; record numbers are offsets here."""
+    """Whether the stub has the input's size, hash and place. Record numbers are offsets here."""
     try:
         tag = json.loads(value or b"")["malformed"]
     except (ValueError, TypeError, KeyError):

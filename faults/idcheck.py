@@ -87,7 +87,7 @@ class IdCheck:
     def take(
         self, partition: int, key: bytes | None, value: bytes | None, tag: bytes | None, times: tuple[float, float]
     ) -> None:
-        """Check the next record of a partition; `times` are when it was written and when it arrived."""
+        """Check the next record of a partition. `times` are when it was written and when it arrived."""
         written, arrived = times
         state = self._partitions[partition]
         if state.arrived:
@@ -173,6 +173,6 @@ class IdCheck:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The smallest value that at least this share (0 to 1) of the values do not exceed; 0 without values."""
+    """The smallest value that at least this share (0 to 1) of the values do not exceed, or 0 without values."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * int(share * 1000) // 1000) - 1)] if ordered else 0.0

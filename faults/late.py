@@ -101,7 +101,7 @@ class LateProxy(Proxy):
             while True:
                 request = parse_request(await read_frame(reader))
                 connection.asked[request.correlation] = request
-                if self._must_hold(request):
+                if self._starts_attack(request):
                     self._held, self._answered, self.phase = (request, connection), asyncio.Event(), Phase.HELD
                     connection.client.transport.abort()
                     return  # the connection to the broker stays open
@@ -126,7 +126,7 @@ class LateProxy(Proxy):
         connection.client.close()
         connection.broker.close()
 
-    def _must_hold(self, request: Request) -> bool:
+    def _starts_attack(self, request: Request) -> bool:
         return self.phase is Phase.ARMED and request.key == self._attack.kind and bool(request.transaction)
 
     def _is_attacked(self, request: Request) -> bool:

@@ -51,7 +51,7 @@ class LoadSender:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def run(self) -> None:
-        """Send until COUNT is reached, SIGTERM arrives or a record is refused; then wait for delivery."""
+        """Send until COUNT is reached, SIGTERM arrives or a record is refused, then wait for delivery."""
         parent = os.getppid()
         done, count, rate = 0, self._arguments.count, self._arguments.rate
         begin = time.monotonic()

@@ -30,7 +30,7 @@ class LoadProcess:
             self._process = ChildProcess(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors)
 
     def end(self) -> dict[int, int]:
-        """Stop it, or wait until COUNT is sent; return the number after the last one sent, by partition.
+        """Stop it, or wait until COUNT is sent. Return the number after the last one sent, by partition.
 
         Raises:
             AssertionError: the load failed; the pipeline may be right.

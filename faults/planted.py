@@ -32,14 +32,14 @@ class Faulty(Producer):  # type: ignore[misc]
         self._produced += 1
         record = (topic, value, *rest)
         if self._produced == PLANT_AT:
-            self._spoil(record)
+            self._produce_wrongly(record)
             return
         super().produce(*record)
         if self._held and self._held[3] == record[3]:  # the next one of the same partition
             super().produce(*self._held)
             self._held = None
 
-    def _spoil(self, record: tuple[Any, ...]) -> None:
+    def _produce_wrongly(self, record: tuple[Any, ...]) -> None:
         topic, value, *rest = record
         if PLANT == "double":
             super().produce(*record)

@@ -36,7 +36,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Proxy:
-    """Listens on one port and connects to another; leaving the `with` block ends it."""
+    """Listens on one port and connects to another. Leaving the `with` block ends it."""
 
     def __init__(self, listen: int, port: int, seed: int) -> None:
         self.conditions = NORMAL
@@ -129,7 +129,7 @@ class Proxy:
 
 
 class Proxies:
-    """A proxy in front of each broker; leaving the `with` block ends them.
+    """A proxy in front of each broker. Leaving the `with` block ends them.
 
     Args:
         size: how many brokers.

@@ -22,7 +22,7 @@ _BATCH = 1000
 
 
 class CheckedReader:
-    """A thread that reads from the beginning of each partition; leaving the `with` block ends it.
+    """A thread that reads from the beginning of each partition. Leaving the `with` block ends it.
 
     Args:
         address: bootstrap servers.

@@ -30,7 +30,7 @@ _ID = re.compile(rb"(\d+):(\d+)")
 
 
 class Sent(NamedTuple):
-    """One record of the load; `mapped` is a login's output, `reason` why it is malformed."""
+    """One record of the load. `mapped` is a login's output, `reason` why it is malformed."""
 
     key: bytes | None
     value: bytes | None
@@ -57,7 +57,7 @@ def record(seed: int, partition: int, number: int, pad: int = 0, *, noisy: bool 
 
 
 def number_of(partition: int, key: bytes | None, value: bytes | None) -> int | None:
-    """Read a record's number from its key or, if it has none, its value; None if it was not sent to this partition."""
+    """Read a record's number from its key, or its value if it has none. None if it was not sent to this partition."""
     found = _ID.search(key if key is not None else value or b"")
     return int(found[2]) if found and int(found[1]) == partition else None
 

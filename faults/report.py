@@ -1,4 +1,4 @@
-"""The report of one row, stored as JSON; docs/faults.md's table and faults/results/rows.md, made of all rows."""
+"""Stores one row's report as JSON, and makes docs/faults.md's table and faults/results/rows.md from all reports."""
 
 import json
 from dataclasses import asdict, dataclass, field

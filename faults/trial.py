@@ -30,16 +30,16 @@ WORKERS = 3
 PATIENCE = 180.0
 """Seconds after which a wait has failed, however slow the machine."""
 
-NAMED = {"INSTANCE_ID": "worker-{slot}"}
+WITH_INSTANCE_ID = {"INSTANCE_ID": "worker-{slot}"}
 """Each worker keeps its name when it is restarted, as in a StatefulSet."""
-NAMELESS = {"INSTANCE_ID": ""}
+WITHOUT_INSTANCE_ID = {"INSTANCE_ID": ""}
 
 _TICK = 0.05  # seconds
 _NO_RETENTION = {"log.retention.ms": "-1", "log.segment.bytes": "268435456"}
 
 
 class Trial:
-    """Everything that runs for one row; leaving the `with` block ends it and removes its files.
+    """Everything that runs for one row. Leaving the `with` block ends it and removes its files.
 
     Args:
         plan: the run.
@@ -104,8 +104,8 @@ class Trial:
 
     def settings(self) -> dict[str, object]:
         """The workers' settings, by the names of their variables."""
-        own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP}
-        return {**own, "input": SOURCE, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **NAMED, **self.plan.settings}
+        own = {"Quix__Broker__Address": self.cluster.address, "Quix__Consumer_Group": GROUP, "input": SOURCE}
+        return {**own, "output": TARGET, "AUTO_CREATE_TOPICS": "false", **WITH_INSTANCE_ID, **self.plan.settings}
 
     def start(self, workers: int = WORKERS) -> None:
         """Start this many workers, the load and tools.verify, and wait until every partition has output."""
@@ -115,7 +115,7 @@ class Trial:
         self.wait_for_output()
 
     def load(self, *, count: int = 0, partitions: Sequence[int] | None = None, **other: float | str) -> None:
-        """Start to send; by default to all partitions, at the plan's rate, without end; `other` are faults.load's."""
+        """Start to send, by default to all partitions, at the plan's rate, without end. `other` are faults.load's."""
         places = partitions or self.partitions
         if "pad" in other:
             padded = partial(record, pad=int(other["pad"]), noisy=other.get("kind") == "noisy")
@@ -146,13 +146,13 @@ class Trial:
         self._loads.clear()
 
     def fault(self, kind: str, *, resume: bool = True) -> None:
-        """Count a fault that happens now; with `resume`, the time until output resumes is measured from now."""
+        """Count a fault that happens now. With `resume`, the time until output resumes is measured from now."""
         self.faults[kind] = self.faults.get(kind, 0) + 1
         if resume:
             self.reader.mark()
 
     def wait(self, seconds: float) -> None:
-        """Let everything run for this long; workers that exit are restarted."""
+        """Let everything run for this long. Workers that exit are restarted."""
         self.until(lambda: False, seconds)
 
     def pause(self, least: float, most: float) -> None:
@@ -160,7 +160,7 @@ class Trial:
         self.wait(self.random.uniform(least, most) * self.plan.pace)
 
     def until(self, condition: Callable[[], object], timeout: float) -> bool:
-        """Let everything run until the condition holds; return whether it did in time."""
+        """Let everything run until the condition holds. Return whether it did in time."""
 
         def is_met() -> object:
             if met := condition():
@@ -220,7 +220,7 @@ class Trial:
         self.wait_for(assigned, f"{count} workers with partitions")
 
     def during(self, action: Callable[[], object]) -> None:
-        """Run an action that takes a while; workers that exit meanwhile are restarted."""
+        """Run an action that takes a while. Workers that exit meanwhile are restarted."""
         with ThreadPoolExecutor(1) as threads:
             done = threads.submit(action)
             self.wait_for(done.done, "a broker")
@@ -236,7 +236,7 @@ class Trial:
         return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
 
     def rounds(self, what: str) -> Iterator[int]:
-        """Yield the number of each fault, from 0; print the progress after each."""
+        """Yield the number of each fault, from 0, and print the progress after each."""
         for number in range(self.plan.count):
             yield number
             self.say(f"{number + 1}/{self.plan.count} {what}")
@@ -249,7 +249,7 @@ class Trial:
         self.plan.say(f"{self.elapsed:6.0f} s  {text}; {counts.checked:,} records, {bad}; {exits} exits")
 
     def finish(self) -> Counts:
-        """End the load, let the workers process the rest and stop them; return the counts by id."""
+        """End the load, let the workers process the rest and stop them. Return the counts by id."""
         self.end_load()
         readers = [self.reader, *([self.dead_letter_reader] if self.dead_letter_reader else [])]
         self.until(lambda: not any(reader.check.waiting_for(self.sent) for reader in readers), PATIENCE)
@@ -265,4 +265,4 @@ class Trial:
     @property
     def audit_environment(self) -> dict[str, str]:
         """The environment of tools.verify: that of the workers, without a proxy."""
-        return self.pool.environment | NAMELESS | {"Quix__Broker__Address": self.cluster.address}
+        return self.pool.environment | WITHOUT_INSTANCE_ID | {"Quix__Broker__Address": self.cluster.address}

@@ -24,7 +24,7 @@ _FLEXIBLE = {PRODUCE: 9, INIT_PRODUCER: 2, ADD_PARTITIONS: 3, ADD_OFFSETS: 3, EN
 
 
 class Request(NamedTuple):
-    """One request; `transaction` is its transactional id, empty if it has none."""
+    """One request. `transaction` is its transactional id, empty if it has none."""
 
     key: int
     version: int
@@ -65,7 +65,7 @@ def correlation_of(answer: bytes) -> int:
 
 
 def error_of(request: Request, answer: bytes) -> int:
-    """Read the error code, of the first partition if there are several; 0 for none. Only for the requests in NAMES."""
+    """Read the error code (0 for none), of the first partition if there are several. Only for the requests in NAMES."""
     at = 9 if request.flexible else 8  # after the correlation id and tags
     if request.key != PRODUCE:
         at += 4  # the throttle time
@@ -83,7 +83,7 @@ def error_name(code: int) -> str:
 
 
 def _length(data: bytes, at: int, *, flexible: bool) -> tuple[int, int]:
-    """Read a string's length; return it (0 for null) and the place of the string."""
+    """Read a string's length. Return it (0 for null) and the place of the string."""
     if flexible:
         size, at = read_varint(data, at)
         return max(size - 1, 0), at
@@ -91,7 +91,7 @@ def _length(data: bytes, at: int, *, flexible: bool) -> tuple[int, int]:
 
 
 def _count(data: bytes, at: int, *, flexible: bool) -> tuple[int, int]:
-    """Read an array's count; return it and the place of the first element."""
+    """Read an array's count. Return it and the place of the first element."""
     if flexible:
         size, at = read_varint(data, at)
         return size - 1, at

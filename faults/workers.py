@@ -24,7 +24,7 @@ _RESTART_AFTER = 1.0  # seconds
 
 
 class Worker:
-    """One process of the pipeline, which logs into a file; `slot` is a number that no other running worker has."""
+    """One process of the pipeline, which logs into a file. `slot` is a number that no other running worker has."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], log: Path, number: int, folder: Path
@@ -73,7 +73,7 @@ class Worker:
 
 
 class WorkerPool:
-    """All workers of a trial; one that exits unasked is noted and restarted.
+    """All workers of a trial. One that exits unasked is noted and restarted.
 
     Args:
         settings: by the names of their variables; `{slot}` in a value is replaced by the worker's slot.
@@ -98,7 +98,7 @@ class WorkerPool:
         """For each worker that was asked to stop, its exit code and the seconds since SIGTERM."""
 
     def ask_to_stop(self, worker: Worker) -> None:
-        """Send SIGTERM; the exit is added to `stopped`."""
+        """Send SIGTERM. The exit is added to `stopped`."""
         worker.expected = True
         self._asked[worker.number] = time.monotonic()
         worker.send(signal.SIGTERM)
@@ -121,7 +121,7 @@ class WorkerPool:
         return started
 
     def supervise(self) -> None:
-        """Restart workers a second after they exited unasked; forget those that were stopped or killed."""
+        """Restart workers a second after they exited unasked, and forget those that were stopped or killed."""
         for worker in [worker for worker in self.workers if not worker.running]:
             self.workers.remove(worker)
             if not worker.expected:
@@ -136,11 +136,11 @@ class WorkerPool:
             restart()
 
     def alive(self, which: Callable[[Worker], bool] = lambda worker: worker.ready) -> list[Worker]:
-        """The running workers for which `which` is true; by default those that take records."""
+        """The running workers for which `which` is true, by default those that take records."""
         return [worker for worker in self.workers if worker.running and which(worker)]
 
     def stop(self, timeout: float = 60.0) -> None:
-        """Stop all workers; kill those that take longer."""
+        """Stop all workers. Kill those that take longer."""
         self._restarts.clear()
         deadline = time.monotonic() + timeout
         for worker in self.alive(lambda _: True):

@@ -21,7 +21,7 @@ from tools.broker.node import STEADY
 
 
 class FaultRow(NamedTuple):
-    """One row; `plan` is that of a full run, except for the seed."""
+    """One row. `plan` is that of a full run, except for the seed."""
 
     title: str
     run: Callable[[Plan], RowReport]
@@ -35,7 +35,9 @@ def _steady(count: int, rate: float, every: float = 0.01) -> Plan:
 
 ROWS = {
     "1": FaultRow("exactly-once, 3 workers, SIGKILL one every 2-15 s", workers.exactly_once, _steady(300, 1500)),
-    "1b": FaultRow("the same without an INSTANCE_ID, SIGKILL one every 20-40 s", workers.nameless, _steady(60, 1000)),
+    "1b": FaultRow(
+        "the same without an INSTANCE_ID, SIGKILL one every 20-40 s", workers.without_instance_id, _steady(60, 1000)
+    ),
     "2": FaultRow("at-least-once, 3 workers, SIGKILL one every 2-15 s", workers.at_least_once, _steady(300, 1500)),
     "3": FaultRow(
         "three brokers: leader, group and transaction coordinator killed",
@@ -57,8 +59,8 @@ ROWS = {
     "12": FaultRow(
         "partitions added, input deleted, disk full, clock stepped by 1 h", changes.changes, _steady(3, 500, every=0.1)
     ),
-    "13": FaultRow("late requests of an earlier transaction", late.named, _steady(50, 400, every=0.1)),
-    "13b": FaultRow("the same without an INSTANCE_ID", late.nameless, _steady(50, 400, every=0.1)),
+    "13": FaultRow("late requests of an earlier transaction", late.with_instance_id, _steady(50, 400, every=0.1)),
+    "13b": FaultRow("the same without an INSTANCE_ID", late.without_instance_id, _steady(50, 400, every=0.1)),
     "14": FaultRow("two faults at once, drawn at random", pairs.pairs, Plan(100, rate=300, every=0.1)),
     "15": FaultRow("partitions reassigned to other brokers", leaders.moves, Plan(20, rate=300, every=0.1)),
     "16": FaultRow("quota of 50,000 bytes/s switched on and off", network.quotas, _steady(20, 300, every=0.1)),

@@ -1,4 +1,4 @@
-"""Rows 3, 4, 11 and 18: brokers killed, one of three or all; frozen (SIGSTOP); and one without a log directory."""
+"""Rows 3, 4, 11 and 18: one of three brokers or all killed, one frozen (SIGSTOP), one without a log directory."""
 
 import shutil
 import subprocess
@@ -34,7 +34,7 @@ _PROPERTIES = {"log.dirs": ",".join(f"{{folder}}/{disk}" for disk in _DISKS)}
 
 
 def one_of_three(plan: Plan) -> RowReport:
-    """Row 3: brokers of three killed; then a third as many clean restarts."""
+    """Row 3: one of three brokers is killed at a time. A third as many clean restarts follow."""
     with Trial(plan, nodes=3) as trial:
         trial.start()
         for number in trial.rounds("kills"):
@@ -66,7 +66,7 @@ def _restart(trial: Trial, node: Broker) -> None:
 
 
 def all_away(plan: Plan) -> RowReport:
-    """Row 4; `count` times each of the three."""
+    """Row 4: `count` times each of the three faults."""
     absent, survivors = [], 0
     resumed: dict[float, list[float]] = {AWAY: [], LONG_AWAY: []}
     with Trial(plan) as trial:
@@ -93,7 +93,7 @@ def all_away(plan: Plan) -> RowReport:
 
 
 def _away(trial: Trial, seconds: float) -> tuple[int, float]:
-    """Kill all brokers for a while; return how many workers survived, and the seconds until output resumed."""
+    """Kill all brokers for a while. Return how many workers survived, and the seconds until output resumed."""
     before = trial.pool.workers.copy()
     trial.cluster.kill()
     trial.fault(f"no broker for {seconds:g} s", resume=False)
@@ -107,7 +107,7 @@ def _away(trial: Trial, seconds: float) -> tuple[int, float]:
 
 
 def _absent(trial: Trial) -> tuple[float, bool]:
-    """Start a worker without a broker; return the seconds until it exited, and whether it did so correctly."""
+    """Start a worker without a broker. Return the seconds until it exited, and whether it did so correctly."""
     trial.fault("no broker at the start", resume=False)
     nowhere = {"Quix__Broker__Address": "127.0.0.1:9", "input": SOURCE}
     (worker,) = trial.pool.start(1, nowhere)
@@ -122,7 +122,7 @@ def _absent(trial: Trial) -> tuple[float, bool]:
 
 
 def frozen(plan: Plan) -> RowReport:
-    """Row 11; each time a new worker starts on a backlog, and the broker freezes before it is processed."""
+    """Row 11: each time, a new worker starts on a backlog, and the broker freezes before the backlog is processed."""
     peak, too_late, resumed = 0.0, 0, []
 
     def is_done(trial: Trial) -> bool:
@@ -162,7 +162,7 @@ def _peak(trial: Trial) -> float:
 
 
 def disks(plan: Plan) -> RowReport:
-    """Row 18; the broker runs on with the other directory, then restarts with an empty or with the old one."""
+    """Row 18: the broker runs on with the other directory, then restarts with an empty or with the old one."""
     with Trial(plan, nodes=3, properties=_PROPERTIES) as trial:
         trial.start()
         for number in trial.rounds("directories"):

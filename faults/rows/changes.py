@@ -29,7 +29,7 @@ _CLOCK = Path(__file__).parent.parent / "clock.c"
 
 
 def changes(plan: Plan) -> RowReport:
-    """Row 12; `count` times each change."""
+    """Row 12: `count` times each change."""
     reports = [(name, change(plan)) for _ in range(plan.count) for name, change in _CHANGES.items()]
     goals = _worst([(name, limit) for name, report in reports for limit in report.goals])
     times = _worst([(name, limit) for name, report in reports for limit in report.times])
@@ -65,7 +65,7 @@ def _grow(trial: Trial, topic: str, partitions: int) -> None:
 
 
 def _partitions_added(plan: Plan) -> RowReport:
-    """Added to both topics, they are read from offset 0; added to the input only, the worker exits with 78."""
+    """Partitions added to both topics are read from offset 0. If only the input has more, the worker exits with 78."""
     with Trial(plan) as trial:
         trial.start(2)
         for topic in (TARGET, SOURCE):
@@ -92,7 +92,7 @@ def _partitions_added(plan: Plan) -> RowReport:
 
 
 def _input_deleted(plan: Plan) -> RowReport:
-    """The worker exits with 78 and names the topic; all earlier records are in the output."""
+    """The worker exits with 78 and names the topic. All earlier records are in the output."""
     with Trial(replace(plan, audit=False)) as trial:  # there is no input left to compare with
         trial.pool.start()
         trial.load(count=2000)
@@ -125,7 +125,7 @@ def _disk_full(plan: Plan) -> RowReport:
 
 @contextmanager
 def _full_folder(folder: Path) -> Iterator[Path | None]:
-    """A file system with no space left; None if it cannot be mounted."""
+    """A file system with no space left, or None if it cannot be mounted."""
     folder.mkdir()
     mounted = (
         os.geteuid() == 0

@@ -11,7 +11,7 @@ from faults.trial import PARTITIONS, PATIENCE, TARGET, Trial
 
 
 def values(plan: Plan) -> RowReport:
-    """Row 9; `count` mutants, and before them the sizes and the corpus."""
+    """Row 9: `count` mutants, and before them the sizes and the corpus."""
     count = plan.count + before_mutants(PARTITIONS)
     with Trial(plan) as trial:
         resource = ConfigResource(ResourceType.TOPIC, TARGET)

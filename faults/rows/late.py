@@ -9,7 +9,7 @@ from faults.late import Attack, LateProxy, Phase
 from faults.plan import Plan
 from faults.proxy import Proxies
 from faults.report import Limit, RowReport
-from faults.trial import NAMED, NAMELESS, PATIENCE, Trial
+from faults.trial import PATIENCE, WITH_INSTANCE_ID, WITHOUT_INSTANCE_ID, Trial
 from faults.wire import ADD_PARTITIONS, NAMES, PRODUCE, TXN_OFFSET_COMMIT
 
 _MOMENTS = (ADD_PARTITIONS, PRODUCE, TXN_OFFSET_COMMIT)
@@ -19,14 +19,14 @@ _DELIVERED_WITHIN = 60.0  # seconds
 _PAUSES = (0.3, 1.5)  # seconds
 
 
-def named(plan: Plan) -> RowReport:
+def with_instance_id(plan: Plan) -> RowReport:
     """Row 13: a worker with an INSTANCE_ID, whose transactional id stays the same when it starts again."""
-    return _late_requests(plan, NAMED)
+    return _late_requests(plan, WITH_INSTANCE_ID)
 
 
-def nameless(plan: Plan) -> RowReport:
+def without_instance_id(plan: Plan) -> RowReport:
     """Row 13b: a worker without an INSTANCE_ID."""
-    return _late_requests(plan, NAMELESS)
+    return _late_requests(plan, WITHOUT_INSTANCE_ID)
 
 
 def _late_requests(plan: Plan, names: Mapping[str, str]) -> RowReport:
@@ -60,7 +60,7 @@ def _attack(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
 
 
 def _try(trial: Trial, proxy: LateProxy, attack: Attack) -> None:
-    """Attack once; it ends if the worker exits."""
+    """Attack once. The attack ends if the worker exits."""
     trial.wait_for_workers(1)
     (worker,) = trial.pool.alive()
     proxy.arm(attack)

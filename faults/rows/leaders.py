@@ -28,7 +28,7 @@ _TWO_OF_THREE = {
 
 
 def moves(plan: Plan) -> RowReport:
-    """Row 15; all partitions of one topic move at a time: the input, the output, or Kafka's own topics."""
+    """Row 15: all partitions of one topic move at a time (of the input, the output, or one of Kafka's own topics)."""
     with Trial(plan, nodes=len(_NODES), properties=_TWO_OF_THREE) as trial:
         trial.start()
         for number in trial.rounds("moves"):
@@ -42,7 +42,7 @@ def moves(plan: Plan) -> RowReport:
 
 
 def cuts(plan: Plan) -> RowReport:
-    """Row 17; only one worker uses the proxies, and the broker that it cannot reach has only one role."""
+    """Row 17: only one worker uses the proxies, and the broker that it cannot reach has only one role."""
     proxies = Proxies(len(_NODES), plan.seed)
     with proxies, Trial(plan, nodes=len(_NODES), proxied_listeners=proxies.listeners) as trial:
         trial.pool.start(1, {"Quix__Broker__Address": proxies.address})
@@ -77,13 +77,13 @@ def _lead_only(trial: Trial, node: int, topic: str, partition: int) -> None:
 
 
 def _leaders(trial: Trial, topic: str) -> dict[int, int]:
-    """Return the number of each partition's leader; -1 for none."""
+    """Return the number of each partition's leader, or -1 for none."""
     found = trial.admin.list_topics(topic, timeout=10).topics[topic].partitions
     return {number: partition.leader for number, partition in found.items()}
 
 
 def _move(trial: Trial, topic: str, replicas: Mapping[int, Sequence[int]]) -> None:
-    """Move each partition to these brokers, the first of which is to lead it; return when that is done.
+    """Move each partition to these brokers, the first of which is to lead it, and return when that is done.
 
     Raises:
         AssertionError: it was not done in time.

@@ -1,4 +1,4 @@
-"""Rows 6 and 16: a network that is slow, loses data, is a black hole or resets connections; a quota of bytes."""
+"""Rows 6 and 16: a network that is slow, loses data, is a black hole or resets connections, and a quota of bytes."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ _QUOTA_DURATION = (20.0, 40.0)  # seconds
 
 
 def network(plan: Plan) -> RowReport:
-    """Row 6; `count` times each of the six."""
+    """Row 6: `count` times each of the six faults."""
     proxies = Proxies(1, plan.seed)
     plan = replace(plan, settings={**plan.settings, "Quix__Broker__Address": proxies.address})
     with proxies, Trial(plan, proxied_listeners=proxies.listeners) as trial:
@@ -56,7 +56,7 @@ def _resume(trial: Trial) -> None:
 
 
 def quotas(plan: Plan) -> RowReport:
-    """Row 16; the quota is switched on and off `count` times."""
+    """Row 16: the quota is switched on and off `count` times."""
     with Trial(plan) as trial:
         set_produce_quota(trial.cluster.address, 1e9, CLIENT)
         trial.load(count=_BACKLOG, rate=0, pad=_PAD, kind="noisy")

@@ -26,7 +26,7 @@ _NOTICED_WITHIN = 60.0  # seconds
 
 
 def recreated(plan: Plan) -> RowReport:
-    """Row 19; the records' numbers continue in the new topic, so each record is sent only once."""
+    """Row 19: the records' numbers continue in the new topic, so each record is sent only once."""
     late = 0
     with Trial(replace(plan, audit=False)) as trial:  # tools.verify needs the input that was deleted
         trial.pool.start(2)
@@ -54,7 +54,7 @@ def recreated(plan: Plan) -> RowReport:
 
 
 def _recreate(trial: Trial, first: Mapping[int, int], gap: float, share: float) -> tuple[dict[int, int], bool]:
-    """Delete and create the input; return the new topic's first numbers, and whether all running workers exited."""
+    """Delete and create the input. Return the new topic's first numbers, and whether all running workers exited."""
     before = trial.pool.workers.copy()
     trial.end_load()
     trial.load(count=_BURST, rate=0)
@@ -88,7 +88,7 @@ def _create(trial: Trial) -> None:
 
 
 def _fill(trial: Trial, counts: Mapping[int, int]) -> dict[int, int]:
-    """Send this many records to each partition as fast as possible; return the numbers after the last ones."""
+    """Send this many records to each partition as fast as possible. Return the numbers after the last ones."""
     producer = Producer({**_PRODUCER, "bootstrap.servers": trial.cluster.address})
     sent = {partition: trial.sent.get(partition, 0) for partition in counts}
     for partition, count in counts.items():

@@ -55,7 +55,7 @@ class Samples:
 
 
 def slope(at: list[float], values: list[float]) -> Slope:
-    """Fit a line to the means of blocks; at least two samples a block."""
+    """Fit a line to the means of blocks, each of which needs at least two samples."""
     size = len(at) // _BLOCKS
     blocks = [slice(number * size, (number + 1) * size) for number in range(_BLOCKS)]
     xs, ys = ([fmean(series[block]) for block in blocks] for series in (at, values))

@@ -9,12 +9,12 @@ from faults.conclusion import BROKER_OR_PARTITIONS_LOST, conclude
 from faults.idcheck import percentile
 from faults.plan import Plan
 from faults.report import Limit, RowReport
-from faults.trial import NAMELESS, PATIENCE, WORKERS, Trial
+from faults.trial import PATIENCE, WITHOUT_INSTANCE_ID, WORKERS, Trial
 from faults.workers import Worker
 
 RESUME_WITHIN = 15.0
 """Seconds after a kill in which every partition must have output again, at p99."""
-NAMELESS_RESUME_WITHIN = 30.0
+RESUME_WITHIN_WITHOUT_ID = 30.0
 """The same without an INSTANCE_ID: the group removes a killed worker after 17 s; its transaction ends after 25 s."""
 FREEZES = (5.0, 30.0, 50.0, 70.0)
 """Seconds for which a worker is frozen."""
@@ -44,10 +44,10 @@ def exactly_once(plan: Plan) -> RowReport:
     return report
 
 
-def nameless(plan: Plan) -> RowReport:
-    """Row 1b; no worker has an INSTANCE_ID, so the others must take over its partitions, which takes longer."""
-    report = _kill(replace(plan, settings={**plan.settings, **NAMELESS}), "exactly-once", _LONG_PAUSES)
-    report.times.append(Limit("resume, s at p99", report.resume_p99, NAMELESS_RESUME_WITHIN))
+def without_instance_id(plan: Plan) -> RowReport:
+    """Row 1b: no worker has an INSTANCE_ID, so others must take over a killed one's partitions, which takes longer."""
+    report = _kill(replace(plan, settings={**plan.settings, **WITHOUT_INSTANCE_ID}), "exactly-once", _LONG_PAUSES)
+    report.times.append(Limit("resume, s at p99", report.resume_p99, RESUME_WITHIN_WITHOUT_ID))
     return report
 
 
@@ -81,7 +81,7 @@ def _kill(plan: Plan, guarantee: str, pauses: tuple[float, float] = _KILL_PAUSES
 
 
 def frozen(plan: Plan) -> RowReport:
-    """Row 5; `count` times each pause."""
+    """Row 5: `count` times each pause."""
     survivors = 0
     with Trial(plan) as trial:
         trial.start()
@@ -94,7 +94,7 @@ def frozen(plan: Plan) -> RowReport:
 
 
 def _freeze(trial: Trial, seconds: float) -> bool:
-    """Freeze a worker; return whether it exited afterwards, if it was frozen long enough to lose its partitions."""
+    """Freeze a worker. Return False if that was long enough to lose its partitions and it did not exit afterwards."""
     trial.wait_for_partitions(WORKERS)  # a worker without partitions loses none
     trial.wait(trial.random.uniform(1.0, 3.0))
     worker = trial.random.choice(trial.pool.alive())
@@ -109,8 +109,8 @@ def _freeze(trial: Trial, seconds: float) -> bool:
 
 
 def scaling(plan: Plan) -> RowReport:
-    """Row 7; removed workers do not return, so the workers have no INSTANCE_ID."""
-    plan = replace(plan, settings={**NAMELESS, **plan.settings})
+    """Row 7: removed workers do not return, so the workers have no INSTANCE_ID."""
+    plan = replace(plan, settings={**WITHOUT_INSTANCE_ID, **plan.settings})
     with Trial(plan) as trial:
         trial.start(1)
         for number in trial.rounds("changes"):
@@ -136,8 +136,8 @@ def _changed(added: list[Worker], removed: list[Worker]) -> bool:
 
 
 def terminated(plan: Plan) -> RowReport:
-    """Row 8; then a tenth as many stops while the broker is away."""
-    plan = replace(plan, settings={**NAMELESS, **plan.settings})
+    """Row 8: `count` stops, then a tenth as many while the broker is away."""
+    plan = replace(plan, settings={**WITHOUT_INSTANCE_ID, **plan.settings})
     with Trial(plan) as trial:
         trial.start(1)
         for number in trial.rounds("stops"):
@@ -169,7 +169,7 @@ def _stop(trial: Trial, worker: Worker, *, early: bool) -> None:
 
 
 def _stop_without_broker(trial: Trial) -> list[tuple[int, float]]:
-    """Stop all workers while the broker is away; return exit code and seconds of each."""
+    """Stop all workers while the broker is away. Return exit code and seconds of each."""
     trial.wait_for_output()
     before = len(trial.pool.stopped)
     trial.cluster.kill()

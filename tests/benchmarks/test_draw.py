@@ -1,4 +1,4 @@
-"""The charts as SVG; these tests need matplotlib, which `make bench-quick` installs before it runs them."""
+"""The charts as SVG. These tests need matplotlib, which `make bench-quick` installs before it runs them."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path

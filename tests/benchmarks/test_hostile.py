@@ -1,4 +1,4 @@
-"""The benchmark of hostile values; its times are not checked, as a busy machine is slow."""
+"""The benchmark of hostile values. Its times are not checked, as a busy machine is slow."""
 
 import pytest
 

@@ -13,7 +13,7 @@ ROUTE = Route("127.0.0.1:9", "in", "out")
 
 
 def test_ours_runs_with_its_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings in our own environment don't reach the pipeline; the guarantee and the topics do."""
+    """Settings in our own environment do not reach the pipeline, but the guarantee and the topics do."""
     monkeypatch.setenv("COMMIT_EVERY", "1000000")
     found = _environment(PEERS[OURS], ROUTE)
     assert "COMMIT_EVERY" not in found

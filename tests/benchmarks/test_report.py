@@ -110,7 +110,7 @@ def test_goals() -> None:
 
 
 def test_goals_compared_with_engines() -> None:
-    """Results with engines have their own goals; an engine that was left out is not measured."""
+    """Results with engines have their own goals. An engine that was left out is not measured."""
     assert [(goal.figure, goal.verdict) for goal in goals(compared_with_engines())] == [
         (2.0, "reached"),
         (pytest.approx(0.909, abs=0.001), "**not reached**"),

@@ -8,7 +8,7 @@ from benchmarks.start import measure_import
 
 
 def test_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An import takes the module's time, of which waiting is not CPU time; its bytecode is cached for the next one."""
+    """An import takes the module's time. Waiting is not CPU time, and the bytecode is cached for the next import."""
     (tmp_path / "waits.py").write_text("import time\ntime.sleep(0.3)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")

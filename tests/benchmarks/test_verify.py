@@ -33,7 +33,7 @@ def as_json() -> list[Value]:
 
 
 def check(output: list[Value], partitions: int = 1, *, exact: bool) -> None:
-    """Check an output; its records go to the partitions in turn."""
+    """Check an output whose records go to the partitions in turn."""
     checked = output_check(POOL, START, COUNT, partitions, exact=exact)
     for partition in range(partitions):
         values = output[partition::partitions]
@@ -87,7 +87,7 @@ def test_detects_what_is_wrong(spoil: Callable[[list[Value]], None], *, exact: b
 
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "json"])
 def test_order(*, exact: bool) -> None:
-    """Two records in another order are detected in our output; other peers promise no order."""
+    """Two records in another order are detected in our output. Other peers promise no order."""
     output = ours() if exact else as_json()
     output[100], output[200] = output[200], output[100]
     if exact:

@@ -27,7 +27,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_tab(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens the page of the worker at a port; then, no tab may show an error, or send a request elsewhere.
+    """Opens the page of the worker at a port. From then on, no tab may show an error, or send a request elsewhere.
 
     `change` alters each answer of /status.json before the page gets it. `ends` allows requests without an answer.
     """

@@ -85,7 +85,7 @@ def script() -> Path:
 
 @pytest.fixture(scope="module")
 def worker(kafka: Kafka, shared_pipelines: Pipelines) -> Worker:
-    """A pipeline that tests share; it has handled some records."""
+    """A pipeline that tests share and that has handled some records."""
     worker = start(kafka, shared_pipelines)
     kafka.produce(worker.source, [Record(value=LOGIN % number, partition=number % 3) for number in range(30)])
     kafka.produce(worker.source, [Record(value=b"no JSON"), Record(value=b"[]")])
@@ -99,7 +99,7 @@ def now() -> int:
 
 
 def many(status: dict[str, Any]) -> None:
-    """Give the answer 128 partitions of a topic with a long name; number 77 is stalled."""
+    """Give the answer 128 partitions of a topic with a long name. Number 77 is stalled."""
     status["input"] = "user-login." * 22
     one = status["partitions"][0] | {"topic": status["input"], "lag_seconds": 1.5}
     status["partitions"] = [
@@ -169,7 +169,7 @@ def test_stall(kafka: Kafka, pipelines: Pipelines, open_tab: OpenTab, tmp_path: 
 
 
 def test_frozen_and_ended(kafka: Kafka, pipelines: Pipelines, open_tab: OpenTab) -> None:
-    """A worker that hangs or has ended shows as "no answer since"; the last figures stay, in grey."""
+    """A worker that hangs or has ended shows as "no answer since". The last figures stay, in grey."""
     worker = start(kafka, pipelines)
     kafka.produce(worker.source, [Record(value=LOGIN % number) for number in range(7)])
     tab = open_tab(worker.port, ends=True)
@@ -236,7 +236,7 @@ def test_contrast(worker: Worker, open_tab: OpenTab, scheme: str, change: Callab
 
 
 def test_sorting(worker: Worker, open_tab: OpenTab) -> None:
-    """Of many partitions, the worst come first; a click on a column's head sorts by it, up and down."""
+    """Of many partitions, the worst come first. A click on a column's head sorts by it, up and down."""
     tab = open_tab(worker.port, many)
     names = tab.locator("#partitions tbody th")
     expect(names).to_have_count(12)

@@ -14,7 +14,7 @@ _DAY = timedelta(days=1)
 
 
 def make_certificate(file: Path) -> str:
-    """Write key and certificate to a file, for Kafka's PEM keystore; return the certificate, for clients to trust."""
+    """Write key and certificate to a file, for Kafka's PEM keystore. Return the certificate, for clients to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
     now = datetime.now(UTC)

@@ -31,7 +31,7 @@ def test_lock() -> None:
 
 
 def build(application: str, context: Path, image: Path) -> list[str]:
-    """Copy files from the context to the image, as the dockerfile's last stage does; return the entry point."""
+    """Copy files from the context to the image, as the dockerfile's last stage does. Return the entry point."""
     entry: list[str] = []
     work = image
     for line in (context / folder(application) / "dockerfile").read_text().replace("\\\n", "").splitlines():
@@ -81,7 +81,7 @@ def test_build_context(application: str, command: list[str], tmp_path: Path) -> 
 
 @pytest.mark.parametrize("application", APPLICATIONS)
 def test_entry_point(application: str) -> None:
-    """The entry point in app.yaml is the image's; it and the dockerfile are in the application's folder."""
+    """The entry point in app.yaml is the image's. It and the dockerfile are in the application's folder."""
     app = yaml.safe_load((ROOT / folder(application) / "app.yaml").read_text())
     for name in ("dockerfile", "runEntryPoint", "defaultFile"):
         assert (ROOT / folder(application) / app[name]).is_file()

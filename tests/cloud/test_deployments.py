@@ -19,7 +19,7 @@ DAYS = 2 * 1440
 
 
 def generate(platform: Platform, folder: Path, **settings: str) -> str:
-    """Run the generator as a deployment until it exits; return its output."""
+    """Run the generator as a deployment until it exits, and return its output."""
     run = subprocess.run(
         [sys.executable, "-m", "tools.generator"],
         env=platform.environment(RATE="0", PYTHONPATH=str(SCRIPT.parent), **settings),
@@ -48,7 +48,7 @@ def sent(platform: Platform, kafka: Kafka, folder: Path) -> list[Record]:
 
 
 def test_end_to_end(platform: Platform, kafka: Kafka, admin: AdminClient, sent: list[Record], folder: Path) -> None:
-    """Every record arrives as the contract requires, in a topic created like the input; no secret is logged.
+    """Every record arrives as the contract requires, in a topic created like the input. No secret is logged.
 
     Group and transactional id begin with the workspace's id; the broker refuses others. No state folder is created.
     Afterwards, the other commands find the topics in the same way.
@@ -112,7 +112,7 @@ def test_generator_creates_its_topic(platform: Platform, kafka: Kafka, folder: P
 
 
 def test_workspace_found_by_token(platform: Platform, kafka: Kafka, folder: Path) -> None:
-    """The token's only workspace is used without a workspace id; a group that has the prefix gets no second one."""
+    """The token's only workspace is used without a workspace id. A group that has the prefix gets no second one."""
     source, target = (platform.create_topic(f"found-{side}") for side in ("in", "out"))
     kafka.produce(source, [Record(value=b"{}")])
     settings = platform.environment(input="found-in", output="found-out", Quix__Consumer_Group=f"{WORKSPACE}-{GROUP}")

@@ -149,7 +149,7 @@ def test_check(stopped: dict[str, Pipeline], kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind, stop in STOPS.items() if stop.exit_code == 69])
 def test_time_to_exit(stopped: dict[str, Pipeline], kind: str) -> None:
-    """The pipeline exits in time without an answer; quixstreams alone would take one to four minutes for the API."""
+    """The pipeline exits in time without an answer. quixstreams alone would take one to four minutes for the API."""
     assert stopped[kind].wait(timeout=90) == 69
     assert seconds(stopped[kind]) < 2 * START_TIMEOUT
 

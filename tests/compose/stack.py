@@ -23,7 +23,7 @@ INPUT, OUTPUT, GROUP = "user-login", "processed-user-login", "user-login-pipelin
 
 
 def run(command: Sequence[str], variables: dict[str, str] | None = None, text: str | None = None) -> str:
-    """Run a command in the repository and return its output; AssertionError, with the output, if it fails."""
+    """Run a command in the repository and return its output. Raise an AssertionError with the output if it fails."""
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -44,7 +44,7 @@ def docker_json(*arguments: str) -> Any:
 
 
 class Stack:
-    """One project of containers; leaving the `with` block removes them, their network and their volumes.
+    """One project of containers. Leaving the `with` block removes them, their network and their volumes.
 
     Args:
         name: of the project.
@@ -79,7 +79,7 @@ class Stack:
         return self.compose("exec", "-T", service, "sh", "-c", script)
 
     def shares(self) -> list[int]:
-        """The partition count of each member of the pipelines' group, in order; empty during a rebalance."""
+        """The partition count of each member of the pipelines' group, in order. Empty during a rebalance."""
         admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
         try:
             group = admin.describe_consumer_groups([GROUP])[GROUP].result(10)
@@ -92,7 +92,7 @@ class Stack:
         wait_until(lambda: self.shares() == list(wanted), f"members with {wanted} partitions", PATIENCE)
 
     def check_contract(self) -> int:
-        """Check that each record sent so far comes out once, in order, by the contract; return their number."""
+        """Check that each record sent so far comes out once, in order, by the contract. Return their number."""
         kafka = Kafka(self.address)
         sent = kafka.read(INPUT, 1)
 

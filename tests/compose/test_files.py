@@ -78,7 +78,7 @@ def test_profiles(services: dict[str, Any]) -> None:
 
 
 def test_observability(services: dict[str, Any]) -> None:
-    """Prometheus and Grafana read their files from deploy/observability and cannot write there; no one can sign in."""
+    """Prometheus and Grafana read their files from deploy/observability and cannot write there. No one can sign in."""
     folder = ROOT / "deploy/observability"
     mounted = set()
     for service in (services["prometheus"], services["grafana"]):

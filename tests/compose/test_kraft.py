@@ -85,7 +85,7 @@ def test_hardened(container: dict[str, Any]) -> None:
 
 
 def test_ports(stack: Stack) -> None:
-    """The broker's port and the pipeline's are open to this machine only; the pipeline's has the status page."""
+    """The broker's port and the pipeline's are open to this machine only. The pipeline's has the status page."""
     (kafka,) = stack.containers("kafka")
     (bindings,) = kafka["HostConfig"]["PortBindings"].values()
     assert bindings == [{"HostIp": "127.0.0.1", "HostPort": str(stack.port)}]
@@ -130,7 +130,7 @@ def test_shared_with_the_host(stack: Stack) -> None:
 
 
 def test_scaled(stack: Stack) -> None:
-    """Four pipelines have one partition each, and a single one has all four; nothing is lost or duplicated."""
+    """Four pipelines have one partition each, and a single one has all four. Nothing is lost or duplicated."""
     stack.up("--no-recreate", "--scale", "pipeline=4")
     stack.wait_for_shares(1, 1, 1, 1)
     stack.up("--no-recreate", "--scale", "pipeline=1")
@@ -149,7 +149,7 @@ def test_stopped(stack: Stack) -> None:
 
 
 def test_killed(stack: Stack) -> None:
-    """A killed pipeline is restarted and resumes; nothing is lost or duplicated."""
+    """A killed pipeline is restarted and resumes. Nothing is lost or duplicated."""
     before = stack.check_contract()
     stack.shell("pipeline", "kill -KILL $(cat /proc/1/task/1/children)")
 

@@ -54,7 +54,7 @@ def test_contract(stack: Stack) -> None:
 
 
 def test_check(stack: Stack) -> None:
-    """`check` says that this Kafka is older than 4.0; nothing else is wrong with it."""
+    """`check` says that this Kafka is older than 4.0. Nothing else is wrong with it."""
     lines = stack.compose("exec", "-T", "pipeline", "python", "pipeline.py", "check").splitlines()
     assert any(line.startswith("warning") and "older than Kafka 4.0" in line for line in lines), lines
     assert not [line for line in lines if line.startswith("wrong")]

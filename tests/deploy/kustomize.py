@@ -17,7 +17,7 @@ _GO_IS_TOO_OLD = re.compile(r"requires go >= \S+ .*|invalid go version.*")
 
 
 def kustomize_build(folder: Path) -> str:
-    """Return the output of `kustomize build` for a folder; skip the test if Go is missing or too old."""
+    """Return the output of `kustomize build` for a folder. Skip the test if Go is missing or too old."""
     executable = cache_folder() / "go-tools" / f"kustomize-{MODULE.rpartition('@')[2]}"
     if not executable.is_file():
         _build(executable)

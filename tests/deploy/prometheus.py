@@ -21,7 +21,7 @@ _TIMEOUT = 300.0  # seconds, for each command
 
 
 def program(name: str) -> Path:
-    """Return the path of `prometheus` or `promtool`; skip the test if there is none."""
+    """Return the path of `prometheus` or `promtool`. Skip the test if there is none."""
     if found := shutil.which(name):
         return Path(found)
     unpacked = cache_folder() / "prometheus"
@@ -32,7 +32,7 @@ def program(name: str) -> Path:
 
 @cache
 def _unpack(target: Path) -> str:
-    """Download the programs and unpack them, as an installed one would start its service; return why that failed."""
+    """Download the programs and unpack them, as an installed one would start its service. Return why that failed."""
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         return "no apt-get and dpkg to download it with"
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
@@ -58,7 +58,7 @@ def _run(command: list[str], folder: Path) -> str:
 
 
 class Prometheus:
-    """A Prometheus server on this machine; leaving the `with` block ends it.
+    """A Prometheus server on this machine. Leaving the `with` block ends it.
 
     Args:
         config: what its configuration file has.

@@ -138,7 +138,7 @@ CASES = [
 
 
 def promtool(*arguments: str | Path) -> None:
-    """Run promtool; AssertionError with its output if it finds a mistake."""
+    """Run promtool. Raise an AssertionError with its output if it finds a mistake."""
     done = subprocess.run([program("promtool"), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -20,12 +20,12 @@ def queries() -> Iterator[tuple[str, Any]]:
 
 
 def test_file() -> None:
-    """dashboard.json is what dashboard.py makes; `make dashboard` writes it."""
+    """dashboard.json is what dashboard.py makes. `make dashboard` writes it."""
     assert dashboard.FILE.read_text() == dashboard.build()
 
 
 def test_metrics() -> None:
-    """The dashboard and the alerts name only metrics that the pipeline has; the dashboard has all, except one."""
+    """The dashboard and the alerts name only metrics that the pipeline has. The dashboard has all, except one."""
     suffixes = {"", "_bucket", "_sum", "_count"}
     known = {f"{PREFIX}{name}{suffix}" for name in METRICS for suffix in suffixes}
     on_dashboard = set(re.findall(rf"{PREFIX}\w+", json.dumps([query for _, query in queries()])))
@@ -35,7 +35,7 @@ def test_metrics() -> None:
 
 
 def test_panels() -> None:
-    """Each panel says what it shows and in which unit; each query has an id of its own in its panel."""
+    """Each panel says what it shows and in which unit. Each query has an id of its own in its panel."""
     panels = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
     for panel in panels:
         assert panel["description"].endswith(".")

@@ -73,7 +73,7 @@ def test_settings_reach_the_container(overlay: Rendered) -> None:
 
 
 def test_credentials() -> None:
-    """Production takes credentials and the CA certificate from a secret; the file is at its configured path."""
+    """Production takes credentials and the CA certificate from a secret. The file is at its configured path."""
     rendered = render(KUBERNETES / "overlays" / "production")
     named = [variable["valueFrom"]["secretKeyRef"] for variable in rendered.container["env"]]
     (volume,), (mount,) = rendered.pod["volumes"], rendered.container["volumeMounts"]

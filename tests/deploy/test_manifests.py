@@ -24,7 +24,7 @@ MISTAKES = [
 
 
 def problem(manifest: Any, version: str) -> str:
-    """The error in a manifest, unknown fields included; empty if it is valid."""
+    """The error in a manifest, unknown fields included, or an empty text if it is valid."""
     try:
         validate(manifest, version, strict=True)
     except (ValidationError, SchemaNotFoundError) as error:

@@ -19,7 +19,7 @@ COMPONENT = KUBERNETES / "components/monitoring"
 @pytest.mark.long
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_component(overlay: str, tmp_path: Path) -> None:
-    """The ServiceMonitor selects the Service, which selects the pods; the job gets the name that the alerts expect."""
+    """The ServiceMonitor selects the Service, which selects the pods. The job gets the name that the alerts expect."""
     added, *_ = yaml_in_readme()
     assert [(KUBERNETES / "overlays" / overlay / path).resolve() for path in added["components"]] == [COMPONENT]
     outer = {

@@ -53,7 +53,7 @@ def test_restricted(overlay: Rendered) -> None:
 
 
 def test_resources(overlay: Rendered) -> None:
-    """CPU and memory have requests and limits; the memory limit leaves room for both of librdkafka's queues."""
+    """CPU and memory have requests and limits. The memory limit leaves room for both of librdkafka's queues."""
     resources = overlay.container["resources"]
     assert {name: sorted(values) for name, values in resources.items()} == {
         "limits": ["cpu", "memory"],

@@ -109,7 +109,7 @@ def test_expired(run: Run) -> None:
 
 
 def test_stalled(run: Run, kafka: Kafka) -> None:
-    """LoginPipelineStalled fires, and LoginPipelineNotReady, if a worker no longer fetches; both end with the cause."""
+    """LoginPipelineStalled and LoginPipelineNotReady fire if a worker no longer fetches. Both end with the cause."""
     address, *_ = run.workers
     run.pause.touch()
     produce(kafka, run.source, 20_000)

@@ -12,7 +12,7 @@ PAGES = [
 
 
 def read(name: str) -> str:
-    """Return a page's text; `name` is its path from the root."""
+    """Return a page's text. `name` is its path from the root."""
     return (ROOT / name).read_text("utf-8")
 
 

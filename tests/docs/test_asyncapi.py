@@ -54,7 +54,7 @@ def has_right_headers(message: str, headers: Mapping[str, str]) -> bool:
 
 
 def parsed(value: bytes | None) -> Any:
-    """What a JSON parser makes of a value; integers may have any number of digits."""
+    """What a JSON parser makes of a value. Integers may have any number of digits."""
     return None if value is None else json.loads(value, parse_int=float)
 
 
@@ -62,7 +62,7 @@ def parsed(value: bytes | None) -> Any:
 
 
 def test_topics() -> None:
-    """The topics are the settings' defaults; that of the dead letters has none, and is named by its setting."""
+    """The topics are the settings' defaults. That of the dead letters has none, and is named by its setting."""
     defaults = {str(field.validation_alias): field.default for field in Settings.model_fields.values()}
     channels = DOCUMENT["channels"]
     assert channels["input"]["address"] == defaults["input"]
@@ -93,7 +93,7 @@ def test_headers() -> None:
 
 @pytest.mark.parametrize(("message", "example"), EXAMPLES, ids=[f"{name}: {one['name']}" for name, one in EXAMPLES])
 def test_example(message: str, example: dict[str, Any]) -> None:
-    """Each example fits its message, and names the same reason in header and value; each message of JSON has one."""
+    """Each example fits its message, and names the same reason in header and value. Each message of JSON has one."""
     value, headers = example["payload"], example.get("headers", {})
     assert fits(message, value)
     assert has_right_headers(message, headers)
@@ -137,7 +137,7 @@ def test_blank() -> None:
 
 
 def test_corpus() -> None:
-    """A login of the corpus fits, and so does its output; a malformed value is no login, and its output fits."""
+    """A login of the corpus fits, and so does its output. A malformed value is no login, and its output fits."""
     for case in CASES:
         result = upper_device_type(case.value)
         if isinstance(result, bytes):

@@ -43,7 +43,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(copy: Path, *command: str) -> None:
-    """Run a module in the copy; it ends with 0."""
+    """Run a module in the copy, which must end with 0."""
     ended = subprocess.run(
         [sys.executable, "-m", *command], cwd=copy, capture_output=True, text=True, timeout=300, check=False
     )

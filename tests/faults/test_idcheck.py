@@ -26,7 +26,7 @@ CASES: list[tuple[Sequence[int], int, dict[str, int]]] = [
 
 
 def fed(numbers: Sequence[int], spoil: int | None = None) -> IdCheck:
-    """A check that was given these records of partition 0, one a second; the value of `spoil` is cut."""
+    """A check that was given these records of partition 0, one a second. The value of `spoil` is cut."""
     check = IdCheck(SEED, [0])
     for second, number in enumerate(numbers):
         sent = record(SEED, 0, number)
@@ -43,7 +43,7 @@ def test_counts(numbers: Sequence[int], sent: int, counts: dict[str, int]) -> No
 
 
 def test_wrong() -> None:
-    """A value that differs in one byte is wrong; so is one of another partition."""
+    """A value that differs in one byte is wrong, and so is one of another partition."""
     assert asdict(fed(range(5), spoil=3).final_counts({0: 5})) == FINE | {"checked": 5, "wrong": 1}
     check = IdCheck(SEED, [0])
     sent = record(SEED, 1, 0)
@@ -69,12 +69,12 @@ def test_dead_letters() -> None:
 
 
 def test_waiting_for() -> None:
-    """Records after the last one in the output are waited for; a gap is lost."""
+    """Records after the last one in the output are waited for, but those in a gap are lost."""
     assert fed([0, 1, 3]).waiting_for({0: 6}) == 2
 
 
 def test_forget_before() -> None:
-    """Missing records of the deleted input are not lost; those of the new input are."""
+    """Missing records of the deleted input are not lost, but those of the new input are."""
     check = fed([0, 1, 4, 6])
     check.forget_before({0: 4})
     assert asdict(check.final_counts({0: 7})) == FINE | {"checked": 4, "lost": 1}

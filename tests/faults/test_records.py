@@ -22,7 +22,7 @@ def mapped(sent: Sent) -> tuple[bytes | None, bytes | None]:
 
 
 def test_share() -> None:
-    """About 2.5 % are malformed, in every way; some have no key, and all have their number."""
+    """About 2.5 % are malformed, in every way. Some have no key, and all have their number."""
     sent = [record(7, 3, number) for number in range(MANY)]
     reasons = Counter(each.reason for each in sent)
     assert 0.02 < 1 - reasons[None] / MANY < 0.03

@@ -19,7 +19,7 @@ def made(row: str, lost: int) -> RowReport:
 
 
 def test_table(tmp_path: Path) -> None:
-    """Rows come in the order of their numbers, with the bound that N faults without a failure give; none with one."""
+    """Rows are in the order of their numbers. N faults give a bound if none had a failure, and otherwise none."""
     for row, lost in (("10", 0), ("2", 1)):
         made(row, lost).write(tmp_path)
     lines = [line for line in table(tmp_path).splitlines() if line.startswith("| ")][1:]

@@ -14,7 +14,7 @@ FLEXIBLE_TOPIC = b"\x02\x04abc\x02" + struct.pack(">i", 7)
 
 
 class Case(NamedTuple):
-    """A request's API key, version and form; what is between its answer's correlation id and the error code."""
+    """A request's API key, version and form, and what is between its answer's correlation id and the error code."""
 
     key: int
     version: int

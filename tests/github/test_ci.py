@@ -19,7 +19,7 @@ def commands(job: str) -> list[str]:
 
 
 def test_what_runs() -> None:
-    """Linux runs all checks on each supported Python, macOS the tests; long jobs run once a day."""
+    """Linux runs all checks on each supported Python, macOS the tests. Long jobs run once a day."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["requires-python"] == ">=3.11,<3.15"
     assert JOBS["linux"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
@@ -47,7 +47,7 @@ def test_permissions() -> None:
 
 
 def test_pinned() -> None:
-    """Each action is GitHub's own, pinned to a commit with its version; each job has a machine and a time limit."""
+    """Each action is GitHub's own, pinned to a commit with its version. Each job has a machine and a time limit."""
     lines = re.findall(r"uses: (.*)", TEXT)
     assert lines
     assert [line for line in lines if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
@@ -55,7 +55,7 @@ def test_pinned() -> None:
 
 
 def test_superseded_runs_end() -> None:
-    """A newer push to a pull request ends the run before it; runs of main continue."""
+    """A newer push to a pull request ends the run before it, but runs of main continue."""
     assert WORKFLOW["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
     assert "github.ref" in WORKFLOW["concurrency"]["group"]
 

@@ -27,7 +27,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stop_by(error: BaseException | None, env_file: Path | None = None) -> int:
-    """Run a command that this error stops; give its exit code."""
+    """Run a command that this error stops, and give its exit code."""
 
     def run(_settings: BrokerSettings) -> None:
         if error is not None:
@@ -52,7 +52,7 @@ def stop_by(error: BaseException | None, env_file: Path | None = None) -> int:
 def test_exit_code(
     capsys: pytest.CaptureFixture[str], error: BaseException | None, exit_code: int, level: str, *, has_trace: bool
 ) -> None:
-    """Each kind of error has its exit code and line; only unexpected errors have a stack trace."""
+    """Each kind of error has its exit code and line. Only unexpected errors have a stack trace."""
     assert stop_by(error) == exit_code
 
     err = capsys.readouterr().err
@@ -140,7 +140,7 @@ COMMANDS = {
     [([], 10), (["run"], 10), (["run", "a"], 11), (["look"], 20), (["look", "--help"], 21), (["look", "run", "x"], 22)],
 )
 def test_chosen(arguments: list[str], exit_code: int) -> None:
-    """The first argument names the command, which gets the others; without any it is the default one."""
+    """The first argument names the command, which gets the others. Without any it is the default one."""
     assert dispatch("what it is", COMMANDS, "run", arguments) == exit_code
 
 
@@ -154,7 +154,7 @@ def test_wrong(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    """--help says what it is and lists every command with its line, and --version; it ends in 0."""
+    """--help says what it is, and lists --version and every command with its line. It ends in 0."""
     with pytest.raises(SystemExit) as ended:
         dispatch("what it is", COMMANDS, "run", ["--help"])
     assert not ended.value.code

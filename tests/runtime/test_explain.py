@@ -218,7 +218,7 @@ def test_wrapped(wrapper: type[Exception]) -> None:
 
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_every_code(code: int) -> None:
-    """No error code of Kafka becomes a stack trace; also inside Quix's exceptions, and behind a SystemError."""
+    """No error code of Kafka becomes a stack trace, not even inside Quix's exceptions or behind a SystemError."""
     masked = SystemError("returned a result with an exception set")
     masked.__cause__ = kafka(code)
     for error in (KafkaConsumerException(KafkaError(code)), KafkaProducerDeliveryError(KafkaError(code)), masked):

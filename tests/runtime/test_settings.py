@@ -264,7 +264,7 @@ def test_lacking(monkeypatch: pytest.MonkeyPatch, pem: str, environment: dict[st
     ],
 )
 def test_protocol(monkeypatch: pytest.MonkeyPatch, pem: str, protocol: str, allowed: str) -> None:
-    """Credentials and certificates require a protocol that uses them; with Quix Cloud, they have no effect."""
+    """Credentials and certificates require a protocol that uses them. With Quix Cloud, they have no effect."""
     sasl = {"BROKER_SASL_MECHANISM": "PLAIN", "BROKER_SASL_USERNAME": "a", "BROKER_SASL_PASSWORD": "s3cret"}
     given = {"BROKER_SSL_CA_LOCATION": pem} if allowed.startswith("ssl") else sasl
     got = repr(protocol) if protocol else "none, which means plaintext"

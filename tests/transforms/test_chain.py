@@ -18,7 +18,7 @@ def refuse(value: bytes) -> bytes | Malformed:
 
 
 class Secret(Exception):
-    """A transform's exception; its text is a field's value."""
+    """A transform's exception, whose text is a field's value."""
 
 
 def fail(value: bytes) -> bytes:
@@ -69,7 +69,7 @@ VALUES = [LOGIN, b'{"device_type":"ios","malformed":1}', b' { "device_type" : "i
 
 @pytest.mark.parametrize("value", VALUES)
 def test_raised(value: bytes) -> None:
-    """If a transform raises, the input is tagged; the detail names the transform and the class, without a value."""
+    """If a transform raises, the input is tagged. The detail names the transform and the class, without a value."""
     result = chain(upper_device_type, exclaim, fail, exclaim)(value)
     assert isinstance(result, Malformed)
     assert (result.reason, result.detail) == (Reason.TRANSFORM_FAILED, "the transform fail raised Secret")
@@ -78,7 +78,7 @@ def test_raised(value: bytes) -> None:
 
 @pytest.mark.parametrize("value", [*VALUES, b"", b"[1", b"[]", b"\xff", None])
 def test_first_raised(value: bytes | None) -> None:
-    """The same if the first transform raises; a null value stays null."""
+    """It is the same if the first transform raises. A null value stays null."""
     result = chain(Failing())(value)
     assert isinstance(result, Malformed)
     assert (result.reason, result.detail) == (Reason.TRANSFORM_FAILED, "the transform Failing raised KeyError")

@@ -155,7 +155,7 @@ def test_stack_depth(value: bytes | None) -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 def test_end_of_the_stack(value: bytes | None) -> None:
-    """If the stack ends inside the transform, it raises RecursionError; it never returns another outcome."""
+    """If the stack ends inside the transform, it raises RecursionError, and never returns another outcome."""
     outcomes: list[bytes | Malformed] = []
     base = sys.getrecursionlimit() - _frames()
     for frames_left in range(40):

@@ -106,7 +106,7 @@ NOT_TAGGED = [
 
 @pytest.mark.parametrize(("value", "tagged"), TAGGED_INSIDE + TAGGED_AROUND)
 def test_tagged_value(value: bytes, tagged: bytes) -> None:
-    """A JSON object gets the tag as its last member; any other value is wrapped in the tag; no other byte changes."""
+    """The tag becomes the last member of a JSON object, and wraps any other value. No other byte changes."""
     result = _malformed(value)
 
     assert result.value == tagged.replace(b"D", json.dumps(result.detail).encode())
@@ -132,7 +132,7 @@ def test_no_cycles() -> None:
 
 
 def test_every_reason_is_reversible() -> None:
-    """The tables cover each reason of the transform; a tombstone stays null and is its own original."""
+    """The tables cover each reason of the transform. A tombstone stays null and is its own original."""
     seen = {_malformed(value).reason for value, _ in TAGGED_INSIDE + TAGGED_AROUND}
     tombstone = _malformed(None)
 

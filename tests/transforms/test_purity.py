@@ -56,7 +56,7 @@ def test_nothing_else_is_loaded() -> None:
 
 
 def test_public_names() -> None:
-    """The package exports the transform, its results, and the parts of transforms; nothing else."""
+    """The package exports the transform, its results and the parts of transforms, and nothing else."""
     assert sorted(transforms.__all__) == [
         "FirstTransform",
         "Malformed",

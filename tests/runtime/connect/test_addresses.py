@@ -31,7 +31,7 @@ HOST = "127.0.0.1"
     ],
 )
 def test_parse(text: str, addresses: list[str]) -> None:
-    """The addresses of `bootstrap.servers` have Kafka's default port if they have none; malformed ones are left out."""
+    """Addresses of `bootstrap.servers` have Kafka's default port if they have none. Malformed ones are left out."""
     assert [f"{address}" for address in BrokerAddress.parse(text)] == addresses
 
 
@@ -66,7 +66,7 @@ def ports() -> Iterator[dict[str, int]]:
     [("unused", "refuses connections"), ("silent", ""), ("closes", CLOSES_AT_ONCE), ("limited", CLOSES_AT_ONCE)],
 )
 def test_why_unreachable(ports: dict[str, int], monkeypatch: pytest.MonkeyPatch, name: str, why: str) -> None:
-    """It says what connections meet; nothing if as many as a worker needs open and stay open."""
+    """It says what connections meet, or nothing if as many as a worker needs open and stay open."""
     monkeypatch.setattr(limits, "CLOSED_AT_ONCE", 1.0)
     assert BrokerAddress(HOST, ports[name]).why_unreachable(stays_open=1.0) == why
 
@@ -78,7 +78,7 @@ def test_no_such_host(host: str) -> None:
 
 
 def test_unreachable(ports: dict[str, int]) -> None:
-    """One broker that can be reached is enough; otherwise, each address has its reason."""
+    """One broker that can be reached is enough. Otherwise, each address has its reason."""
     dead, good = BrokerAddress(HOST, ports["unused"]), BrokerAddress(HOST, ports["silent"])
     assert unreachable([dead, good]) == {}
     assert unreachable([dead]) == {dead: "refuses connections"}

@@ -1,4 +1,4 @@
-"""The admin client without a broker; tests/pipeline has it with one."""
+"""The admin client without a broker. The tests with one are in tests/pipeline."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_contradiction() -> None:
     ("cloud", "address"), [(False, r"{} \(Quix__Broker__Address\)"), (True, r"{} \(supplied by Quix Cloud\)")]
 )
 def test_no_broker(monkeypatch: pytest.MonkeyPatch, free_port: int, address: str, *, cloud: bool) -> None:
-    """Without a broker, it waits for limits.START_TIMEOUT; the error has the address and where it is from."""
+    """Without a broker, it waits for limits.START_TIMEOUT. The error has the address and where it is from."""
     monkeypatch.setattr(limits, "START_TIMEOUT", 0.0)
     expected = f"no broker answers at {address.format(f'127.0.0.1:{free_port}')}: waited 0 s"
     with pytest.raises(Unavailable, match=expected):

@@ -1,4 +1,4 @@
-"""The causes of errors that say only that something took too long; tests/pipeline has them on faulty brokers."""
+"""The causes of errors that say only that something took too long. For faulty brokers, see tests/pipeline."""
 
 from collections.abc import Iterator
 from contextlib import suppress

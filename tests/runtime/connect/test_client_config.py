@@ -56,7 +56,7 @@ def test_transactional_id() -> None:
     ],
 )
 def test_full_queue(partitions: list[int], max_message_bytes: list[int], queue: int, batch: int) -> None:
-    """A batch fits every topic; a full queue has a whole batch of some partition, or batches are small already."""
+    """A batch fits every topic. A full queue has a whole batch of some partition, unless batches are small already."""
     configs = ({"max.message.bytes": f"{limit}"} for limit in max_message_bytes)
     config = topic_config([TopicFacts("any", *facts) for facts in zip(partitions, configs, strict=True)])
     assert (config["queue.buffering.max.kbytes"], config["batch.size"]) == (queue, batch)

@@ -1,4 +1,4 @@
-"""Coordinators that exist, or come late; tests/pipeline/test_broker_settings.py has brokers without."""
+"""Coordinators that exist, or come late. For brokers without, see tests/pipeline/test_broker_settings.py."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -17,7 +17,7 @@ from tools.waiting import wait_until
 
 
 def test_group_without_members(kafka: Kafka) -> None:
-    """A group that does not exist has a coordinator, and does not exist afterwards; nor need the topic exist."""
+    """A group that does not exist has a coordinator, and does not exist afterwards. The topic need not exist either."""
     broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=kafka.address))
     wait_for_group_coordinator(broker, "group-without-members", "absent")
     groups = broker.admin.list_consumer_groups(request_timeout=30).result().valid
@@ -45,7 +45,7 @@ def test_no_cause(kafka: Kafka) -> None:
 
 @pytest.mark.long
 def test_hidden_topic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If topic and settings are hidden, brokers may be away, so a restart may help; not if the topic is absent."""
+    """If topic and settings are hidden, a restart may help, as brokers may be away, but not if the topic is absent."""
     with Broker(properties=AUTHORIZED) as hiding:
         broker = BrokerAdmin(ConnectionConfig(bootstrap_servers=hiding.address))
         hide(hiding.address, ResourceType.TOPIC, GROUPS.topic, AclOperation.DESCRIBE)

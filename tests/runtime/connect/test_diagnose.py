@@ -1,4 +1,4 @@
-"""The diagnosis of a failed connection without a broker; tests/pipeline/test_secure.py has it with one."""
+"""The diagnosis of a failed connection without a broker. The tests with one are in tests/pipeline/test_secure.py."""
 
 import socket
 import struct
@@ -44,7 +44,7 @@ def test_not_visible(listeners: dict[str, str], listener: str, protocol: str) ->
     ("highest", "version"), [(4, KafkaVersion.OLDER), (5, KafkaVersion.SUPPORTED), (6, KafkaVersion.SUPPORTED)]
 )
 def test_version(highest: int, version: KafkaVersion) -> None:
-    """The highest version of EndTxn that a broker knows shows its version; tests/tools/check asks a real broker."""
+    """The highest version of EndTxn that a broker knows shows its version. tests/tools/check asks a real broker."""
     answer = struct.pack(">ihi", 1, 0, 2) + struct.pack(">hhh", 0, 0, 13) + struct.pack(">hhh", 26, 0, highest)
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

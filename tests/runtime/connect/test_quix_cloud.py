@@ -1,4 +1,4 @@
-"""The wait for Quix Cloud's API, with an HTTP server in its place; tests/cloud has the whole API."""
+"""The wait for Quix Cloud's API, with an HTTP server in its place. The tests of the whole API are in tests/cloud."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def answer() -> list[HTTPStatus]:
-    """The status that the API answers with; a test may change it."""
+    """The status that the API answers with, which a test may change."""
     return [HTTPStatus.OK]
 
 
@@ -60,7 +60,7 @@ def test_answers(portal: str, answer: list[HTTPStatus], status: HTTPStatus) -> N
 
 @pytest.mark.parametrize("status", [HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT])
 def test_unavailable(portal: str, answer: list[HTTPStatus], status: HTTPStatus) -> None:
-    """While the API is unavailable, it is asked again until limits.START_TIMEOUT; the error has the last status."""
+    """While the API is unavailable, it is asked again until limits.START_TIMEOUT. The error has the last status."""
     answer[0] = status
     with pytest.raises(Unavailable, match=rf"does not answer \(Quix__Portal__Api\): status {status:d}"):
         quix_cloud(settings(portal))

@@ -1,4 +1,4 @@
-"""Requests that are repeated; tests/pipeline/test_start_beside_dead_broker.py has what they are for."""
+"""Requests that are repeated. For their purpose, see tests/pipeline/test_start_beside_dead_broker.py."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -40,7 +40,7 @@ class Counting(AdminClient):  # type: ignore[misc]  # confluent-kafka has no typ
         return self.counted(super().create_topics(*args, **options))
 
     def list_topics(self, *args: Any, timeout: float, **options: Any) -> ClusterMetadata:
-        """Note it; lose it, or have it name a dead controller."""
+        """Note the request, then lose it or have the answer name a dead controller."""
         self.refreshed.append(timeout)
         if len(self.refreshed) <= self.lost_metadata:
             raise NO_ANSWER
@@ -75,7 +75,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("unanswered", [0, 2])
 def test_answer(kafka: Kafka, topics: Callable[..., str], unanswered: int) -> None:
-    """A request is sent again until it is answered, after new metadata; none of it may take longer than the whole."""
+    """A request is sent again until it is answered, after new metadata. No part may take longer than the whole."""
     topic, admin = topics("described"), Counting(kafka.address, unanswered)
     (answer,) = RepeatingAdmin(admin).describe_topics(TopicCollection([topic]), request_timeout=TIMEOUT).values()
     assert answer.result().name == topic

@@ -1,4 +1,4 @@
-"""The worker that has replaced this one; tests/pipeline/test_instance_id.py has two workers."""
+"""The worker that has replaced this one. The tests with two workers are in tests/pipeline/test_instance_id.py."""
 
 from collections.abc import Callable
 from contextlib import closing

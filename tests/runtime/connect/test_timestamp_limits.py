@@ -59,7 +59,7 @@ def test_update(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("tested", [limits(before=HOUR), limits(after=HOUR), limits(before=SECOND, after=HOUR)])
 def test_widen(tested: TimestampLimits) -> None:
-    """Each widening refuses more, until only the current time is left; then it returns False."""
+    """Each widening refuses more, until only the current time is left. Then it returns False."""
     tested.update()
     width = tested.newest - tested.oldest
     times = 0

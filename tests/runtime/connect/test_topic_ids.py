@@ -1,4 +1,4 @@
-"""Topic ids, with a fake admin client; tests/pipeline/test_recreated.py has a real one."""
+"""Topic ids, with a fake admin client. The tests with a real one are in tests/pipeline/test_recreated.py."""
 
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ IDS = {"in": "id-1", "out": "id-2"}
 
 
 class FakeAdmin:
-    """Answers with these ids or errors, by topic; None never answers."""
+    """Answers with these ids or errors, by topic. If one is None, there is never an answer."""
 
     def __init__(self, answers: dict[str, str | int | None]) -> None:
         self.answers = answers
@@ -64,7 +64,7 @@ def test_same() -> None:
     ],
 )
 def test_replaced(name: str, answer: str | int, said: str) -> None:
-    """A replaced or deleted topic is an error; the line names it, what was read, and what to do."""
+    """A replaced or deleted topic is an error. The line names it, what was read, and what to do."""
     ids = ids_of(FakeAdmin({**IDS, name: answer}))
     ids.request()
     with pytest.raises(Misconfigured) as stop:
@@ -74,7 +74,7 @@ def test_replaced(name: str, answer: str | int, said: str) -> None:
 
 
 def test_broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The request is repeated while no broker answers, until limits.TOPIC_IDS_TIMEOUT; the error says what for."""
+    """The request is repeated while no broker answers, until limits.TOPIC_IDS_TIMEOUT. The error says what for."""
     monkeypatch.setattr(limits, "TOPIC_IDS_TIMEOUT", 1.0)
     monkeypatch.setattr(limits, "TOPIC_IDS_REQUEST_TIMEOUT", 0.01)
     admin = FakeAdmin({**IDS, "out": KafkaError._TIMED_OUT})
@@ -86,7 +86,7 @@ def test_broker_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_explain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that a deletion caused is explained, also if the metadata show it later; another error stays."""
+    """An error that a deletion caused is explained, also if the metadata show it later. Another error stays."""
     deleted, other = (
         KafkaException(KafkaError(code)) for code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._FENCED)
     )

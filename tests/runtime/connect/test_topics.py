@@ -22,7 +22,7 @@ def facts(name: str, partitions: int = 3, **changed: str) -> TopicFacts:
 
 @pytest.mark.parametrize("policy", ["compact", "compact,delete", "delete,compact"])
 def test_compacted(policy: str) -> None:
-    """A compacted output topic is refused, with any other policy; the line has its name and what to set."""
+    """A compacted output topic is refused, with any other policy, too. The line has its name and what to set."""
     with pytest.raises(Misconfigured, match=rf"'out'.*cleanup\.policy={policy}.*set cleanup\.policy=delete"):
         check_topics_fit(facts("in"), facts("out", cleanup_policy=policy))
 
@@ -35,7 +35,7 @@ def test_same_topic() -> None:
 
 @pytest.mark.parametrize(("source", "target"), [(2, 1), (4, 2), (100, 99)])
 def test_too_few_partitions(source: int, target: int) -> None:
-    """An output topic with fewer partitions than the input is refused; the line has both names and both counts."""
+    """An output topic with fewer partitions than the input is refused. The line has both names and both counts."""
     said = rf"'out' has too few partitions \({target}\).*'in' has {source}; add partitions"
     with pytest.raises(Misconfigured, match=said):
         check_topics_fit(facts("in", source), facts("out", target))
@@ -57,7 +57,7 @@ def test_too_few_partitions(source: int, target: int) -> None:
     ],
 )
 def test_fit(lines: list[str], source: TopicFacts, target: TopicFacts) -> None:
-    """Suitable topics give no warning; the input topic's settings do not matter."""
+    """Suitable topics give no warning, and the input topic's settings do not matter."""
     check_topics_fit(source, target)
 
     assert lines == []
@@ -114,7 +114,7 @@ def test_unsuitable_dead_letters(dead_letter: TopicFacts, said: str) -> None:
 
 
 def test_suitable_dead_letters(lines: list[str]) -> None:
-    """A suitable one gives no warning; a short retention gives one."""
+    """A suitable one gives no warning, but a short retention gives one."""
     check_dead_letters_fit(facts("in"), facts("out"), facts("dead", max_message_bytes=f"{LEAST_DEAD_LETTER_BYTES}"))
     assert lines == []
     check_dead_letters_fit(facts("in"), facts("out"), facts("dead", retention_ms="1"))

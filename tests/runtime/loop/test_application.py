@@ -1,4 +1,4 @@
-"""What stops the application: a signal, partitions that move, a commit that takes too long; without a broker."""
+"""What stops the application, without a broker: a signal, partitions that move, a commit that takes too long."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -43,7 +43,7 @@ def made(*, answered: bool = True) -> Application:
 
 @LOST
 def test_overdue_commit(monkeypatch: pytest.MonkeyPatch, code: int, said: str, *, answered: bool) -> None:
-    """A commit that is overdue starts the failure deadline; the error says why it cannot succeed any more."""
+    """A commit that is overdue starts the failure deadline. The error says why it cannot succeed any more."""
     started: list[bool] = []
     monkeypatch.setattr(stop_request, "start_failure_deadline", lambda: started.append(True))
     app = made(answered=answered)
@@ -67,7 +67,7 @@ def test_lost_partitions(code: int, said: str, *, answered: bool) -> None:
 
 @pytest.mark.parametrize("error", [None, ValueError("first"), KeyboardInterrupt()])
 def test_lost_after_the_loop(monkeypatch: pytest.MonkeyPatch, error: BaseException | None) -> None:
-    """Partitions that are lost after the loop don't hide what ended it, and are no failure if all is committed."""
+    """Partitions that are lost after the loop do not hide what ended it, and are no failure if all is committed."""
     monkeypatch.setattr(application, "gc", SimpleNamespace(freeze=list, set_threshold=bool))
     monkeypatch.setattr(stop_request, "start_failure_deadline", lambda: None)
     app = made()

@@ -1,4 +1,4 @@
-"""Batches, with a fake consumer and context; tests/parity has a real Kafka."""
+"""Batches, with a fake consumer and context. The tests with a real Kafka are in tests/parity."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -140,7 +140,7 @@ def test_plain() -> None:
 
 
 def test_share() -> None:
-    """A batch has at most as many records as a transaction may hold, in equal shares; the others follow in order."""
+    """A batch has at most as many records as a transaction may hold, in equal shares. The others follow in order."""
     several = [FakeMessage(number // FIRST, number % FIRST) for number in range(3 * FIRST)]
     consumer = FakeConsumer(several, {0: 0, 1: 0, 2: 0})
     batches = new_batches(consumer)
@@ -206,7 +206,7 @@ def test_rebalance_without_records() -> None:
 
 
 def test_commits_when_idle() -> None:
-    """If no more records arrive, the handled ones are due for commit; without handled ones, nothing is."""
+    """If no more records arrive, the handled ones are due for commit. Without handled ones, nothing is."""
     consumer = FakeConsumer([], COMMITTED)
     batches = new_batches(consumer)
     assert batches.take() == []
@@ -260,7 +260,7 @@ def test_offsets_after_all() -> None:
     ],
 )
 def test_failure(failure: Exception, raised: type[Exception], said: str) -> None:
-    """If a record fails, no offset of the batch is stored; an unexpected error names the record."""
+    """If a record fails, no offset of the batch is stored. An unexpected error names the record."""
     context, results = FakeContext(), iter([None, failure])
 
     def execute(*_record: object) -> None:
@@ -346,7 +346,7 @@ def test_rewind() -> None:
 
 
 def test_out_of_range() -> None:
-    """If a partition has no record at its offset, the earlier ones are committed; then it continues at the next one."""
+    """If a partition has no record at its offset, earlier ones are committed, and reading goes on at the next one."""
     consumer, context = FakeConsumer([], COMMITTED), FakeContext()
     batches = new_batches(consumer, context)
     failure = FakeMessage(1, None, KafkaError._AUTO_OFFSET_RESET)
@@ -358,7 +358,7 @@ def test_out_of_range() -> None:
 
 
 def test_consumer_error() -> None:
-    """Another error instead of a record stops the pipeline; a batch that cannot be decompressed is named."""
+    """Another error instead of a record stops the pipeline. A batch that cannot be decompressed is named."""
     with pytest.raises(Failed, match=r"cannot decompress the batch at in\[0\]@7"):
         handle(new_batches(FakeConsumer([], COMMITTED)), [FakeMessage(0, 7, KafkaError._BAD_COMPRESSION)])
     with pytest.raises(KafkaConsumerException):

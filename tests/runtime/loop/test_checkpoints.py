@@ -18,7 +18,7 @@ from runtime.stop.signals import stop_request
 
 
 class Harness:
-    """Checkpoints with fakes for all they use; `steps` lists the calls, in order."""
+    """Checkpoints with fakes for all they use. `steps` lists the calls, in order."""
 
     def __init__(self, *, exactly_once: bool = True, config: dict[str, str] | None = None) -> None:
         self.steps: list[str] = []

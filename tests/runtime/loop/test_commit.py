@@ -1,4 +1,4 @@
-"""Commits that wait for the group's coordinator, with a fake client; faults/ has real ones."""
+"""Commits that wait for the group's coordinator, with a fake client. For real ones, see faults/."""
 
 import threading
 import time
@@ -143,7 +143,7 @@ def test_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_short_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a commit has ended or failed, nothing is called; the commit's error is passed on."""
+    """After a commit has ended or failed, nothing is called. The commit's error is passed on."""
     monkeypatch.setattr(limits, "METADATA_REFRESH_AFTER", 0.2)
     monkeypatch.setattr(limits, "POLL_TIMEOUT", 0.3)
     monkeypatch.setattr(commits, "_CHECK_INTERVAL", 0.001)
@@ -159,7 +159,7 @@ def test_short_commits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_refresh_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The metadata are refreshed every limits.METADATA_REFRESH_AFTER of a commit; then the thread ends."""
+    """During a commit, the metadata are refreshed every limits.METADATA_REFRESH_AFTER. Then the thread ends."""
     now, asked = 100.0, 0
 
     def clock() -> float:

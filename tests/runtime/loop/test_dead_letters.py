@@ -55,7 +55,7 @@ def test_original(value: bytes | None, key: bytes | None, headers: Headers | Non
 
 
 def test_timestamp() -> None:
-    """A timestamp that the topic refuses becomes the time of producing; the value stays the original."""
+    """A timestamp that the topic refuses becomes the time of producing, but the value stays the original."""
     letters = make(message_timestamp_before_max_ms="3600000")
     letters.timestamps.update(NOW)
     for timestamp, produced in ((NOW, NOW), (NOW - 7_200_000, TIME_OF_PRODUCING)):

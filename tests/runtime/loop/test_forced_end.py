@@ -1,4 +1,4 @@
-"""The last line of a process that did not stop in time; tests/pipeline/test_slow_stop.py has it on slow brokers."""
+"""The last line of a process that did not stop in time. For slow brokers, see tests/pipeline/test_slow_stop.py."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -82,7 +82,7 @@ def test_cause(monkeypatch: pytest.MonkeyPatch, ends: list[End], kafka: Kafka) -
     ("refusal", "codes"), [(Refused("why"), [77]), (Unavailable("why"), []), (Misconfigured("why"), []), (None, [])]
 )
 def test_refused(ends: list[End], refusal: Exception | None, codes: list[int]) -> None:
-    """A shutdown that takes long ends with 77 if the broker refuses the credentials; otherwise it has more time."""
+    """A shutdown that takes long ends with 77 if the broker refuses the credentials. Otherwise it has more time."""
     stand_in: Any = SimpleNamespace(refusal=lambda: refusal)
     broker = BrokerAdmin(ConnectionConfig(bootstrap_servers="127.0.0.1:1"))
     ForcedEnd(broker, stand_in, lambda: None, lambda: False)._end_if_refused()

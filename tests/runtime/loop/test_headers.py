@@ -12,7 +12,7 @@ class Odd:
         self._names = names
 
     def headers(self) -> list[tuple[str, bytes]] | None:
-        """The headers; None if there are none."""
+        """The headers, or None if there are none."""
         return [(name.decode(), b"v") for name in self._names] or None
 
 
@@ -35,7 +35,7 @@ def test_name(name: bytes, text: str) -> None:
 
 
 def test_all() -> None:
-    """Each record's headers are given in order; None for a record without headers."""
+    """Each record's headers are given in order, or None for a record without headers."""
     assert headers_of([]) == []
     assert headers_of([Odd(), Odd(b"\xff", b"a", b"\xff"), Odd()]) == [
         None,

@@ -89,7 +89,7 @@ def test_headers(headers: Headers | None, kept: Headers) -> None:
 @pytest.mark.parametrize("headers", HEADERS)
 @pytest.mark.parametrize("key", [None, b"", b"k" * 100])
 def test_limit(key: bytes | None, headers: Headers) -> None:
-    """A record of exactly the limit is produced as it is; with a limit one byte lower it is a stub, and counted."""
+    """A record of exactly the limit is produced as it is. With a limit one byte lower it is a stub, and counted."""
     value = b"7" * 2000
     limit = batch_size(RawRecord(key, value, [(name.encode(), content) for name, content in headers]))
     totals = Totals()
@@ -180,7 +180,7 @@ AFTER = {"message_timestamp_after_max_ms": f"{HOUR}"}
     ],
 )
 def test_refused_timestamp(value: bytes | None, reason: bytes, back: bytes | None) -> None:
-    """A timestamp that the topic refuses becomes the time of producing; the input is tagged unless it is already."""
+    """A timestamp that the topic refuses becomes the time of producing. The input is tagged unless it is already."""
     totals = Totals()
     output = make(1500, totals, **AFTER)
     output.timestamps.update()

@@ -1,4 +1,4 @@
-"""The offsets where partitions are read from, with a fake consumer; tests/pipeline has a real Kafka."""
+"""The offsets where partitions are read from, with a fake consumer. The tests with Kafka are in tests/pipeline."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -24,7 +24,7 @@ FIRST, END = 100, 200
 
 
 class FakeConsumer:
-    """Knows what is committed; by partition, the offset and its metadata."""
+    """Knows what is committed: the offset and its metadata, by partition."""
 
     def __init__(self, committed: Mapping[int, tuple[int, str | None]], error: int | None = None) -> None:
         self.told = committed
@@ -90,7 +90,7 @@ def assign(tested: Positions, *partitions: int) -> dict[int, int]:
     ],
 )
 def test_begin(lines: list[str], committed: tuple[int, str | None], reset: str, begins: int) -> None:
-    """A partition begins at its committed offset; AUTO_OFFSET_RESET decides only if there is none."""
+    """A partition begins at its committed offset. AUTO_OFFSET_RESET decides only if there is none."""
     assert assign(positions(FakeConsumer({0: committed, 1: (5, None)}), reset), 0, 1) == {0: begins, 1: 5}
     assert lines == []
 
@@ -218,7 +218,7 @@ def test_in_range_again(lines: list[str], offset: int) -> None:
 
 
 def test_handled() -> None:
-    """The offset after the last handled record is known for each assigned partition; an abort undoes it."""
+    """The offset after the last handled record is known for each assigned partition. An abort undoes it."""
     tested = positions(FakeConsumer({0: (110, None), 1: (OFFSET_INVALID, None)}))
     assign(tested, 0, 1)
     begin = {("in", 0): 110, ("in", 1): OFFSET_BEGINNING}

@@ -1,4 +1,4 @@
-"""When the producer is replaced, with stand-ins for the clients; tests/pipeline/test_slow_commit.py has real ones."""
+"""When the producer is replaced, with fake clients. For real ones, see tests/pipeline/test_slow_commit.py."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -104,7 +104,7 @@ def _clients(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("share", "producers"), [(0.0, 1), (0.9, 1), (1.1, 2)])
 def test_slow_commit(share: float, producers: int) -> None:
-    """A commit that took long gives the next transaction a new producer, and that one stays; a quick one does not."""
+    """A slow commit gives the next transaction a new producer, which then stays. A quick commit gives none."""
     quix = FakeQuix()
     renewal(quix)
     quix.begin_transaction()
@@ -182,7 +182,7 @@ def test_waits_for_coordinator() -> None:
     ("answer", "within", "said"), [(FATAL, 10.0, "fatal"), (RETRIABLE, -1.0, "got no producer id within -1 s: ")]
 )
 def test_no_id(answer: KafkaException, within: float, said: str) -> None:
-    """It does not wait for what can't come, nor for longer than it may; the error says what it waited for."""
+    """It does not wait for what cannot come, nor for longer than it may. The error says what it waited for."""
     FakeProducer.answers = [answer]
     with pytest.raises(KafkaException) as raised:
         renewal(FakeQuix(), within)

@@ -1,4 +1,4 @@
-"""Quix's dataframe and producer as runtime/ uses them; test_private_names.py guards the names behind them."""
+"""Quix's dataframe and producer as runtime/ uses them. test_private_names.py checks the names behind them."""
 
 from inspect import getclosurevars
 
@@ -14,7 +14,7 @@ from runtime.settings import Settings
 
 
 def test_first_step() -> None:
-    """The only step of a dataframe gets the records directly, not through a step of Quix's; two steps both get them."""
+    """The only step of a dataframe gets the records directly, not through a step of Quix's. Two steps both get them."""
     frame = Application(Settings()).dataframe(Topic("in"))
     taken: list[int] = []
     frame.apply(taken.append)
@@ -41,7 +41,7 @@ def test_config(quix: QuixProducer) -> None:
 
 
 def test_failed_delivery(quix: QuixProducer) -> None:
-    """The first failed delivery is raised, once; what was purged has not failed."""
+    """The first failed delivery is raised, once. What was purged has not failed."""
     deliver = quix.config["on_delivery"]
     for code in (KafkaError._PURGE_QUEUE, KafkaError.INVALID_TIMESTAMP, KafkaError._TIMED_OUT):
         deliver(KafkaError(code), Message())
@@ -52,7 +52,7 @@ def test_failed_delivery(quix: QuixProducer) -> None:
 
 
 def test_replace(quix: QuixProducer) -> None:
-    """Quix uses the producer that it is given, and makes none itself; the one before is given back."""
+    """Quix uses the producer that it is given, and makes none itself. The one before is given back."""
 
     class Client:
         """A producer that counts."""

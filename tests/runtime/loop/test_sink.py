@@ -29,7 +29,7 @@ DELIVERY = KafkaProducerDeliveryError(KafkaError(KafkaError.INVALID_TIMESTAMP))
 
 
 class Producer:
-    """Raises what it is given, then takes every record; `refused` is why it begins no transaction."""
+    """Raises what it is given, then takes every record. `refused` is why it begins no transaction."""
 
     def __init__(self, raised: Iterable[Exception] = (), refused: Exception | None = None) -> None:
         self._refused = refused
@@ -161,8 +161,8 @@ def test_partition_lacking() -> None:
 @pytest.mark.parametrize(
     ("first", "then", "raised"), [(NO_PARTITION, FULL, OutputTooSlow), (FULL, NO_PARTITION, Misconfigured)]
 )
-def test_another_trouble_after_the_first(first: Exception, then: Exception, raised: type[Exception]) -> None:
-    """It is the trouble that lasts which stops the pipeline, not the one that came first and passed."""
+def test_another_error_after_the_first(first: Exception, then: Exception, raised: type[Exception]) -> None:
+    """The error that lasts stops the pipeline, not the one that came first and passed."""
     with pytest.raises(raised):
         send(Producer(chain([first], repeat(then))))
 

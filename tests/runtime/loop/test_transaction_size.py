@@ -26,7 +26,7 @@ BETWEEN = (QUICK + SLOW) / 2
     ],
 )
 def test_note(flushes: list[tuple[int, float]], size: int) -> None:
-    """It grows after a full transaction that was quick; after a slow one, the rate bounds it: here 10 a second."""
+    """It grows after a full transaction that was quick. After a slow one, the rate bounds it, here 10 a second."""
     clock = Clock()
     tested = TransactionSize(clock)
     for records, seconds in flushes:

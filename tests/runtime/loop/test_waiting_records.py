@@ -50,7 +50,7 @@ def test_order() -> None:
 
 
 def test_turns() -> None:
-    """Partitions get equal shares; those that were first are last the next time."""
+    """Partitions get equal shares. Those that were first are last the next time."""
     tested = waiting(*((partition, offset) for partition in range(3) for offset in range(2)))
     assert places(tested.take(2)) == [(0, 0), (1, 0)]
     assert places(tested.take(2)) == [(2, 0), (0, 1)]

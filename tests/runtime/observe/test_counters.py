@@ -106,7 +106,7 @@ def test_report(lines: list[str], clock: Clock) -> None:
 
 
 def test_discard(lines: list[str]) -> None:
-    """Records that are read again count once, also by reason and in warnings; committed ones stay."""
+    """Records that are read again count once, also by reason and in warnings. Committed ones stay."""
     totals = Totals()
     for commit in (True, False, True):
         totals.records.uncommitted += 5
@@ -142,7 +142,7 @@ def test_latency(clock: Clock) -> None:
 
 
 def test_bytes() -> None:
-    """Bytes of an aborted transaction count once; those out count at the commit."""
+    """Bytes of an aborted transaction count once. Those out count at the commit."""
     totals = Totals()
     sent = 0
     totals.sent = lambda: sent

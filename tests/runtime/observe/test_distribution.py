@@ -16,7 +16,7 @@ def of(*values: tuple[float, int]) -> Distribution:
 
 
 def test_cumulative() -> None:
-    """A value belongs to the first bound that it does not exceed, as often as its weight; the last bound has no end."""
+    """A value belongs to the first bound that it does not exceed, as often as its weight. The last bound has no end."""
     distribution = of((0.5, 1), (1, 2), (1.5, 3), (1000, 4))
     assert distribution.cumulative() == [(1, 3), (10, 6), (100, 6), (math.inf, 10)]
     assert distribution.sum == 0.5 + 2 + 4.5 + 4000
@@ -36,6 +36,6 @@ def test_cumulative() -> None:
     ],
 )
 def test_quantile(share: float, distributions: list[Distribution], expected: float | None) -> None:
-    """A quantile of several distributions is interpolated between two bounds; above the last it is that bound."""
+    """A quantile of several distributions is interpolated between two bounds. Above the last it is that bound."""
     found = quantile(share, distributions)
     assert found == (None if expected is None else pytest.approx(expected))

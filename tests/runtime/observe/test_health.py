@@ -26,7 +26,7 @@ STUCK = "no loop iteration for {:.0f} s"
     ],
 )
 def test_since_the_last_iteration(seconds: float, *, live: bool, ready: bool) -> None:
-    """It is ready, and live, for some time after each iteration; then it gives the time since the last one."""
+    """It is ready, and live, for some time after each iteration. Then it gives the time since the last one."""
     clock = Clock()
     health = Health(clock=clock)
     clock.now += 10_000
@@ -37,7 +37,7 @@ def test_since_the_last_iteration(seconds: float, *, live: bool, ready: bool) ->
 
 
 def test_check() -> None:
-    """A problem of the check makes it not ready, but live; if the loop hangs, only that is reported."""
+    """A problem of the check makes it not ready, but live. If the loop hangs, only that is reported."""
     clock = Clock()
     health = Health(lambda: ["one", "two"], clock)
     assert health.ready() == ["one", "two"]

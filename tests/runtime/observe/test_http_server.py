@@ -74,7 +74,7 @@ def is_closed(client: socket.socket) -> bool:
     ],
 )
 def test_answers(port: int, method: str, path: str, status: int, body: bytes) -> None:
-    """A page answers GET with any query; another path is 404 and another method 405."""
+    """A page answers GET with any query. Another path is 404 and another method 405."""
     assert ask(port, method, path)[:2] == (status, body)
 
 

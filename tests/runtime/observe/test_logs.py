@@ -44,7 +44,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("level", "lines"), [("DEBUG", 4), ("INFO", 3), ("WARNING", 2), ("ERROR", 1)])
 def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Lines below the level are omitted; a library's ERROR becomes a WARNING."""
+    """Lines below the level are omitted. A library's ERROR becomes a WARNING."""
     logs.configure(level, "text")
     for log in (logger.debug, logger.info, logger.warning, logger.error):
         log("x")
@@ -56,7 +56,7 @@ def test_level(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_repeated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A library's line is shown once in five seconds; ours, and what has a stack trace, each time."""
+    """A library's line is shown once in five seconds. Ours, and what has a stack trace, are shown each time."""
     now = 100.0
     monkeypatch.setattr(logs, "time", SimpleNamespace(monotonic=lambda: now))
     logs.configure("INFO", "text")

@@ -25,7 +25,7 @@ def test_other_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unwritable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error of standard output is one line; what is written after it is discarded without another error."""
+    """An error of standard output is one line. What is written after it is discarded without another error."""
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         monkeypatch.setattr(sys, "stdout", full)
         with pytest.raises(UnwritableError, match=f"cannot write to standard output: {os.strerror(28)}"):

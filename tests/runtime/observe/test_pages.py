@@ -56,7 +56,7 @@ def test_page(status: Status) -> None:
 
 
 def test_policy() -> None:
-    """Each script and style has its own hash; a kind that the page lacks is forbidden."""
+    """Each script and style has its own hash. A kind that the page lacks is forbidden."""
     policy = content_security_policy("<script>a</script><p><script>b\n</script>")
     (scripts,) = re.findall(r"script-src ([^;]*);", policy)
     assert len(scripts.split()) == 2

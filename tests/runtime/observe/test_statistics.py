@@ -26,7 +26,7 @@ AT_END = {
 
 
 def statistics(*partitions: dict[str, Any], join_state: str = "steady", idle: tuple[float, ...] = (0.3,)) -> str:
-    """Statistics of a consumer, shortened; `idle` is how long ago, in seconds, each broker said something."""
+    """Statistics of a consumer, shortened. `idle` is how long ago, in seconds, each broker said something."""
     states = {str(partition["partition"]): partition for partition in partitions}
     states["-1"] = {**AT_END, "fetch_state": "none", "leader": -1, "partition": -1}
     return json.dumps(
@@ -83,7 +83,7 @@ def test_joining(join_state: str) -> None:
     ],
 )
 def test_silence(idle: tuple[float, ...], named: str | None) -> None:
-    """It is not ready if no broker has answered for some time; one that never answered (-1) does not count."""
+    """It is not ready if no broker has answered for some time. One that never answered (-1) does not count."""
     clock = Clock()
     progress = Progress(clock)
     clock.now += 100.0
@@ -176,7 +176,7 @@ def test_time_is_reset(between: str) -> None:
     ],
 )
 def test_lag(changes: dict[str, Any], handled: int, taken: Collection[int], lag: int) -> None:
-    """Lag counts the records up to the end that are not handled; 0 if none waits. Revoked partitions vanish."""
+    """Lag counts the records up to the end that are not handled, and is 0 if none waits. Revoked partitions vanish."""
     positions = {0: handled}
     progress = new_progress(Clock(), positions)
     progress.taken = lambda: taken
@@ -214,7 +214,7 @@ def test_lag_in_seconds() -> None:
 
 
 def test_stalled_seconds() -> None:
-    """The time without progress counts while records wait, also without new statistics; a batch resets it."""
+    """The time without progress counts while records wait, also without new statistics. A batch resets it."""
     clock = Clock()
     positions = {0: 5}
     progress = new_progress(clock, positions)

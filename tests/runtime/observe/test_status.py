@@ -46,7 +46,7 @@ def test_begin(status: Status) -> None:
 
 
 def test_running(status: Status) -> None:
-    """Counts, partitions and malformed records are those of the worker; the most frequent reason is first."""
+    """Counts, partitions and malformed records are those of the worker. The most frequent reason is first."""
     status.progress.positions = lambda: {("user-login", 0): 11}
     status.progress.take(statistics(AT_END))
     status.handle({("user-login", 0): Share(5, 1_700_000_000_000, 1_700_000_001_000, 11)}, 100)
@@ -86,7 +86,7 @@ def test_hanging_loop(status: Status) -> None:
 
 
 def test_iterate(status: Status, lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each iteration is a heartbeat; the report draws on the same lag."""
+    """Each iteration is a heartbeat, and the report uses the same lag."""
     monkeypatch.setattr(limits, "REPORT_INTERVAL", 0.0)
     status.progress.positions = lambda: {("user-login", 0): 8, ("user-login", 1): 11}
     status.progress.take(statistics(AT_END | {"next_offset": 9}, AT_END | {"partition": 1}))

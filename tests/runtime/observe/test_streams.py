@@ -51,7 +51,7 @@ def run(code: str, redirect: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_replace_closed(redirect: str, out: str, err: str) -> None:
-    """A closed stream is empty and discards what is written, and no file gets its number; the others stay."""
+    """A closed stream is empty and discards what is written, and no file gets its number. The others stay."""
     ended = run(REPLACES, redirect)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, out, err)
 

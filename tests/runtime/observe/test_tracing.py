@@ -1,4 +1,4 @@
-"""The removal of OpenTelemetry's instrumentation; tests/pipeline/test_tracing.py has a real run."""
+"""The removal of OpenTelemetry's instrumentation. The test with a real run is in tests/pipeline/test_tracing.py."""
 
 import subprocess
 import sys

@@ -7,7 +7,7 @@ from runtime.observe.versions import versions
 
 
 def test_versions() -> None:
-    """They are those in use; OpenSSL's is that of the Kafka client."""
+    """They are those in use, and OpenSSL's is that of the Kafka client."""
     found = versions()
     assert found["quixstreams"] == quixstreams.__version__
     assert found["librdkafka"] == confluent_kafka.libversion()[0]

@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_read(file: Path) -> None:
-    """Names and values are read, also after a byte order mark; a name without `=` is left to the environment."""
+    """Names and values are read, also after a byte order mark. A name without `=` is left to the environment."""
     file.write_text("# comment\nA=1\nexport B='two words' # comment\nC=\nLOG_LEVEL\n", "utf-8-sig")
     assert read_env_file(file) == {"A": "1", "B": "two words", "C": ""}
 
@@ -50,7 +50,7 @@ def test_no_file(file: Path) -> None:
     ],
 )
 def test_wrong_content(file: Path, content: bytes, problem: str) -> None:
-    """A file in another encoding, or with a line that is no setting, is refused; its content is not printed."""
+    """A file in another encoding, or with a line that is no setting, is refused. Its content is not printed."""
     file.write_bytes(content)
     with pytest.raises(Misconfigured) as stop:
         read_env_file(file)
@@ -79,7 +79,7 @@ def test_log_options(
     in_environment: dict[str, str],
     options: tuple[str, str],
 ) -> None:
-    """The log's level and format are read before all else; a wrong one counts as the default."""
+    """The log's level and format are read before all else. A wrong one counts as the default."""
     for name in ("LOG_LEVEL", "LOG_FORMAT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in in_environment.items():

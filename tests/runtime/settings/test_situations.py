@@ -83,7 +83,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_situation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, situation: str
 ) -> None:
-    """A wrong setting ends in 78 with one line, which names it and has no secret; `check` says the same."""
+    """A wrong setting ends in 78 with one line, which names it and has no secret. `check` says the same."""
     wrong, authority = SITUATIONS[situation], tmp_path / "ca.pem"
     wrong.make_env_file(tmp_path / ".env")
     wrong.make_ca(authority)

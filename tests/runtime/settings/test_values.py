@@ -21,7 +21,7 @@ from runtime.settings.values import Addresses, Group, Secret, Text, pem_problem
     ],
 )
 def test_accepted(kind: object, value: str) -> None:
-    """A valid value is kept as it is; an empty text is None."""
+    """A valid value is kept as it is, and an empty text is None."""
     kept = TypeAdapter[object](kind).validate_python(value)
     assert (kept.get_secret_value() if isinstance(kept, SecretStr) else kept) == (value or None)
 
@@ -54,6 +54,6 @@ def test_refused(kind: object, value: str) -> None:
     ],
 )
 def test_pem_problem(tmp_path: Path, make: Callable[[Path], object], problem: str) -> None:
-    """A file in PEM format has a PEM block; anything else has a reason."""
+    """A file in PEM format has a PEM block. For anything else, the reason is given."""
     make(tmp_path / "it")
     assert pem_problem(str(tmp_path / "it")) == problem

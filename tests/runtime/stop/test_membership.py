@@ -37,7 +37,7 @@ def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long join is late once in limits.START_TIMEOUT; a rebalance starts that time again."""
+    """A long join is late once in limits.START_TIMEOUT. A rebalance starts that time again."""
     clock, member = Clock(), Membership()
     monkeypatch.setattr(time, "monotonic", clock)
     late = []
@@ -56,5 +56,5 @@ def test_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_lost_exception(error: Exception, original: Exception | None, *, is_raised: bool) -> None:
-    """If confluent-kafka has lost what a callback of ours raised, that is still what is raised; nothing else is."""
+    """If confluent-kafka has lost what our callback raised, that is still raised. Nothing else is."""
     assert unmask_callback_error(error, original) is (original if is_raised else error)

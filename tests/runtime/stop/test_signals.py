@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def request_() -> Iterator[StopRequest]:
-    """One that listens; the handlers are put back afterwards."""
+    """A request that listens. The handlers are put back afterwards."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     stop = StopRequest()
     stop.listen()
@@ -41,7 +41,7 @@ def test_remembered(request_: StopRequest, number: int) -> None:
 
 
 def test_second_interrupt(request_: StopRequest) -> None:
-    """The second SIGINT interrupts at once; the second SIGTERM does not."""
+    """The second SIGINT interrupts at once, but the second SIGTERM does not."""
     os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGINT)
@@ -73,7 +73,7 @@ print("went on, requested:", stop_request.requested)
     ids=["before", "after"],
 )
 def test_before_begin(number: str, begin: str, said: str) -> None:
-    """Before anything has begun, a signal ends the process there and then, with 0 and a line; then it is remembered."""
+    """Before anything has begun, a signal ends the process at once, with 0 and a line. Later, it is remembered."""
     code = STARTING.format(begin=begin, number=number)
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
@@ -157,7 +157,7 @@ def test_enforced(number: int) -> None:
 
 
 def test_enforced_after_early_request() -> None:
-    """A request before `enforce` counts, and so does `start_failure_deadline`; without either, nothing happens."""
+    """A request before `enforce` counts, and so does `start_failure_deadline`. Without either, nothing happens."""
     early, hurried = threading.Event(), threading.Event()
     after: list[float] = []
 

@@ -40,7 +40,7 @@ class IncompleteBroker(Broker):
 
 
 def advertising(addresses: Mapping[str, str]) -> tuple[Broker, dict[str, str]]:
-    """Make a broker with a listener for each of these names; return it, and the addresses where the listeners are.
+    """Make a broker with a listener for each of these names, and return it and the addresses of the listeners.
 
     Args:
         addresses: by a listener's name, in capital letters, what it advertises.

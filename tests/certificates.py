@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 
 class Authority:
-    """A certificate authority; `file` is its own certificate, for others to trust."""
+    """A certificate authority. `file` is its own certificate, for others to trust."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder

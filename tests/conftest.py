@@ -44,7 +44,7 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
-    """One broker for all tests; a test that stops or kills one starts its own."""
+    """One broker for all tests. A test that stops or kills one starts its own."""
     train()  # tests start a dozen of them
     with Broker(properties={**STEADY, "log.cleaner.backoff.ms": "500"}) as broker:
         yield broker
@@ -77,27 +77,27 @@ def topics(kafka: Kafka) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def script() -> Path:
-    """The script that `pipelines` starts: `pipeline.py`; a module or a folder can override it."""
+    """The script that `pipelines` starts: `pipeline.py`, unless a module or a folder overrides it."""
     return SCRIPT
 
 
 @pytest.fixture
 def pipelines(kafka: Kafka, script: Path, tmp_path: Path) -> Iterator[Pipelines]:
-    """Starts pipelines on the broker of `kafka`; they end with the test."""
+    """Starts pipelines on the broker of `kafka`. They end with the test."""
     with Pipelines(kafka.address, tmp_path, script) as pipelines:
         yield pipelines
 
 
 @pytest.fixture(scope="module")
 def shared_pipelines(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipelines]:
-    """Starts pipelines that the tests of a module share; they end with the module."""
+    """Starts pipelines that the tests of a module share. They end with the module."""
     with Pipelines(kafka.address, tmp_path_factory.mktemp("pipelines")) as pipelines:
         yield pipelines
 
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Path:
-    """A file for SLOW_WHILE of tests/parity/run_pipeline.py; removing it ends the delay."""
+    """A file for SLOW_WHILE of tests/parity/run_pipeline.py. Removing it ends the delay."""
     file = tmp_path / "slow"
     file.touch()
     return file
@@ -115,7 +115,7 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_process_left() -> Iterator[None]:
-    """Fails a test that leaves a child process behind, except a broker; it needs /proc, so it checks only on Linux."""
+    """Fails a test that leaves a child process behind, except a broker. It needs /proc, so it checks only on Linux."""
     before = _children()
     yield
     left = _children() - before

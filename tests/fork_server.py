@@ -37,7 +37,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def serve(requests: socket.socket) -> dict[str, Any]:
-    """Answer requests; return only in a process that was forked for a program, with its request."""
+    """Answer requests, and return only in a process that was forked for a program, with its request."""
     while True:
         text, descriptors, *_ = socket.recv_fds(requests, 1 << 18, 2)
         if not text:

@@ -22,7 +22,7 @@ SERVER = Path(__file__).with_name("fork_server.py")
 
 
 class ForkServer:
-    """The process that forks; it ends with ours."""
+    """The process that forks. It ends with ours."""
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -96,7 +96,7 @@ class ForkedProcess:
         return self._code
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code, once it has ended; TimeoutExpired if it still runs after `timeout` seconds."""
+        """The exit code, once it has ended. Raises TimeoutExpired if it still runs after `timeout` seconds."""
         deadline = time.monotonic() + (timeout or float("inf"))
         while (code := self.poll()) is None:
             if time.monotonic() > deadline:
@@ -110,7 +110,7 @@ class ForkedProcess:
             os.kill(self.pid, number)
 
     def end(self) -> int:
-        """Kill it if it still runs; its exit code."""
+        """Kill it if it still runs, and return its exit code."""
         self.send_signal(signal.SIGKILL)
         return self.wait()
 
@@ -124,7 +124,10 @@ class ForkedProcess:
                 stream.close()
 
     def communicate(self, timeout: float) -> tuple[bytes, bytes]:
-        """What it wrote to standard output and to standard error, once it has ended; it is killed if it does not."""
+        """What it wrote to standard output and to standard error, once it has ended.
+
+        It is killed if it does not end in time.
+        """
         with ThreadPoolExecutor(2) as readers:
             found = [readers.submit(stream.read) if stream else None for stream in (self.stdout, self.stderr)]
             try:

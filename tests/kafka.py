@@ -1,4 +1,4 @@
-"""A Kafka client for tests: creates topics, writes records, reads them back; every wait has a deadline."""
+"""A Kafka client for tests: creates topics, writes records, reads them back. Every wait has a deadline."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,10 @@ _ANSWER_TIMEOUT = 10.0  # seconds, for one request to a coordinator
 
 @dataclass(frozen=True)
 class Record:
-    """One record; timestamp in milliseconds. The offset is set when it is read; comparisons ignore it."""
+    """One record, with its timestamp in milliseconds.
+
+    The offset is set when it is read. Comparisons ignore it.
+    """
 
     key: bytes | None = None
     value: bytes | None = None
@@ -64,7 +67,7 @@ class Kafka:
         return name
 
     def delete_topic(self, name: str) -> None:
-        """Delete a topic; Kafka removes it a little later."""
+        """Delete a topic. Kafka removes it a little later."""
         self._admin.delete_topics([name])[name].result(TIMEOUT)
 
     def add_partitions(self, topic: str, count: int) -> None:
@@ -84,7 +87,7 @@ class Kafka:
         self._admin.delete_records([place])[place].result(TIMEOUT)
 
     def partitions(self, topic: str) -> list[int]:
-        """The numbers of the topic's partitions that have a leader; none if the topic does not exist."""
+        """The numbers of the topic's partitions that have a leader, or none if the topic does not exist."""
         found = self._admin.list_topics(topic, timeout=TIMEOUT).topics[topic]
         return sorted(number for number, partition in found.partitions.items() if partition.leader >= 0)
 
@@ -97,7 +100,10 @@ class Kafka:
         return wait_until(found, f"the partitions of {topic}")
 
     def produce(self, topic: str, records: Iterable[Record]) -> None:
-        """Write each record to its partition and wait until the broker has all; KafkaException if it refuses one."""
+        """Write each record to its partition and wait until the broker has all.
+
+        It raises KafkaException if the broker refuses one.
+        """
         errors: list[KafkaError] = []
         producer = Producer({**self._client, "queue.buffering.max.messages": 10_000_000})
         for record in records:
@@ -139,7 +145,7 @@ class Kafka:
         return sorted(records, key=lambda record: (record.partition, record.offset))
 
     def end_offsets(self, topic: str) -> dict[int, int]:
-        """By partition, the offset that the next record will get; a transaction's marker takes one, too."""
+        """By partition, the offset that the next record will get. A transaction's marker takes one, too."""
         ends = {}
         with closing(self._consumer("read_uncommitted")) as consumer:
             for number in self._all_partitions(topic):
@@ -147,7 +153,7 @@ class Kafka:
         return ends
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """By partition, the offset that the group has committed; partitions without a commit are left out."""
+        """By partition, the offset that the group has committed. Partitions without a commit are left out."""
         wanted = [TopicPartition(topic, number) for number in self._all_partitions(topic)]
         with closing(self._consumer("read_committed", group)) as consumer:
             found = _ask(lambda: consumer.committed(wanted, timeout=_ANSWER_TIMEOUT))
@@ -174,7 +180,7 @@ class Kafka:
 
 
 def _ask(request: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
-    """Return the coordinator's answer; KafkaException if it refuses, or there is none within TIMEOUT."""
+    """Return the coordinator's answer, or raise KafkaException if it refuses or there is none within TIMEOUT."""
     deadline = time.monotonic() + TIMEOUT
     while True:
         try:

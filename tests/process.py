@@ -22,7 +22,7 @@ RUNNING = "now processing incoming messages"
 
 
 class Pipeline:
-    """One run of `pipeline.py`; leaving the `with` block, or `close`, ends it.
+    """One run of `pipeline.py`. Leaving the `with` block, or `close`, ends it.
 
     Args:
         settings: its settings by variable name; none of them is taken from our own environment, nor is a proxy.
@@ -55,7 +55,7 @@ class Pipeline:
         return self._process.pid
 
     def wait_for(self, *texts: str, timeout: float = TIMEOUT) -> str:
-        """Wait for a line with all these texts and return the first; AssertionError if there is none."""
+        """Wait for a line with all these texts and return the first, or raise AssertionError if there is none."""
 
         def found() -> str | None:
             ended = not self._reader.is_alive()
@@ -78,7 +78,7 @@ class Pipeline:
         self._process.send_signal(number)
 
     def wait(self, timeout: float = TIMEOUT) -> int:
-        """Wait until it has exited and all lines are read; return the exit code, negative if a signal killed it."""
+        """Wait until it has exited and all lines are read. Return the exit code, negative if a signal killed it."""
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -114,7 +114,7 @@ class Pipeline:
 
 
 class Pipelines:
-    """Starts pipelines on one broker, each in an empty folder of its own; leaving the `with` block kills them all.
+    """Starts pipelines on one broker, each in an empty folder of its own. Leaving the `with` block kills them all.
 
     Args:
         address: the broker's bootstrap server.
@@ -129,7 +129,7 @@ class Pipelines:
         self._started: list[Pipeline] = []
 
     def start(self, source: str, target: str, *arguments: str, **settings: object) -> Pipeline:
-        """Start one between two topics; runs with the same input share a consumer group, unless `settings` differ.
+        """Start one between two topics. Runs with the same input share a consumer group, unless `settings` differ.
 
         Args:
             source: the input topic.
@@ -169,6 +169,6 @@ def group_of(source: str) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether this process is alive; a zombie is not."""
+    """Whether this process is alive. A zombie is not."""
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S607
     return state.stdout.strip()[:1] not in {"", "Z"}

@@ -67,7 +67,9 @@ def login(user: str, mechanism: str = "SCRAM-SHA-512", password: str = PASSWORD)
 def secured_broker(
     folder: Path, users: Mapping[str, Sequence[Grant]], properties: Mapping[str, str] | None = None
 ) -> Iterator[Secured]:
-    """Run a broker with these listeners and the topics `in` and `out`; RENAMED advertises another name than it has.
+    """Run a broker with these listeners and the topics `in` and `out`.
+
+    RENAMED advertises another name than it has.
 
     Args:
         folder: for the certificates.

@@ -49,7 +49,7 @@ def start(folder: Path, test: str, *options: str, before: str = "") -> ChildProc
 
 
 def read(file: Path) -> str:
-    """The file's text; empty if there is no file yet."""
+    """The file's text, or an empty one if there is no file yet."""
     return file.read_text() if file.exists() else ""
 
 

@@ -22,7 +22,7 @@ MISTAKES = [
 
 
 def problems(schema: str, file: Path) -> str:
-    """The errors that check-jsonschema finds in a file; empty if it is valid."""
+    """The errors that check-jsonschema finds in a file, or an empty text if it is valid."""
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr

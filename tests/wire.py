@@ -13,7 +13,7 @@ _COVERED = struct.Struct(">hiqqqhii")  # attributes, last offset, times, produce
 
 
 def produce(address: str, topic: str, records: Sequence[RawRecord], timestamp: int, partition: int = 0) -> None:
-    """Write the records, as one batch, to a partition; AssertionError if the broker refuses them."""
+    """Write the records, as one batch, to a partition, or raise AssertionError if the broker refuses them."""
     batch = record_batch(records, timestamp)
     body = string(None) + struct.pack(">hi", -1, _TIMEOUT)  # no transaction, all replicas
     body += struct.pack(">i", 1) + string(topic)
@@ -48,7 +48,7 @@ def transactional_ids(address: str) -> list[str]:
 
 
 def record_batch(records: Sequence[RawRecord], timestamp: int) -> bytes:
-    """An uncompressed record batch of message format 2; all records have this timestamp, in milliseconds."""
+    """An uncompressed record batch of message format 2. All records have this timestamp, in milliseconds."""
     written = b"".join(encode_record(number, record) for number, record in enumerate(records))
     count = len(records)
     covered = _COVERED.pack(0, count - 1, timestamp, timestamp, -1, -1, -1, count) + written

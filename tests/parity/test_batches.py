@@ -19,7 +19,7 @@ NOW = int(time.time() * 1000)
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_failure_in_a_batch(kafka: Kafka, pipelines: Pipelines, tmp_path: Path, guarantee: str) -> None:
-    """A batch in which the map fails is not committed; under exactly-once, none of it is visible."""
+    """A batch in which the map fails is not committed. Under exactly-once, none of it is visible."""
     source, target = (kafka.create_topic(f"failing-{guarantee}-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", b"fail" if number == 4_321 else VALUE, [], NOW) for number in range(6_000)])
     trace = tmp_path / "trace"

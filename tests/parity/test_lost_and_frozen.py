@@ -1,4 +1,4 @@
-"""A worker that the group removed, and one whose broker froze; on a broker of their own."""
+"""A worker that the group removed, and one whose broker froze, on a broker of their own."""
 
 import random
 import signal
@@ -88,7 +88,10 @@ class Lost:
         self.kafka.produce(self.source, numbered(self.before, TOTAL))
 
     def check(self) -> None:
-        """Check that all records are written and committed; under exactly-once, once and in order."""
+        """Check that all records are written and committed.
+
+        Under exactly-once, also check that each is written once and in order.
+        """
         read = self.kafka.read(self.target, TOTAL)
         wanted = sorted(map(expected, numbered(0, TOTAL)), key=lambda record: record.partition)
         if self.case.guarantee == "exactly-once":
@@ -105,7 +108,7 @@ def numbered(begin: int, end: int) -> list[Record]:
 
 
 def test_lost(own_broker: Broker, own_pipelines: Pipelines, slow: Path) -> None:
-    """A worker that the group removed exits with 70 and says so, and commits nothing; each record is written once.
+    """A worker that the group removed exits with 70, says so and commits nothing. Each record is written once.
 
     Under at-least-once, the records that it had written without committing them come twice.
     """

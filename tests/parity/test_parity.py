@@ -50,7 +50,7 @@ class Side:
         kafka.produce(self.source, records)
 
     def start(self, **settings: object) -> dict[Variant, Pipeline]:
-        """Start one worker of each variant; the workers of a variant are a group."""
+        """Start one worker of each variant. The workers of a variant are a group."""
         return {
             variant: self._pipelines.start(
                 self.source,
@@ -79,7 +79,7 @@ def assert_same(outputs: dict[Variant, list[Record]], wanted: Sequence[Record]) 
 
 
 def stop_all(workers: dict[Variant, Pipeline]) -> None:
-    """Stop them all at once; each ends with 0."""
+    """Stop them all at once, and check that each ends with 0."""
     for worker in workers.values():
         worker.send(signal.SIGTERM)
     assert {variant: worker.wait() for variant, worker in workers.items()} == dict.fromkeys(workers, 0)
@@ -97,7 +97,7 @@ def by_partition(records: Sequence[Record]) -> list[Record]:
 
 
 def numbered(count: int) -> list[Record]:
-    """Records with distinct values; some are malformed."""
+    """Records with distinct values, some of them malformed."""
     chance = random.Random(count)
     return [
         Record(

@@ -11,7 +11,7 @@ NOW = int(time.time() * 1000)
 
 
 class Case(NamedTuple):
-    """A record, and the reason for which it is malformed; None if it is well-formed."""
+    """A record, and the reason why it is malformed, or None if it is well-formed."""
 
     name: str
     record: Record

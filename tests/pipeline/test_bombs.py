@@ -10,7 +10,7 @@ FEW = 5_000_000  # bytes; above the topic's limit, but small enough for the test
 
 
 def send_bomb(kafka: Kafka, topic: str, unpacked: int = UNPACKED) -> KafkaError | None:
-    """Send a batch that unpacks to this many bytes; return the broker's error, if any."""
+    """Send a batch that unpacks to this many bytes, and return the broker's error, if any."""
     errors: list[KafkaError | None] = []
     producer = Producer(
         {

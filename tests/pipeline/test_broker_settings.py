@@ -135,5 +135,5 @@ def test_stop(runs: dict[str, Pipeline], situation: str) -> None:
 
 @pytest.mark.parametrize("situation", CHECKED)
 def test_check(runs: dict[str, Pipeline], situation: str) -> None:
-    """`check` ends with the same code, and says the same; it creates no topic."""
+    """`check` ends with the same code and says the same, and creates no topic."""
     assert_says_the_same(runs[f"check {situation}"], runs[situation])

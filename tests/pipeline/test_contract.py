@@ -26,7 +26,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def runs(kafka: Kafka, shared_pipelines: Pipelines) -> dict[tuple[str, int], Run]:
-    """One run for each guarantee and layout, all in parallel; each partition has all cases, in its own order."""
+    """One run for each guarantee and layout, all in parallel. Each partition has all cases, in its own order."""
     started = {}
     for guarantee, count in RUNS:
         source, target = (kafka.create_topic(f"{guarantee}-{count}-{end}", count) for end in ("in", "out"))

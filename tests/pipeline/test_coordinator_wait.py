@@ -66,7 +66,7 @@ class LoadingProxy(Proxy):
 
 
 def test_wait(tmp_path: Path) -> None:
-    """While the coordinator loads, the producer's tries are logged at DEBUG; if it takes long, there is a warning."""
+    """While the coordinator loads, the producer's tries are logged at DEBUG. If it takes long, there is a warning."""
     with (
         Proxies(1, 1, LoadingProxy) as proxies,
         Cluster(1, STEADY, proxies.listeners) as cluster,

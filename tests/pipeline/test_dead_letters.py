@@ -1,4 +1,4 @@
-"""The dead-letter topic has the original of each malformed record once; the output has the tagged record."""
+"""The dead-letter topic has the original of each malformed record once, and the output has the tagged record."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ _transform = chain(upper_device_type)
 
 
 def dead_letter(record: Record, topic: str) -> Record | None:
-    """The dead letter that the contract requires for an input record; None if the record is well-formed."""
+    """The dead letter that the contract requires for an input record, or None if the record is well-formed."""
     result = _transform(record.value)
     if not isinstance(result, Malformed):
         return None

@@ -23,7 +23,7 @@ Without a transaction, some of them would be written twice."""
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
-    """A refused record stops the pipeline; once the topic accepts it, the next start writes it and the rest."""
+    """A refused record stops the pipeline. Once the topic accepts it, the next start writes it and the rest."""
     source, target = (kafka.create_topic(f"refused-{guarantee}-{end}") for end in ("in", "out"))
     kafka.produce(source, USUAL)
     pipeline = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee)

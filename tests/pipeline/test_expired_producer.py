@@ -32,7 +32,7 @@ EXPIRED = "with a new producer, as its transactional id has expired"
 
 
 def test_expired(tmp_path: Path) -> None:
-    """The pipeline goes on, with a new producer if it uses transactions; each record is written once, in order."""
+    """The pipeline goes on, with a new producer if it uses transactions, and writes each record once, in order."""
     with Broker(properties=PROPERTIES) as broker, Pipelines(broker.address, tmp_path) as pipelines:
         kafka = Kafka(broker.address)
         started: dict[str, tuple[str, str, Pipeline]] = {}

@@ -48,7 +48,7 @@ def tamper(situation: str, proxy: TamperingProxy) -> None:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kafka, dict[str, Pipeline]]]:
-    """A client of the broker; by situation a pipeline, or `check`, behind a proxy of its own, all in parallel."""
+    """A client of the broker, and by situation a pipeline, or `check`, behind a proxy of its own, all in parallel."""
     situations = [SLOW, LOST, *WARNED, OLDER]
     ports = {f"PROXY{number}": free_port() for number in range(len(situations))}
     broker, listeners = advertising({name: f"{HOST}:{port}" for name, port in ports.items()})
@@ -97,7 +97,7 @@ def test_slow_check(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:
 
 
 def test_check_without_time(runs: tuple[Kafka, dict[str, Pipeline]]) -> None:
-    """What `check` has no time for is a warning that names the time; the exit code is that of `run`, which works."""
+    """What `check` has no time for is a warning that names the time. The exit code is that of `run`, which works."""
     check = runs[1][HURRIED]
     assert check.wait(PATIENCE) == 0, check.log
     assert not [line for line in check.lines if line.startswith("wrong ")], check.log

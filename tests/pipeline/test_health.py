@@ -26,7 +26,7 @@ LOGIN = b'{"device_type": "ios", "n": %d}'
 
 
 class Answer(NamedTuple):
-    """An endpoint's answer; status 0 if the connection is refused."""
+    """An endpoint's answer, with status 0 if the connection is refused."""
 
     status: int
     body: str
@@ -108,7 +108,7 @@ def test_without_partition(topics: Callable[..., str], pipelines: Pipelines) -> 
 
 
 def test_stuck(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, port: int, tmp_path: Path) -> None:
-    """A loop that hangs in a record is first not ready, then not live; it is both again once it continues."""
+    """A loop that hangs in a record is first not ready, then not live. It is both again once it continues."""
     source, target = topics("in"), topics("out")
     blocker = tmp_path / "stuck"
     blocker.touch()
@@ -126,7 +126,7 @@ def test_stuck(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, p
 
 
 def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, port: int, tmp_path: Path) -> None:
-    """/ready, /status.json and /metrics name a stalled partition and its lag; /live stays OK, because the loop runs."""
+    """/ready, /status.json and /metrics name a stalled partition and its lag, but /live stays OK, as the loop runs."""
     source, target = topics("in"), topics("out")
     backlog = [Record(value=LOGIN % number) for number in range(20_000)]
     kafka.produce(source, backlog)
@@ -153,7 +153,7 @@ def test_stalled(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines,
 
 @pytest.mark.long
 def test_broker_away(tmp_path: Path, port: int) -> None:
-    """A pipeline without an answer from the broker is live but not ready; it is ready again after the next answer.
+    """A pipeline without an answer from the broker is live but not ready. It is ready again after the next answer.
 
     If the broker stays away for too long, workers exit with 69, with or without a partition.
     """

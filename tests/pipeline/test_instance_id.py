@@ -35,7 +35,7 @@ def records(begin: int, end: int) -> list[Record]:
 
 
 def test_name_taken(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A worker that is replaced by another one with its id exits with 78 and names it; each record is written once.
+    """A worker that is replaced by another one with its id exits with 78 and names it. Each record is written once.
 
     A signal ends its wait.
     """

@@ -29,7 +29,7 @@ def _families(port: int) -> Iterable[Metric]:
 
 
 def scrape(port: int) -> dict[str, float]:
-    """The samples of a scrape without the prefix, by name and label values; none before the port is open."""
+    """The samples of a scrape without the prefix, by name and label values. There are none before the port is open."""
     samples = [sample for family in _families(port) for sample in family.samples]
     return {
         " ".join([one.name.removeprefix(PREFIX), *(value for _, value in sorted(one.labels.items()))]): one.value
@@ -71,7 +71,7 @@ def produce_with_marker(kafka: Kafka, topic: str, value: bytes) -> None:
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_known_records(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, guarantee: str) -> None:
-    """A scrape has the records, bytes, reasons and checkpoints that were sent; lag is 0 behind transaction markers.
+    """A scrape has the records, bytes, reasons and checkpoints that were sent. Lag is 0 behind transaction markers.
 
     A second worker takes over a partition: it vanishes from the metrics of the first, and the rebalance is counted.
     """

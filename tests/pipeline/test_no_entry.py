@@ -60,7 +60,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def unavailable(folder: Path) -> Iterator[dict[str, tuple[str, Pipeline, Pipeline]]]:
-    """Addresses without a broker, each with a pipeline and a `check`; started first, as they try for half a minute."""
+    """Addresses without a broker, each with a pipeline and a `check`.
+
+    They are started first, as they try for half a minute.
+    """
     (folder / "unavailable").mkdir()
     web = free_port()
     with (
@@ -186,7 +189,7 @@ def test_wrong_mechanism(refusing: dict[str, Pipeline]) -> None:
 
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
-    """The permissions that docs/operations.md lists are enough; the password is nowhere in the log."""
+    """The permissions that docs/operations.md lists are enough, and the password is nowhere in the log."""
     pipeline = refusing[guarantee]
     pipeline.wait_for(RUNNING)
     pipeline.wait_for("Committed a checkpoint")
@@ -197,7 +200,7 @@ def test_minimal(refusing: dict[str, Pipeline], guarantee: str) -> None:
 
 @pytest.mark.parametrize("kind", ABSENT)
 def test_unavailable(unavailable: dict[str, tuple[str, Pipeline, Pipeline]], kind: str) -> None:
-    """The pipeline exits after half a minute without a broker; the line says what it found at the address."""
+    """The pipeline exits after half a minute without a broker, and the line says what it found at the address."""
     address, pipeline, _ = unavailable[kind]
     assert_stopped(pipeline, 69, [address, "Quix__Broker__Address"])
     check_row("At the start", kind, 69, pipeline.lines[-1], {r"--port \d+": "--port 29092"})

@@ -14,7 +14,7 @@ EXPIRED = re.compile(r"WARNING .* (\d+) records of (\S+) expired unread, from of
 
 
 def numbered(begin: int, end: int, partition: int = 0) -> list[Record]:
-    """Records with distinct values; record n is at offset n."""
+    """Records with distinct values. Record n is at offset n."""
     value = b'{"device_type": "ios", "n": %d}'
     return [Record(b"k", value % number, partition=partition) for number in range(begin, end)]
 
@@ -50,7 +50,7 @@ def warnings(lines: list[str]) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize(("reset", "guarantee"), [("earliest", "exactly-once"), ("latest", "at-least-once")])
 def test_expired_while_running(kafka: Kafka, pipelines: Pipelines, reset: str, guarantee: str) -> None:
-    """Records that expire before a running worker reads them cause a warning; all others are written once."""
+    """Records that expire before a running worker reads them cause a warning. All others are written once."""
     source, target = topics(kafka, f"expiring-{reset}", 50)
     kafka.commit(group_of(source), source, 0)
     pipeline = pipelines.start(source, target, AUTO_OFFSET_RESET=reset, PROCESSING_GUARANTEE=guarantee)

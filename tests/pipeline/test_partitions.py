@@ -20,7 +20,7 @@ def ordered(records: list[Record]) -> list[Record]:
 
 @pytest.mark.parametrize("partitions", [3, 5])
 def test_enough_partitions(kafka: Kafka, pipelines: Pipelines, partitions: int) -> None:
-    """Records keep partition and order if the output has as many partitions or more; no warning is logged."""
+    """Records keep partition and order, without a warning, if the output has as many partitions or more."""
     source = kafka.create_topic(f"three-to-{partitions}", 3)
     target = kafka.create_topic(f"{partitions}-of-three", partitions)
     kafka.produce(source, SENT)
@@ -48,7 +48,7 @@ def test_output_gains_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
 
 
 def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
-    """An output with too few partitions causes exit code 78, and nothing is written; with enough, the pipeline runs."""
+    """An output with too few partitions causes exit code 78 and gets nothing. With enough, the pipeline runs."""
     source, target = kafka.create_topic("four", 4), kafka.create_topic("two", 2)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)
@@ -66,7 +66,7 @@ def test_too_few_partitions(kafka: Kafka, pipelines: Pipelines) -> None:
 
 @pytest.mark.long
 def test_input_gains_partition(kafka: Kafka, pipelines: Pipelines) -> None:
-    """A new input partition that the output lacks causes exit code 78 and is named; no record is lost."""
+    """A new input partition that the output lacks causes exit code 78 and is named. No record is lost."""
     source, target = kafka.create_topic("gains", 3), kafka.create_topic("lacks", 3)
     kafka.produce(source, SENT)
     pipeline = pipelines.start(source, target)

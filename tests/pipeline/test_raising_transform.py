@@ -19,7 +19,7 @@ def script() -> Path:
 
 
 def test_tagged(kafka: Kafka, pipelines: Pipelines) -> None:
-    """The pipeline tags the record and continues; the log has the stack trace, but no value."""
+    """The pipeline tags the record and continues. The log has the stack trace, but no value."""
     source, target = (kafka.create_topic(f"raising-{end}") for end in ("in", "out"))
     kafka.produce(source, [Record(b"k", value, [], 1_700_000_000_000) for value in VALUES])
     pipeline = pipelines.start(source, target, LOG_LEVEL="DEBUG")

@@ -50,7 +50,7 @@ def read(kafka: Kafka, shared_pipelines: Pipelines) -> list[Record]:
 
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_header_names(read: list[Record], number: int) -> None:
-    r"""Invalid bytes in a header name become \xNN; all headers stay, and the pipeline continues."""
+    r"""Invalid bytes in a header name become \xNN. All headers stay, and the pipeline continues."""
     value, sent, names = CASES[number]
     kept = [b"%d" % place for place, name in enumerate(sent) if name != b"malformed"]
     headers: list[tuple[str, bytes | None]] = list(zip(names, kept, strict=True))
@@ -60,7 +60,7 @@ def test_header_names(read: list[Record], number: int) -> None:
 
 @pytest.mark.parametrize("number", range(len(TIMESTAMPS)), ids=map(str, TIMESTAMPS))
 def test_timestamps(read: list[Record], number: int) -> None:
-    """A timestamp of 0 becomes the time at which the record is processed; any other is kept, even -1, "none"."""
+    """A timestamp of 0 becomes the time at which the record is processed. Any other is kept, even -1, "none"."""
     kept = list(TIMESTAMPS.values())[number]
     record = read[len(CASES) + number]
 

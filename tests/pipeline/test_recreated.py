@@ -104,7 +104,7 @@ def create_again(kafka: Kafka, topic: str) -> None:
 @pytest.mark.usefixtures("many_processes")
 @pytest.mark.parametrize("number", range(len(CASES)), ids=["-".join(map(str, case)) for case in CASES])
 def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
-    """The pipeline exits with 78 and names the topic; after a restart all records of the new topic are written."""
+    """The pipeline exits with 78 and names the topic. After a restart all records of the new topic are written."""
     run = runs[number]
     assert run.first.wait() == 78, run.first.log
     (line,) = (line for line in run.first.lines if "ERROR" in line)

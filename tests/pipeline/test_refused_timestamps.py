@@ -64,7 +64,7 @@ def test_refused(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 def test_refused_unexpectedly(kafka: Kafka, pipelines: Pipelines, guarantee: str) -> None:
-    """Records that the broker refuses unexpectedly are sent again with the tag, without an exit; each counts once."""
+    """Records that the broker refuses unexpectedly are sent again with the tag, without an exit. Each counts once."""
     source = kafka.create_topic(f"lowered-{guarantee}-in")
     target = kafka.create_topic(f"lowered-{guarantee}-out", config=LIMITS)
     usual = [Record(b"k", LOGIN % number, timestamp=NOW) for number in range(20)]

@@ -39,7 +39,7 @@ ADDRESSES = r"(127\.0\.0\.1:\d+,)+127\.0\.0\.1:\d+"
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Pipeline], str, Pipelines]]:
-    """For each situation, a pipeline that was running when a broker went; then the address, and more pipelines."""
+    """For each situation, a pipeline that was running when a broker went away. Then the address, and more pipelines."""
     with (
         Cluster(3, {"log.retention.ms": "-1"}) as cluster,
         Pipelines(cluster.address, tmp_path_factory.mktemp("replicas"), SCRIPT) as pipelines,
@@ -82,7 +82,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, P
 
 
 def count_brokers(admin: AdminClient) -> int:
-    """The number of brokers in the metadata; 0 if librdkafka lost the request, as it does if a broker has just died."""
+    """The number of brokers in the metadata, or 0 if librdkafka lost the request.
+
+    It loses one if a broker has just died.
+    """
     with suppress(KafkaException):
         return len(admin.list_topics(timeout=1.0).brokers)
     return 0

@@ -91,7 +91,7 @@ def kafka(secured: Secured) -> Kafka:
 
 @pytest.fixture(scope="module")
 def ended(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
-    """By situation, a pipeline that had committed a record before the change, and has ended; all in parallel."""
+    """By situation, a pipeline that had committed a record before the change, and has ended. All run in parallel."""
     kafka, admin = secured.kafka, AdminClient({"bootstrap.servers": secured.kafka.address})
     started = {
         situation: shared_pipelines.start(

@@ -98,7 +98,7 @@ def kafka(secured: Secured) -> Kafka:
 
 @pytest.fixture(scope="module")
 def refused(secured: Secured, shared_pipelines: Pipelines) -> dict[str, Pipeline]:
-    """A pipeline that has exited for each refusal; every second one has LOG_LEVEL=DEBUG."""
+    """A pipeline that has exited for each refusal. Every second one has LOG_LEVEL=DEBUG."""
     ended = {}
     for number, case in enumerate(REFUSED):
         group = group_of(LACKING.get(case.removeprefix("no permission on the "), "refused"))
@@ -207,7 +207,7 @@ DIAGNOSED: dict[str, tuple[MakeSettings, str | None]] = {
 
 @pytest.mark.parametrize("case", DIAGNOSED)
 def test_diagnose(secured: Secured, case: str) -> None:
-    """The diagnosis finds the settings that the broker requires; it is None if nothing is wrong or visible."""
+    """The diagnosis finds the settings that the broker requires. It is None if nothing is wrong or visible."""
     make_settings, text = DIAGNOSED[case]
     connection = Settings.model_validate(make_settings(secured)).connection()
     assert connection is not None

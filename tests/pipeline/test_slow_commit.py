@@ -40,7 +40,7 @@ _BATCH = struct.Struct(">qiibIhiqqqh")  # up to the producer's epoch
 
 @dataclass
 class ProxiedBroker:
-    """A broker that answers pipelines at the proxy's pace; `kafka` does not go through the proxy."""
+    """A broker that answers pipelines at the proxy's pace. `kafka` does not go through the proxy."""
 
     kafka: Kafka
     proxy: TamperingProxy
@@ -122,7 +122,7 @@ def test_transactional_id_taken(broker: ProxiedBroker, broken: str, key: int) ->
 
 @pytest.mark.parametrize("no_progress_timeout", [60, 0])
 def test_too_long(broker: ProxiedBroker, no_progress_timeout: int) -> None:
-    """If a commit takes too long, it is repeated; in the end the line says so and blames no other worker (70)."""
+    """If a commit takes too long, it is repeated. In the end the line says so and blames no other worker (70)."""
     limit = f"{SHORT} NO_PROGRESS_TIMEOUT={no_progress_timeout}"
     first = broker.pipelines.start(broker.source, broker.target, LIMITS=limit)
     first.wait_for(RUNNING)

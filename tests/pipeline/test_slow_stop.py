@@ -98,7 +98,7 @@ def test_replicas(tmp_path: Path) -> None:
 
 
 def at_least_once(port: int) -> dict[str, object]:
-    """The settings; the port is for metrics."""
+    """The settings. The port is for metrics."""
     return {"PROCESSING_GUARANTEE": "at-least-once", "HTTP_PORT": port}
 
 
@@ -119,7 +119,7 @@ def wait_for_queue(port: int) -> None:
 
 
 def check_stop(pipeline: Pipeline, situation: str, exit_code: int) -> None:
-    """Ask it to stop; fail unless it ends with this exit code and the line of docs/errors.md."""
+    """Ask it to stop, and fail unless it ends with this exit code and the line of docs/errors.md."""
     pipeline.send(signal.SIGTERM)
     assert pipeline.wait(2 * TIMEOUT) == exit_code, pipeline.log
     replace = {"after 40 s": "after 55 s", r"[12] of its 3": "2 of its 3", r": sasl_ssl.*; ended": ": …; ended"}

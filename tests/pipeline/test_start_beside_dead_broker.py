@@ -44,7 +44,7 @@ def test_run(started: list[Pipeline]) -> None:
 
 
 def test_check(started: list[Pipeline]) -> None:
-    """`check` warns of the dead broker and of nothing else; it ends with 0, as the pipeline starts."""
+    """`check` warns of the dead broker and of nothing else. It ends with 0, as the pipeline starts."""
     for check in started[1::2]:
         assert check.wait(2 * TIMEOUT) == 0, check.log
         (warning,) = (line for line in check.lines if not line.startswith("ok "))

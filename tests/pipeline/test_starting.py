@@ -106,7 +106,7 @@ def test_refused_token(tmp_path: Path) -> None:
 
 
 def test_command_line(tmp_path: Path) -> None:
-    """A wrong command line exits with 2 and prints the usage; --help exits with 0 and lists the commands."""
+    """A wrong command line exits with 2 and prints the usage. --help exits with 0 and lists the commands."""
     with Pipeline({}, tmp_path, "run", "--nonsense") as wrong, Pipeline({}, tmp_path, "--help") as asked:
         assert wrong.wait() == 2
         assert "usage: " in wrong.log
@@ -119,7 +119,7 @@ def test_command_line(tmp_path: Path) -> None:
 
 
 def test_debug(pipelines: Pipelines) -> None:
-    """LOG_LEVEL=DEBUG adds the stack trace; the error line and the exit code stay the same."""
+    """LOG_LEVEL=DEBUG adds the stack trace, but the error line and the exit code stay the same."""
     pipeline = pipelines.start("absent", "there", LOG_LEVEL="DEBUG")
     assert pipeline.wait() == 78
     assert "ERROR" in pipeline.wait_for('"absent"', "not found")

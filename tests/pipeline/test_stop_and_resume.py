@@ -52,7 +52,7 @@ def records_in(pipeline: Pipeline) -> int:
 
 @pytest.mark.parametrize(("guarantee", "number"), [("exactly-once", signal.SIGTERM), ("at-least-once", signal.SIGINT)])
 def test_stop(kafka: Kafka, pipelines: Pipelines, slow: Path, guarantee: str, number: signal.Signals) -> None:
-    """A stop in the middle of a backlog exits with 0 and commits processed records; the next start resumes there."""
+    """A stop in the middle of a backlog exits with 0 and commits processed records. The next start resumes there."""
     source, target = with_backlog(kafka, f"stop-{guarantee}")
     first = pipelines.start(source, target, PROCESSING_GUARANTEE=guarantee, SLOW_WHILE=slow, SLOW_BY=SLOW_BY)
     wait_until(lambda: written(kafka, target), "the first record")
@@ -93,7 +93,7 @@ def test_killed_exactly_once(kafka: Kafka, pipelines: Pipelines, slow: Path) -> 
 
 
 def test_killed_at_least_once(kafka: Kafka, pipelines: Pipelines, slow: Path) -> None:
-    """A SIGKILL in the middle of a backlog loses nothing; after the restart, some of the last records come twice."""
+    """A SIGKILL in the middle of a backlog loses nothing. After the restart, some of the last records come twice."""
     source, target = with_backlog(kafka, "killed-twice")
     settings = {"PROCESSING_GUARANTEE": "at-least-once"}
     kill_after(kafka, pipelines.start(source, target, **settings, SLOW_WHILE=slow, SLOW_BY=SLOW_BY), target, 300)

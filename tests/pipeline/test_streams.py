@@ -97,7 +97,7 @@ def started(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.mark.parametrize("situation", CASES)
 def test_continues(kafka: Kafka, started: dict[str, Started], situation: str) -> None:
-    """The pipeline works, and stops with 0; a closed terminal stops it, unless SIGHUP was ignored at its start."""
+    """The pipeline works, and stops with 0. A closed terminal stops it, unless SIGHUP was ignored at its start."""
     process, source, target, log, _ = started[situation]
     kafka.produce(source, SENT[:2])
     assert kafka.read(target, 2, 4 * TIMEOUT) == list(map(expected, SENT[:2]))

@@ -142,7 +142,7 @@ NO_ROOM = {
 
 
 def test_no_room_for_the_stub(kafka: Kafka, pipelines: Pipelines) -> None:
-    """The pipeline exits with 70 and names the offset if even the stub is too large; nothing after it is written."""
+    """If even the stub is too large, the pipeline exits with 70, names the offset and writes nothing after it."""
     fitting = [Record(b"k", b'{"device_type": "ios", "n": %d}' % number) for number in range(50)]
     started = []
     for guarantee, large in NO_ROOM.items():

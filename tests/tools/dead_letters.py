@@ -20,7 +20,7 @@ def letter_headers(reason: str, detail: str, topic: str, partition: int, offset:
 
 
 def dead_letter(record: Record, topic: str) -> Record | None:
-    """The dead letter of an input record at its offset, if it fits; None if the record is a login."""
+    """The dead letter of an input record at its offset, if it fits, or None if the record is a login."""
     result = _transform(record.value)
     if not isinstance(result, Malformed):
         return None

@@ -33,7 +33,7 @@ def run(file: Path, capsys: pytest.CaptureFixture[str], *options: str) -> list[s
 
 
 def test_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each line of the file gets a line: what the record becomes, and why; control characters are escapes."""
+    """Each line of the file gets a line: what the record becomes, and why. Control characters are escapes."""
     file = tmp_path / "values"
     file.write_bytes(b"\n".join(SHOWN))
     assert run(file, capsys) == list(SHOWN.values())

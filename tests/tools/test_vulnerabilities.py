@@ -32,7 +32,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ],
 )
 def test_report(answering: Path, packages: list[dict[str, object]], code: int, said: list[str]) -> None:
-    """Each finding is named and fails; packages that nothing is known of are not passed over in silence."""
+    """Each finding is named and fails, and packages that nothing is known of are named, too."""
     report = json.dumps({"dependencies": packages, "fixes": []})
     answering.write_text(f"import sys\nprint({report!r})\nsys.exit({code})\n")
     assert audit(LOCK) == (code, "\n".join(said))
@@ -48,7 +48,7 @@ def test_report(answering: Path, packages: list[dict[str, object]], code: int, s
     ],
 )
 def test_no_report(answering: Path, answer: str, code: int, said: str) -> None:
-    """No data, or none in time, is one line and no failure; a wrong command line is one."""
+    """No data, or none in time, is one line and no failure. A wrong command line is a failure."""
     answering.write_text(answer)
     assert audit(LOCK, within=0.5 if "sleep" in answer else 60) == (code, said)
 
@@ -62,7 +62,7 @@ def test_asks_for_all(answering: Path) -> None:
 
 
 def test_all_locks(answering: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every lock file is asked about but the one that another holds; a finding in any of them fails."""
+    """Every lock file is asked about, except the one that another holds. A finding in any of them fails."""
     answering.write_text(
         f"import sys\nbad = any('bench' in text for text in sys.argv)\n"
         f"print({json.dumps({'dependencies': [HOLED]})!r} if bad else {json.dumps({'dependencies': [SOUND]})!r})\n"

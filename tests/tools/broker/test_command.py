@@ -30,7 +30,7 @@ def no_home(patch: pytest.MonkeyPatch, _folder: Path) -> None:
 
 
 def home_is_a_file(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Nothing can be made in it; not even root can."""
+    """Nothing can be made in it, not even by root."""
     patch.delenv("XDG_CACHE_HOME", raising=False)
     (folder / "file").touch()
     patch.setenv("HOME", str(folder / "file"))
@@ -138,7 +138,7 @@ def start(redirection: str, port: int, **variables: str) -> ChildProcess:
 
 @pytest.mark.long
 def test_paths(folders: dict[str, str]) -> None:
-    """It works with any path and without a standard output; one that it cannot write to ends it with one line."""
+    """It works with any path and without a standard output. One that it cannot write to ends it with one line."""
     ports = [free_port() for _ in range(3)]
     paths, closed, full = start("", ports[0], **folders), start(">&-", ports[1]), start(">/dev/full", ports[2])
     assert paths.stdout is not None

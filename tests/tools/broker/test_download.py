@@ -1,4 +1,4 @@
-"""Kafka's jars are downloaded and checked against the lock; errors are one line."""
+"""Kafka's jars are downloaded and checked against the lock, and errors are one line."""
 
 import hashlib
 import os
@@ -212,7 +212,7 @@ def test_at_once(repository: Repository, folder: Path) -> None:
 
 
 def test_abandoned(repository: Repository, folder: Path) -> None:
-    """What an interrupted download left is removed after an hour; a younger one may still be under way."""
+    """What an interrupted download left is removed after an hour. A younger one may still be under way."""
     old, young = folder / "old.part", folder / "young.part"
     old.touch()
     young.touch()

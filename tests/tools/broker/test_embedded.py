@@ -43,7 +43,7 @@ RECORDS = [
 
 @pytest.fixture(scope="module")
 def spare() -> Iterator[Broker]:
-    """A broker to ill-treat; each test leaves it running."""
+    """A broker to ill-treat. Each test leaves it running."""
     with Broker(properties={"log.retention.ms": "-1"}) as broker:  # records of any age are kept
         yield broker
 
@@ -137,7 +137,7 @@ def test_death_is_noticed(spare: Broker) -> None:
 
 
 def test_pause(spare: Broker) -> None:
-    """A paused broker is alive but does not answer; a resumed one answers."""
+    """A paused broker is alive but does not answer. A resumed one answers."""
     admin = AdminClient({"bootstrap.servers": spare.address, "log_level": 0})
     admin.list_topics(timeout=60)
     spare.pause()
@@ -168,7 +168,7 @@ def test_clash(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_given_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A given folder is made and kept; a damaged AOT cache does no harm."""
+    """A given folder is made and kept, and a damaged AOT cache does no harm."""
     damaged, folder = tmp_path / "damaged.aot", tmp_path / "kafka"
     damaged.write_bytes(bytes(5000))
     monkeypatch.setattr("tools.broker.node.aot_cache", lambda: damaged)

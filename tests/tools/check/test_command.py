@@ -21,7 +21,7 @@ Topics = Callable[..., str]
 
 @pytest.fixture
 def check(pipelines: Pipelines) -> Iterator[Check]:
-    """Runs `check` for two topics to its end; further settings and options are optional."""
+    """Runs `check` for two topics to its end. Further settings and options are optional."""
     ended: list[Pipeline] = []
 
     def run(source: str, target: str, *options: str, **settings: object) -> Pipeline:
@@ -124,7 +124,7 @@ def test_newest_timestamp(kafka: Kafka, topics: Topics, check: Check) -> None:
 
 
 def test_position(kafka: Kafka, topics: Topics, check: Check) -> None:
-    """An offset past the end is wrong, as in `run`; an expired one is a warning."""
+    """An offset past the end is wrong, as in `run`, but an expired one is a warning."""
     source, target = topics("in"), topics("out")
     kafka.produce(source, [Record(None, b"{}")] * 4)
     kafka.commit(group_of(source), source, 9)

@@ -46,7 +46,7 @@ _GENERATIONS = 5  # terminal, demo, its children, the shells that guard these, a
 
 
 class Figures(NamedTuple):
-    """What the last line says; `is_counted` is whether it says of the missing ones that they are lost."""
+    """What the last line says. `is_counted` is whether it says of the missing ones that they are lost."""
 
     records_in: int
     records_out: int

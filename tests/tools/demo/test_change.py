@@ -50,5 +50,5 @@ def test_change(before: bytes | None, after: bytes | None, columns: int, text: s
     ],
 )
 def test_printable(content: bytes, text: str) -> None:
-    """What does not show as itself is written as an escape; all else stays."""
+    """What does not show as itself is written as an escape. All else stays."""
     assert printable(content) == text

@@ -70,7 +70,7 @@ def _are_plain(lines: list[str]) -> None:
 
 @pytest.mark.long
 def test_signal(demo: Callable[..., DemoProcess]) -> None:
-    """When its terminal is closed, the pipeline processes all that was sent; nothing is lost or left behind."""
+    """When its terminal is closed, the pipeline processes all that was sent. Nothing is lost or left behind."""
     run = demo()
     run.wait_for_output()
     run.send(signal.SIGHUP)
@@ -96,7 +96,7 @@ def test_signal_while_starting(demo: Callable[..., DemoProcess]) -> None:
 
 @pytest.mark.long
 def test_second_ctrl_c(demo: Callable[..., DemoProcess]) -> None:
-    """A second Ctrl-C ends it without waiting for the pipeline; it leaves nothing behind, and calls nothing lost."""
+    """A second Ctrl-C ends it without waiting for the pipeline. It leaves nothing behind, and calls nothing lost."""
     run = demo()
     run.wait_for_output()
     os.kill(run.child("pipeline.py"), signal.SIGSTOP)
@@ -138,7 +138,7 @@ def test_death(demo: Callable[..., DemoProcess], word: str, message: str, *, is_
 @pytest.mark.long
 @pytest.mark.parametrize("end", ["Ctrl-C", "SIGTERM", "Kafka dies"])
 def test_terminal(demo: Callable[..., DemoProcess], end: str) -> None:
-    """On a terminal it shows the live view; however it ends, the terminal has its settings again."""
+    """On a terminal it shows the live view. However it ends, the terminal has its settings again."""
     run = demo(on_terminal=True, TERM="xterm", COLUMNS="80", LINES="24")
     run.wait_for(lambda line: re.search(r"android → ANDROID", line), "a processed record")
     if end == "Ctrl-C":
@@ -156,7 +156,7 @@ def test_terminal(demo: Callable[..., DemoProcess], end: str) -> None:
 
 @pytest.mark.long
 def test_keys(demo: Callable[..., DemoProcess]) -> None:
-    """The keys: 100,000 records, a worker killed with SIGKILL, one added, quit; nothing is lost or duplicated.
+    """The keys send 100,000 records, kill a worker with SIGKILL, add one, and quit. No record is lost or duplicated.
 
     The page's address stays on the screen, and answers, also after the kill.
     """

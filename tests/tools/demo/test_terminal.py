@@ -17,7 +17,7 @@ IS_FOREGROUND = terminal._is_foreground
 
 @pytest.fixture
 def typing(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Makes standard input a terminal in the foreground; what is written here is typed on it."""
+    """Makes standard input a terminal in the foreground. What is written here is typed on it."""
     typing, other_end = os.openpty()
     monkeypatch.setattr(terminal, "_is_foreground", lambda _: True)
     with os.fdopen(other_end) as stdin:
@@ -40,7 +40,7 @@ def typing(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     ],
 )
 def test_pressed(typing: int, typed: bytes, letters: str) -> None:
-    """Letters arrive at once, without Enter, in lower case; arrow keys are not taken for letters."""
+    """Letters arrive at once, without Enter, in lower case. Arrow keys are not taken for letters."""
     with keyboard(wanted=True) as pressed:
         assert pressed
         assert pressed() == ""
@@ -51,7 +51,7 @@ def test_pressed(typing: int, typed: bytes, letters: str) -> None:
 
 @pytest.mark.usefixtures("typing")
 def test_settings() -> None:
-    """Meanwhile there is no echo, and Ctrl-C stays a signal; afterwards, also after an error, all is as before."""
+    """Meanwhile there is no echo, and Ctrl-C stays a signal. Afterwards, also after an error, all is as before."""
     stdin = sys.stdin.fileno()
     before = termios.tcgetattr(stdin)
 

@@ -98,7 +98,7 @@ def test_screen(parts: tuple[str, ...], size: tuple[int, int]) -> None:
 
 
 def test_keys_that_have_no_effect_are_not_shown() -> None:
-    """No keys are offered without a terminal, while it stops, or after; no fifth worker is offered."""
+    """No keys are offered without a terminal, while it stops, or after. No fifth worker is offered."""
     four = replace(RUNNING, workers=[("1", "pid 1", "starting")] * 4)
     last_lines = {
         "no terminal": shown(replace(RUNNING, has_keys=False))[-1],
@@ -136,7 +136,7 @@ def test_malformed_bars(size: tuple[int, int]) -> None:
     ],
 )
 def test_strip(drawn: str, text: str) -> None:
-    """A rate's bar is in proportion to the largest one, to an eighth; what is above 0 is visible, and 0 is empty."""
+    """A rate's bar is in proportion to the largest one, to an eighth. All above 0 is visible, and 0 is empty."""
     assert drawn == text
 
 
@@ -153,7 +153,7 @@ def test_old_rates_do_not_set_the_scale() -> None:
 
 
 def test_faults() -> None:
-    """What tools.verify has found is said in words; records out of order only if there are any."""
+    """What tools.verify has found is said in words, with records out of order only if there are any."""
     assert faults(GOOD) == "0 lost, 0 twice, 0 wrong"
     bad = GOOD | {"lost": 1234, "duplicated": 2, "wrong": 3, "reordered": 4}
     assert faults(bad) == "1,234 lost, 2 twice, 3 wrong, 4 out of order"

@@ -1,4 +1,4 @@
-"""The generator's settings, its pace, and what it does if the broker is in trouble."""
+"""The generator's settings, its pace, and what it does if the broker is slow or refuses records."""
 
 import os
 import re
@@ -70,7 +70,7 @@ def test_topic(environment: pytest.MonkeyPatch, variables: dict[str, str], topic
     ],
 )
 def test_address(environment: pytest.MonkeyPatch, variables: dict[str, str], address: str | None) -> None:
-    """The address is Quix's variable, else the original's BOOTSTRAP_SERVERS, else the demo's; Quix Cloud needs none."""
+    """The address is Quix's variable, else the original's BOOTSTRAP_SERVERS, else the demo's. Quix Cloud needs none."""
     for name, value in variables.items():
         environment.setenv(name, value)
     settings = GeneratorSettings.load()
@@ -162,7 +162,7 @@ def test_steady(rate: float) -> None:
 
 @pytest.mark.parametrize(("held_up_for", "made_up_for"), [(0.5, 0.5), (BACKLOG, BACKLOG), (30.0, BACKLOG)])
 def test_hold_up(held_up_for: float, made_up_for: float) -> None:
-    """After a hold-up, what was missed is made up for at once, but never more than BACKLOG seconds' worth."""
+    """After a delay, what was missed is sent at once, but never more than BACKLOG seconds' worth."""
     counts = Counter(round(moment, 3) for moment in send_times(100.0, 40.0, held_up=(5.0, 5.0 + held_up_for)))
     assert counts.pop(5.0 + held_up_for) == pytest.approx(100 * made_up_for, abs=2)
     assert max(counts.values()) == 1
@@ -176,7 +176,7 @@ def test_no_limit() -> None:
         schedule.sent(now)
 
 
-# ---- what a broker does only when it is in trouble
+# ---- what a broker does only when it is slow or refuses records
 
 
 class TroubledProducer:
@@ -226,7 +226,7 @@ def test_full_queue() -> None:
     ],
 )
 def test_refused(code: int, raised: type[Exception]) -> None:
-    """A record that can't be delivered stops it with an error, and is counted."""
+    """A record that cannot be delivered stops it with an error, and is counted."""
     sending = sender(TroubledProducer(refused=KafkaError(code)))
     with pytest.raises(raised):
         sending.run()

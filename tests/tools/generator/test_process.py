@@ -59,13 +59,13 @@ def only(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 def run(*arguments: str, program: Sequence[str] = START, cwd: Path = ROOT, **settings: object) -> tuple[int, str, str]:
-    """Run the generator to its end; return its exit code and its output."""
+    """Run the generator to its end, and return its exit code and its output."""
     with running(*arguments, program=program, cwd=cwd, **settings) as process:
         return end_of(process)
 
 
 def end_of(process: ForkedProcess | ChildProcess) -> tuple[int, str, str]:
-    """Wait for its end; give its exit code and what it wrote."""
+    """Wait for its end, and give its exit code and what it wrote."""
     out, err = process.communicate(timeout=TIMEOUT)
     return process.returncode, out.decode(), err.decode()
 
@@ -152,7 +152,7 @@ def manifest_of(file: Path) -> list[dict[str, Any]]:
 
 
 def test_manifest(kafka: Kafka, topic: str, tmp_path: Path) -> None:
-    """The manifest has each record of the topic once, with its place, in order; a second run adds its own."""
+    """The manifest has each record of the topic once, with its place, in order. A second run adds its own."""
     file = tmp_path / "manifest.jsonl"
     settings: dict[str, Any] = {"output": topic, "RATE": 0, "MALFORMED": 0.4, "TOPIC_PARTITIONS": 3}
     for count in 300, 200:
@@ -214,7 +214,7 @@ def test_unwritable_manifest(kafka: Kafka, topic: str, name: str) -> None:
 
 
 def test_topic_made_with_partitions(kafka: Kafka, topic: str) -> None:
-    """A missing topic is created with TOPIC_PARTITIONS, and a line says so; an existing one does not change."""
+    """A missing topic is created with TOPIC_PARTITIONS, and a line says so. An existing one does not change."""
     where: dict[str, Any] = {"Quix__Broker__Address": kafka.address, "output": topic, "COUNT": 1}
     code, _, err = run(TOPIC_PARTITIONS=4, **where)
     assert code == 0, err
@@ -262,7 +262,7 @@ STREAMS = {
 @pytest.mark.long
 @pytest.mark.parametrize("name", STREAMS)
 def test_standard_output(kafka: Kafka, topic: str, name: str) -> None:
-    """It sends without a standard output; one that it cannot write to is one line."""
+    """It sends without a standard output. One that it cannot write to is one line."""
     redirection, exit_code = STREAMS[name]
     shell = ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, *START]
     settings = only({"Quix__Broker__Address": kafka.address, "output": topic, "COUNT": 5, "RATE": 0})

@@ -13,7 +13,7 @@ MOMENT = 1_700_000_000_000
 
 
 class Input(NamedTuple):
-    """What a dead letter's builder reads of an input record; with the methods of confluent-kafka's Message."""
+    """What a dead letter's builder reads of an input record, with the methods of confluent-kafka's Message."""
 
     name: str
     number: int

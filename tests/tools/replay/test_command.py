@@ -29,7 +29,7 @@ def pair(topics: Callable[..., str]) -> Pair:
 
 
 def send_dead_letters(kafka: Kafka, pair: Pair, count: int = 12, partitions: int = 2) -> list[Record]:
-    """Write dead letters, whose reasons take turns, to both partitions; return the originals."""
+    """Write dead letters, whose reasons take turns, to both partitions, and return the originals."""
     source, dead = pair
     records = originals(count, partitions)
     kafka.produce(dead, [dead_letter(source, one, REASONS[n % 3]) for n, one in enumerate(records)])
@@ -54,7 +54,7 @@ def edit(partition: int, offset: int, value: str = "{}") -> dict[str, object]:
 
 
 def test_all(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
-    """Each original is in the input once, in its partition, with key, time and headers; a second call adds none."""
+    """Each original is in the input once, in its partition, with key, time and headers. A second call adds none."""
     records = send_dead_letters(kafka, pair)
     first, second = replay(*pair), replay(*pair)
     assert (first.code, first.sent, first.report["complete"]) == (0, 12, True)
@@ -123,7 +123,7 @@ def test_max_attempts(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
 
 @pytest.mark.long
 def test_comes_back(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, replay: RunReplay) -> None:
-    """With a pipeline, a malformed record comes back, and stays after three attempts; a corrected one passes."""
+    """With a pipeline, a malformed record comes back, and stays after three attempts. A corrected one passes."""
     source, target, dead = topics("in"), topics("out"), topics("dead")
     kafka.produce(source, [Record(value=b"no JSON"), Record(value=b"none")])
     pipelines.start(source, target, dead_letter=dead)
@@ -135,7 +135,7 @@ def test_comes_back(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelin
 
 
 def test_edit(kafka: Kafka, pair: Pair, replay: RunReplay, tmp_path: Path) -> None:
-    """--edit sends only what it lists, with its values; what it does not list is there for later calls."""
+    """--edit sends only what it lists, with its values. What it does not list is there for later calls."""
     records = send_dead_letters(kafka, pair)
     listed = {(0, 4): '{"device_type":"é"}', (1, 0): "", (1, 5): "x"}
     file = edits(tmp_path, *({**edit(*place, value), "topic": pair[1]} for place, value in listed.items()))
@@ -184,7 +184,7 @@ def test_wrong_edit(pair: Pair, replay: RunReplay, tmp_path: Path) -> None:
 
 
 def test_stubs_and_foreign(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
-    """Stubs and records that are no dead letters of this pipeline are counted and left; stubs are named."""
+    """Stubs and records that are no dead letters of this pipeline are counted and left. Stubs are named."""
     source, dead = pair
     large = Record(b"k", b"x" * 5000, partition=1, offset=40)
     foreign = [Record(value=b"{}", headers=[("malformed", b"x")]), Record(None, None), dead_letter("other", large)]
@@ -237,7 +237,7 @@ def test_table(kafka: Kafka, pair: Pair, replay: RunReplay, capsys: pytest.Captu
 
 
 def test_progress_bar(kafka: Kafka, pair: Pair, replay: RunReplay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal, standard error has a progress bar; otherwise only the log."""
+    """On a terminal, standard error has a progress bar. Otherwise it has only the log."""
     send_dead_letters(kafka, pair)
     assert "replaying" not in "".join(replay(*pair, "--dry-run").err)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
@@ -351,7 +351,7 @@ def test_reset(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
 
 @pytest.mark.long
 def test_full(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
-    """If the progress has no room, it ends with 70 before the record; what was sent is not sent again."""
+    """If the progress has no room, it ends with 70 before the record. What was sent is not sent again."""
     source, dead = pair
     spent: list[tuple[str, bytes | None]] = [("replay.attempt", b"3")]
     records = [replace(one, headers=spent if n % 2 == 0 else []) for n, one in enumerate(originals(3_000))]
@@ -367,7 +367,7 @@ def test_full(kafka: Kafka, pair: Pair, replay: RunReplay) -> None:
 
 
 def test_no_dead_letter(pair: Pair, replay: RunReplay) -> None:
-    """Without the setting it ends with 78 and names it; so it does if the topic is missing."""
+    """Without the setting, or if the topic is missing, it ends with 78 and names it."""
     code, _, (line,) = replay(pair[0], "")
     check_row("Tools", "replay: no dead_letter", code, line)
     code, _, (line,) = replay(pair[0], "absent")
@@ -386,7 +386,7 @@ def test_fewer_partitions(kafka: Kafka, topics: Callable[..., str], replay: RunR
 
 
 def test_interrupted(kafka: Kafka, pair: Pair, replay: RunReplay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request to stop ends it with 0 after the record; the report counts it and says that there are more."""
+    """A request to stop ends it with 0 after the record. The report counts it and says that there are more."""
     send_dead_letters(kafka, pair)
     with monkeypatch.context() as patch:
         patch.setattr("tools.replay.replay.stop_request", SimpleNamespace(requested=True))

@@ -1,4 +1,4 @@
-"""Reading the file of --edit; without Kafka."""
+"""Reading the file of --edit. Tested without Kafka."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def read(folder: Path, content: bytes) -> dict[tuple[int, int], bytes]:
 
 
 def test_right(tmp_path: Path) -> None:
-    """Each line has partition, offset and value; blank lines and other members do not matter."""
+    """Each line has partition, offset and value. Blank lines and other members do not matter."""
     first = b'{"partition":0,"offset":7,"value":""}'
     last = b'{"offset":1,"x":[],"topic":"dead","partition":3,"value":"\\u00e9\\n"}'
     assert read(tmp_path, first + b"\r\n\n" + last) == {(0, 7): b"", (3, 1): "é\n".encode()}

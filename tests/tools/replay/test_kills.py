@@ -39,7 +39,7 @@ class Running:
         return sum(self.kafka.end_offsets(self.source).values())
 
     def wait_until_sent(self, count: int) -> None:
-        """Wait until a replay has sent this many more records; they need not be committed."""
+        """Wait until a replay has sent this many more records. They need not be committed."""
         before = self.written()
         wait_until(lambda: self.written() >= before + count, f"{count} records of a replay")
 

@@ -1,4 +1,4 @@
-"""Reading dead letters; without Kafka."""
+"""Reading dead letters. Tested without Kafka."""
 
 import pytest
 
@@ -55,7 +55,7 @@ ATTEMPTS = {
 
 @pytest.mark.parametrize("content", ATTEMPTS)
 def test_attempts(content: bytes | None) -> None:
-    """The header counts the attempts; anything else that a producer put there counts as none."""
+    """The header counts the attempts. Anything else that a producer put there counts as none."""
     found = letter(record([(ATTEMPT, content), ("b", b"")]))
     assert found.attempts == ATTEMPTS[content]
     assert found.headers() == [("b", b""), (ATTEMPT, b"%d" % (ATTEMPTS[content] + 1))]
@@ -74,7 +74,7 @@ def test_foreign(name: str) -> None:
 
 
 def test_stub() -> None:
-    """A stub is told from an original by its place; an original may have the reason too_large, too."""
+    """A stub is told from an original by its place, as an original may have the reason too_large, too."""
     assert letter(record(value=b"x" * 6000)).is_stub
     assert not letter(record(value=b"x" * 1000, reason=Reason.TOO_LARGE)).is_stub
     for offset, is_stub in ((5, True), (6, False)):

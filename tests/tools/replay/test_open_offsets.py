@@ -1,4 +1,4 @@
-"""Which dead letters are open, as committed offsets and their metadata tell it; without Kafka."""
+"""Which dead letters are open, as committed offsets and their metadata tell it. Tested without Kafka."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,10 @@ OFFSETS = range(40)
 def visit(
     progress: tuple[int, str], letters: set[int], wanted: set[int], begin: int | None, ends: list[int]
 ) -> set[int]:
-    """Visit letters up to each of these ends, with a commit there; return what was sent, and change nothing else."""
+    """Visit letters up to each of these ends, with a commit there, and return what was sent.
+
+    Nothing else changes.
+    """
     offsets = OpenOffsets(*progress)
     if begin is not None:
         offsets.begin(begin)
@@ -48,9 +51,9 @@ def test_each_once(letters: set[int], runs: list[tuple[set[int], int | None, lis
     """After several runs, a dead letter is open if and only if none of them has sent it."""
     progress, sent = (0, ""), set[int]()
     for wanted, begin, ends in runs:
-        news = visit(progress, letters, wanted, begin, ends)
-        assert not news & sent
-        sent |= news
+        just_sent = visit(progress, letters, wanted, begin, ends)
+        assert not just_sent & sent
+        sent |= just_sent
         progress = visit.progress  # type: ignore[attr-defined]
         offsets = OpenOffsets(*progress)
         assert {letter for letter in letters if letter in offsets} == letters - sent

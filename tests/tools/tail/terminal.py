@@ -9,7 +9,7 @@ import pytest
 
 
 def on_terminal(show: Callable[[], object], monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
-    """What a function writes to a terminal; with colours, unless the environment says otherwise."""
+    """What a function writes to a terminal, with colours, unless the environment says otherwise."""
     ours, terminal = os.openpty()
     with os.fdopen(terminal, "w", encoding="utf-8") as stdout, monkeypatch.context() as patch:
         patch.delenv("NO_COLOR", raising=False)

@@ -104,7 +104,7 @@ def test_selected(pair: str, tail: Tail, options: str) -> None:
 
 
 def test_line(pair: str, tail: Tail) -> None:
-    """A line has the time, the place, the key, the headers and the value; JSON has the same."""
+    """A line has the time, the place, the key, the headers and the value. JSON has the same."""
     (line,) = tail(pair, "-n", "1", "--reason", "missing_device_type").out
     (as_json,) = tail(pair, "-n", "1", "--reason", "missing_device_type", "--json").out
     number = of(NO_DEVICE)[-1]
@@ -142,7 +142,7 @@ def test_diff(pair: str, tail: Tail) -> None:
 
 
 def test_no_original(kafka: Kafka, topics: Callable[..., str], tail: Tail) -> None:
-    """If the input does not have a login any more, or the tag is a stub, --diff says so; other tags have the value."""
+    """If the input does not have a login any more, or the tag is a stub, --diff says so. Other tags have the value."""
     source, target = topics("in"), topics("out", 2)
     kafka.produce(source, [replace(record, partition=0) for record in SENT[:2]])
     kafka.delete_records(source, 2)
@@ -176,7 +176,7 @@ def test_far_back(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypa
 
 
 def test_gives_up(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It looks back to a limit, and says so; --from has no limit."""
+    """It looks back to a limit, and says so, but --from has no limit."""
     for name, number in {"_FIRST_SPAN": 1, "_LONG": 0, "FURTHEST": 20}.items():
         monkeypatch.setattr(order, name, number)
     target = topics("out")
@@ -196,7 +196,7 @@ def test_gives_up(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypa
 
 
 def test_transactions(kafka: Kafka, topics: Callable[..., str], tail: Tail) -> None:
-    """Aborted records are not shown, nor those of an open transaction; neither at the end makes it wait."""
+    """Aborted records and those of an open transaction are not shown, and do not make it wait at the end."""
     target = topics("out")
     for begin, count in ((0, 3), (3, 2)):
         in_transaction(kafka, target, SENT[begin : begin + count], "commit")
@@ -239,7 +239,7 @@ def test_deleted_records(kafka: Kafka, topics: Callable[..., str], tail: Tail) -
 
 
 def test_bomb(kafka: Kafka, topics: Callable[..., str], tail: Tail) -> None:
-    """A batch that cannot be decompressed ends it with 70; --from reads the records after it."""
+    """A batch that cannot be decompressed ends it with 70. --from reads the records after it."""
     target, later = topics("out"), int(time.time() * 1000) + 600_000
     assert send_bomb(kafka, target) is None
     kafka.produce(target, [replace(SENT[0], timestamp=later)])
@@ -280,7 +280,7 @@ HOSTILE = "\x7f\x1b[2J\x1b]0;title\x07\r\n\x9b1A\x08".encode() + b"\xff"
 
 
 def test_terminal(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal gets colours, unless NO_COLOR is set, and nothing that moves the cursor; a pipe gets no colours."""
+    """A terminal gets colours, unless NO_COLOR is set, but nothing that moves the cursor. A pipe gets no colours."""
     source, target = topics("in"), topics("out")
     hostile = Record(HOSTILE, HOSTILE + LOGIN, [("h\x1b[H", HOSTILE)], MOMENT)
     kafka.produce(source, [hostile, SENT[0]])
@@ -302,7 +302,7 @@ def test_terminal(kafka: Kafka, topics: Callable[..., str], tail: Tail, monkeypa
 
 
 class Process:
-    """`tail` as a process of its own; leaving the `with` block ends it."""
+    """`tail` as a process of its own. Leaving the `with` block ends it."""
 
     def __init__(self, address: str, target: str, *arguments: str, **settings: str) -> None:
         own = {"Quix__Broker__Address": address, "output": target, "LOG_LEVEL": "WARNING", **settings}
@@ -317,7 +317,7 @@ class Process:
         return [self.out.readline().decode() for _ in range(count)]
 
     def end(self, number: signal.Signals | None = None) -> Shown:
-        """Send it a signal, if any; what it wrote since, once it has ended."""
+        """Send it a signal, if any, and return what it wrote since, once it has ended."""
         if number:
             self._process.send_signal(number)
         code = self._process.wait(TIMEOUT)

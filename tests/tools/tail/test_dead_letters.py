@@ -56,7 +56,7 @@ def test_selected(dead: str, tail: Tail, options: str) -> None:
 
 
 def test_line(dead: str, tail: Tail) -> None:
-    """A line has time, place, key, the record's own headers, why and whence, and the original; JSON has the same."""
+    """A line has time, place, key, the record's own headers, reason, source and original. JSON has the same."""
     options = ("dead_letter", "--reason", "missing_device_type", "-n", "1")
     (line,) = tail("out", *options, dead_letter=dead).out
     (as_json,) = tail("out", *options, "--json", dead_letter=dead).out
@@ -88,7 +88,7 @@ def test_line(dead: str, tail: Tail) -> None:
 
 
 def test_others(kafka: Kafka, topics: Callable[..., str], tail: Tail) -> None:
-    """A stub is shown as it is; so is a record that is no dead letter, which is not malformed."""
+    """A stub is shown as it is, and so is a record that is no dead letter, which is not malformed."""
     name = topics("dead")
     stub = too_large(b"{}", "the dead letter would take 2 MB", topic="logins", partition=0, offset=7)
     foreign = [
@@ -109,7 +109,7 @@ def test_others(kafka: Kafka, topics: Callable[..., str], tail: Tail) -> None:
 
 
 def test_worker(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, tail: Tail) -> None:
-    """It shows the dead letters of a worker, without headers that were forged; --follow also those that come later."""
+    """It shows a worker's dead letters, without headers that were forged. --follow also shows those that come later."""
     source, target, name = topics("in", 2), topics("out", 2), topics("dead", 2)
     sent = [replace(record, headers=[*record.headers, *FORGED]) for record in SENT]
     kafka.produce(source, sent)

@@ -1,4 +1,4 @@
-"""How `tail` writes a record; without Kafka."""
+"""How `tail` writes a record. Tested without Kafka."""
 
 import json
 import re
@@ -46,7 +46,7 @@ def test_null() -> None:
 
 
 def test_diff() -> None:
-    """With the input's value, it has a line for each of both values below it; it says so if that is not known."""
+    """With the input's value, it has a line for each of both values below it. It says so if that is not known."""
     assert text(LOGIN, b'{"device_type":"ios"}', diff=True) == (
         'k1  a:1\n  - {"device_type":"ios"}\n  + {"device_type":"IOS"}'
     )

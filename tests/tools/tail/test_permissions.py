@@ -25,7 +25,7 @@ SENT = [Record(value=b'{"device_type": "ios"}'), Record(value=b"no JSON")]
 
 
 def reads(*topics: str) -> list[Grant]:
-    """The permissions to read these topics; none on a group."""
+    """The permissions to read these topics, but none on a group."""
     return [Grant(TOPIC, topic, operation, EXACT, []) for topic in topics for operation in OPERATIONS]
 
 
@@ -65,7 +65,7 @@ def test_enough(secured: Secured, tail: Tail) -> None:
 
 
 def test_verify(secured: Secured) -> None:
-    """They are enough for `verify`, too; with `dead_letter`, it needs them on that topic as well."""
+    """They are enough for `verify`, too. With `dead_letter`, it needs them on that topic as well."""
     assert audit(Settings.model_validate({**settings(secured, "both"), "output": "out"}), Options()).ok
     with_dead_letters = {"output": "out", "dead_letter": "dead"}
     report = audit(Settings.model_validate({**settings(secured, "all"), **with_dead_letters}), Options())
@@ -82,7 +82,7 @@ def test_dead_letters_only(secured: Secured, tail: Tail) -> None:
 
 
 def test_output_only(secured: Secured, tail: Tail, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the input's permissions, a terminal gets the records, too; --diff ends with 77."""
+    """Without the input's permissions, a terminal gets the records, too, but --diff ends with 77."""
     shown = tail("out", **settings(secured, "output"))
     assert (shown.code, len(shown.out), shown.err) == (0, 2, [])
     text = on_terminal(lambda: tail("out", **settings(secured, "output")), monkeypatch)

@@ -1,4 +1,4 @@
-"""`pipeline.py` with only the transform that PLANT names, a wrong one or the right one; all its commands use that."""
+"""`pipeline.py` with only the transform that PLANT names, a wrong one or the right one, for all its commands."""
 
 import os
 import sys

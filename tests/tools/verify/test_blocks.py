@@ -1,4 +1,4 @@
-"""Blocks of records at fault, records that are all equal, and inputs that are not there any more; without Kafka."""
+"""Blocks of records at fault, records that are all equal, and inputs that no longer exist. Tested without Kafka."""
 
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ def test_block(name: str, step: int) -> None:
 
 
 def test_time_of_producing() -> None:
-    """An input's timestamp of 0 matches any other; nothing else of the record may differ."""
+    """An input's timestamp of 0 matches any other, but nothing else of the record may differ."""
     inputs = [one._replace(timestamp=0) if at % 3 == 0 else one for at, one in enumerate(MANY[:100])]
     outputs = [one._replace(timestamp=5_000_000) if at % 3 == 0 else one for at, one in enumerate(MANY[:100])]
     assert compare(outputs, inputs).counts == counts(checked=100)
@@ -156,5 +156,5 @@ def test_bounded() -> None:
     ],
 )
 def test_out_of_order(order: list[int], moved: set[int]) -> None:
-    """Two that have changed places are both out of order; otherwise it is the fewest that would have to move."""
+    """Two that have changed places are both out of order. Otherwise it is the fewest that would have to move."""
     assert out_of_order(order) == moved

@@ -123,7 +123,7 @@ def test_begin(kafka: Kafka, topic: Callable[..., str], name: str) -> None:
 
 
 def test_fault_after_retention(kafka: Kafka, topic: Callable[..., str]) -> None:
-    """A fault after the first remaining input is found; one before it cannot be."""
+    """A fault after the first remaining input is found, but one before it cannot be."""
     source, target = topic("in"), topic("out")
     kafka.produce(source, SENT)
     kafka.produce(target, [*RIGHT[:5], *RIGHT[6:20], *RIGHT[21:]])
@@ -150,7 +150,7 @@ KEYED = [replace(record, key=KEYS[record.offset]) for record in (replace(r, offs
 
 
 def test_compacted_input(kafka: Kafka, topic: Callable[..., str]) -> None:
-    """Outputs of inputs that compaction has removed are left aside; a fault in any other is found."""
+    """Outputs of inputs that compaction has removed are left aside. A fault in any other is found."""
     compact = {"cleanup.policy": "compact", "segment.ms": "1000", "min.cleanable.dirty.ratio": "0.001"}
     source = topic("in", **compact)
     roll = Record(b"rolls", b"[]", [], SENT[-1].timestamp + 10_000)  # the last segment is never compacted
@@ -223,7 +223,7 @@ def in_transactions(kafka: Kafka, name: str, records: Sequence[Record]) -> None:
 
 
 def test_input_unread(kafka: Kafka, topic: Callable[..., str]) -> None:
-    """With `latest`, what was there before the pipeline began is left aside; with `earliest` it is lost."""
+    """With `latest`, what was there before the pipeline began is left aside. With `earliest` it is lost."""
     source, target = topic("in"), topic("out")
     kafka.produce(source, SENT)
     kafka.produce(target, RIGHT[10:])

@@ -32,7 +32,10 @@ def compare(  # noqa: PLR0913  (each is a way in which the same records may come
     cut: bool = False,
     skips_inputs: bool = False,
 ) -> Findings:
-    """Feed both sides, `step` records at a time; input offsets are 10 times the index, output offsets 7 times."""
+    """Feed both sides, `step` records at a time.
+
+    Input offsets are 10 times the index, output offsets 7 times.
+    """
     comparison = Comparison(history=history, cut=cut, skips_inputs=skips_inputs)
     for begin in range(0, max(len(inputs), len(outputs)), step):
         for take, side, stride in ((comparison.add_inputs, inputs, 10), (comparison.add_outputs, outputs, 7)):

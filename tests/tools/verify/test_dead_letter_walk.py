@@ -1,4 +1,4 @@
-"""Which dead letters the walk finds right, on topics in memory; without Kafka."""
+"""Which dead letters the walk finds right, on topics in memory, without Kafka."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +25,7 @@ LIMITS = {"message_timestamp_before_max_ms": 7 * DAY, "message_timestamp_after_m
 
 
 def sent(number: int) -> Record:
-    """An input; every other one is malformed, and has a header."""
+    """An input. Every other one is malformed, and has a header."""
     if number % 2:
         return Record(b"k%d" % (number % 3), b'{"n": %d, "device_type": "IOS"}' % number, NOW + number, None)
     return Record(b"k%d" % (number % 3), b"[%d]" % number, NOW + number, (("a", b"%d" % number),))
@@ -59,7 +59,7 @@ def held(records: Sequence[Record]) -> list[Partition]:
 
 
 class WithLetters(Held):
-    """Three topics of one partition; `dead_letter_bytes` is the largest record of the dead-letter topic."""
+    """Three topics of one partition. `dead_letter_bytes` is the largest record of the dead-letter topic."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ ADDED = {"of a login", "a login's at the end"}
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted(name: str) -> None:
-    """Each planted fault is found, and nothing else is; the output is judged as without dead letters."""
+    """Each planted fault is found, and nothing else is. The output is judged as without dead letters."""
     letters, planted = PLANTED[name]
     missing = 0 if name in ADDED else sum(count for kind, count in planted.items() if kind in ALSO_MISSING)
     counts = {"checked": 200 - missing, **planted}
@@ -182,7 +182,7 @@ def test_expired(gone: str) -> None:
 def test_expire_unread(
     monkeypatch: pytest.MonkeyPatch, window: int, after: int, gone: tuple[str, int], *, is_wrong: bool
 ) -> None:
-    """Records that are deleted before they can be read are no fault; a fault in the others is found."""
+    """Records that are deleted before they can be read are no fault. A fault in the others is found."""
     monkeypatch.setattr(dead_letters, "WINDOW", window)
     letters = put(190, LETTERS[190]._replace(value=b"?")) if is_wrong else LETTERS
     topics, reads = WithLetters(SENT, list(map(output, SENT)), letters), iter(range(1, 10_000))
@@ -200,7 +200,7 @@ def test_expire_unread(
 
 
 def test_expire_behind() -> None:
-    """Inputs whose dead letters are not there yet are skipped if the next inputs are deleted unread; so are these."""
+    """Inputs that lack their dead letters are skipped if the next inputs are deleted unread. So are the next ones."""
     outputs = list(map(output, SENT))
     topics = WithLetters(SENT[:200], outputs[:200], LETTERS[:50])
     one = walk(topics)
@@ -258,7 +258,7 @@ def test_partition_without_input() -> None:
 
 
 def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If no dead letter comes, only some wait for theirs; all are pending, and a later one is still found."""
+    """If no dead letter comes, only some wait for theirs. All are pending, and a later one is still found."""
     monkeypatch.setattr(dead_letters, "WINDOW", 20)
     topics, waiting = WithLetters(SENT, list(map(output, SENT)), []), []
     one = walk(topics)
@@ -326,7 +326,7 @@ def test_accepted_timestamp() -> None:
 
 @pytest.mark.parametrize("value", [LOGIN[:-1] + b',"x":"%s"}' % (b"x" * 900), b"[%s]" % (b"1" * 900)])
 def test_too_large(value: bytes) -> None:
-    """An original whose output is too large is right; where an original does not fit, its stub is, and nothing else."""
+    """An original whose output is too large is right. If the original does not fit, only its stub is right."""
     record = Record(b"k", value, NOW, (("a", b"1"),))
     whole = output(record)
     size = record_size(whole.key, whole.value, list(whole.headers or ()))

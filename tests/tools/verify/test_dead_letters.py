@@ -71,7 +71,7 @@ def test_planted(kafka: Kafka, topics: Callable[..., str], name: str) -> None:
 
 
 def test_range(kafka: Kafka, topics: Callable[..., str]) -> None:
-    """--last and --from-timestamp count the dead letters of the range; a missing last one is pending."""
+    """--last and --from-timestamp count the dead letters of the range. A missing last one is pending."""
     source, target, dead = (topics(name) for name in ("in", "out", "dead"))
     kafka.produce(source, SENT)
     kafka.produce(target, RIGHT)
@@ -129,7 +129,7 @@ def test_worker(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, 
 @pytest.mark.long
 @pytest.mark.parametrize("guarantee", ["exactly-once", "at-least-once"])
 def test_follow(kafka: Kafka, topics: Callable[..., str], pipelines: Pipelines, guarantee: str) -> None:
-    """Followed while a worker runs, all its dead letters are right; if the setting is newer, the first are skipped.
+    """Followed while a worker runs, all its dead letters are right. If the setting is newer, the first are skipped.
 
     With --complete, what is not processed is an error, in both topics.
     """

@@ -1,4 +1,4 @@
-"""Records that are deleted while the walk reads both topics, which are in memory; without Kafka."""
+"""Records that are deleted while the walk reads both topics. These are in memory, without Kafka."""
 
 import pytest
 
@@ -33,7 +33,7 @@ class Expiring(Held):
 @pytest.mark.parametrize("after", [1, 2, 3, 10, 50, 90, 115])
 @pytest.mark.parametrize("gone", [(300, 0), (0, 300), (300, 300), (200, 300), (300, 200), (400, 0), (400, 400)])
 def test_expire_unread(gone: tuple[int, int], after: int) -> None:
-    """Records that are deleted before they can be read are skipped; a fault in the others is found."""
+    """Records that are deleted before they can be read are skipped. A fault in the others is found."""
     counts, ok = found(Walk(Expiring(topic((0,)), after, gone), Settings(), EVERYTHING, lambda: False))
     assert ok
     assert set(counts) <= {"checked", "skipped"}
@@ -47,7 +47,7 @@ def test_expire_unread(gone: tuple[int, int], after: int) -> None:
     assert max(gone) == COUNT or (counts["wrong"], ok) == (1, False)
 
 
-def test_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_created_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """If an offset is missing although no record was deleted, the topic was created again: there is no verdict."""
     held = Expiring(topic((0,)), 3, (300, 0))
     monkeypatch.setattr(held, "begins", lambda _facts, numbers: dict.fromkeys(numbers, 0))

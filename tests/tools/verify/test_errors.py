@@ -108,7 +108,7 @@ def end_of(run: Run, address: str, after_bomb: int) -> Ended:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_end(ended: Mapping[str, Ended], name: str) -> None:
-    """The exit code and the line say what it is; 1 is only for a fault that was found."""
+    """The exit code and the line say what it is, and 1 is only for a fault that was found."""
     code, out, err = ended[name]
     assert "Traceback" not in "\n".join(err)
     assert (code == 1) is ("is lost" in name)
@@ -119,7 +119,7 @@ def test_end(ended: Mapping[str, Ended], name: str) -> None:
 
 
 def test_deleted_unread(kafka: Kafka) -> None:
-    """Records that were deleted (retention) before it could read them are skipped; the others are compared."""
+    """Records that were deleted (retention) before it could read them are skipped. The others are compared."""
     source, target = kafka.create_topic("deleted-in"), kafka.create_topic("deleted-out")
     with Verify(kafka.address, source, target, "--follow", "--json") as run:
         run.wait_for(checked=0)

@@ -101,7 +101,7 @@ def judged(kafka: Kafka, source: str, target: str, file: Path, *, complete: bool
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault(kafka: Kafka, topics: Callable[..., str], file: Path, name: str) -> None:
-    """Each planted fault is found, and nothing else; records of another producer are skipped."""
+    """Each planted fault is found, and nothing else. Records of another producer are skipped."""
     outputs, faults = FAULTS[name]
     source, target = topics("in"), topics("out")
     kafka.produce(target, outputs)
@@ -135,7 +135,7 @@ def test_behind(kafka: Kafka, topics: Callable[..., str], file: Path) -> None:
 
 
 def test_expired(kafka: Kafka, topics: Callable[..., str], file: Path) -> None:
-    """Lines whose outputs have expired are skipped; a fault after them is found."""
+    """Lines whose outputs have expired are skipped. A fault after them is found."""
     source, target = topics("in"), topics("out")
     kafka.produce(target, [*RIGHT[:50], *RIGHT[51:]])
     kafka.delete_records(target, 40)
@@ -176,7 +176,7 @@ def test_partitions(kafka: Kafka, topics: Callable[..., str], tmp_path: Path) ->
     ],
 )
 def test_wrong_transform(kafka: Kafka, topics: Callable[..., str], planted: Pipelines, file: Path, plant: str) -> None:
-    """A wrong transform is found with a manifest; without one it is not, as both sides of the comparison use it."""
+    """A wrong transform is found with a manifest. Without one it is not, as both sides of the comparison use it."""
     source, target = topics("in"), topics("out")
     kafka.produce(source, SENT)
     pipeline = planted.start(source, target, PLANT=plant)

@@ -77,7 +77,7 @@ def test_follow(kafka: Kafka, pipelines: Pipelines) -> None:
 
 
 def test_no_verdict() -> None:
-    """A signal before there is a verdict ends it in 70, and a wrong command line in 2; neither prints a report."""
+    """A signal before there is a verdict ends it in 70, and a wrong command line in 2. Neither prints a report."""
     with Verify("127.0.0.1:9", "in", "out", LOG_LEVEL="INFO") as away, Verify("", "in", "out", "--last", "-1") as wrong:
         code, _, err = wrong.end()
         assert code == 2
@@ -103,7 +103,7 @@ BAR = "import sys; from tools.verify import command; command.LONG = {long}; sys.
 
 @pytest.mark.parametrize(("long", "is_shown"), [(10, True), (100_000, False)])
 def test_progress(kafka: Kafka, long: int, *, is_shown: bool) -> None:
-    """A long run shows how far it is on a terminal; what it prints stays the report, here from a timestamp on."""
+    """A long run shows how far it is on a terminal. What it prints stays the report, here from a timestamp on."""
     source, target = (kafka.create_topic(f"{name}-{long}") for name in ("bar-in", "bar-out"))
     records = [Record(None, b'{"device_type": "IOS"}', [], 1_700_000_000_000 + number) for number in range(50)]
     for name in (source, target):
@@ -131,7 +131,7 @@ def test_progress(kafka: Kafka, long: int, *, is_shown: bool) -> None:
 
 
 def test_missing(kafka: Kafka) -> None:
-    """A topic that is not there ends in 78, and is not made."""
+    """A missing topic ends in 78, and is not created."""
     with Verify(kafka.address, "not-there", "nor-there") as run:
         code, out, err = run.end()
     assert (code, out) == (78, "")
@@ -168,7 +168,7 @@ LIMITED = {"message.timestamp.before.max.ms": str(WEEK), "message.timestamp.afte
 
 
 def test_refused_timestamps(kafka: Kafka, pipelines: Pipelines) -> None:
-    """What the pipeline makes of timestamps that the output refuses is right; another value with its tag is wrong."""
+    """What the pipeline makes of timestamps that the output refuses is right. Another value with its tag is wrong."""
     source = kafka.create_topic("timed-in", 2, UNLIMITED)
     target = kafka.create_topic("timed-out", 2, LIMITED)
     now = int(time.time() * 1000)

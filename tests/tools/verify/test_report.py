@@ -1,4 +1,4 @@
-"""The verdict and the exit code of a result; without Kafka."""
+"""The verdict and the exit code of a result. Tested without Kafka."""
 
 import json
 from collections.abc import Callable
@@ -41,7 +41,7 @@ VERDICTS = [
 def test_verdict(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], row: tuple[str, list[str], int, str]
 ) -> None:
-    """The exit code, the last line and the JSON agree; with --complete, pending records are an error."""
+    """The exit code, the last line and the JSON agree. With --complete, pending records are an error."""
     found, options, code, verdict = row
     report = Report("in", "out", complete="--complete" in options)
     report = report.of({0: FOUND[found]}, final=True, empty=found == "empty")
@@ -70,7 +70,7 @@ OF_LETTERS = [
 def test_dead_letters(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], row: tuple[str, str, list[str], int, str]
 ) -> None:
-    """The exit code, the last line and the JSON are on both topics; each has a table of its own."""
+    """The exit code, the last line and the JSON are on both topics. Each topic has a table of its own."""
     found, of_letters, options, code, verdict = row
     report = Report("in", "out", complete="--complete" in options, dead_letter="dead")
     report = report.of({0: FOUND[found]}, {0: FOUND[of_letters]}, final=True)

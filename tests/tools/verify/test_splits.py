@@ -1,4 +1,4 @@
-"""The verdict on histories with many equal records, with any batches and visits; without Kafka."""
+"""The verdict on histories with many equal records, with any batches and visits. Tested without Kafka."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -106,7 +106,7 @@ def feed(
 @given(followed())
 @example(([SAME] * 10, [Visit(10, 10, [("input", 4), ("output", 10)])]))
 def test_right(history: tuple[list[Record], list[Visit]]) -> None:
-    """An output that is right as far as it goes is called that, however few of its inputs are there at a time."""
+    """An output that is right so far is called right, however few of its inputs are there at a time."""
     inputs, visits = history
     done = visits[-1].outputs
     assert feed(inputs, inputs, visits).counts == counts(checked=done, pending=len(inputs) - done)

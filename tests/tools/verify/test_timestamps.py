@@ -1,4 +1,4 @@
-"""Records whose timestamp the output topic refuses: which outputs are right; without Kafka."""
+"""Which outputs are right for records whose timestamp the output topic refuses. Tested without Kafka."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -118,7 +118,7 @@ def test_no_limits(limits: dict[str, int]) -> None:
 @pytest.mark.parametrize("timestamp", [OLD, EARLY])
 @pytest.mark.parametrize("value", [LONG, LONG + b"?", b"%s " % LONG * 2])
 def test_too_large(value: bytes, timestamp: int) -> None:
-    """A stub replaces a record that is too large, with or without the tag; its timestamp may differ as well."""
+    """A stub replaces a record that is too large, with or without the tag. Its timestamp may differ as well."""
     limits = {"max_message_bytes": 850, **LIMITS}
     record = login(timestamp, value)
     output = tagged(record, "too_large", stub(refused(record), value))

@@ -29,7 +29,7 @@ PASSES = {
 
 @pytest.mark.parametrize("code", PASSES)
 def test_is_temporary(code: int) -> None:
-    """A new leader or a broker that is away is temporary; a refusal or a deleted topic is not."""
+    """A new leader or a broker that is away is temporary. A refusal or a deleted topic is not."""
     assert is_temporary(KafkaError(code), "127.0.0.1:9092") is PASSES[code]
 
 

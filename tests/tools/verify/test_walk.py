@@ -1,4 +1,4 @@
-"""Which records the walk reads and where it begins, on two topics in memory; without Kafka."""
+"""Which records the walk reads and where it begins, on two topics in memory, without Kafka."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, cast
@@ -115,7 +115,7 @@ COUNT = 400
 
 
 def login(number: int) -> Record:
-    """One of its own, that the map leaves as it is; every fourth without a key."""
+    """One of its own, that the map leaves as it is. Every fourth has no key."""
     key = b"k%d" % (number % 20) if number % 4 else None
     return Record(key, b'{"n": %d, "device_type": "IOS"}' % number, 1_000 + number, None)
 
@@ -177,7 +177,7 @@ def test_stopped_at_once(name: str) -> None:
     [((200, 200), (200, 200), True), ((200, 0), (200, 0), True), ((200, 200), (200, 199), False)],
 )
 def test_all_expired(gone: tuple[int, ...], left: tuple[int, ...], *, ok: bool) -> None:
-    """A partition of which nothing is left on either side is right; outputs without any input can't be aligned."""
+    """A partition of which nothing is left on either side is right. Outputs without any input cannot be aligned."""
     assert found(walk(topic(gone), topic(left)))[1] is ok
 
 
@@ -189,7 +189,7 @@ EMPTY = Partition(0, [])
     ("more", "wrong"), [([EMPTY], 0), ([Partition(5, []), EMPTY], 0), ([EMPTY, *topic((0,) * 4)[2:]], 200)]
 )
 def test_output_has_more_partitions(more: list[Partition], wrong: int, begin: Begin) -> None:
-    """Additional output partitions are right if they are empty; records in one without an input are wrong."""
+    """Additional output partitions are right if they are empty. Records in one without an input are wrong."""
     counts = {"checked": 400, "wrong": wrong} if wrong else {"checked": 400}
     assert found(walk(topic((0, 0)), [*topic((0, 0)), *more], begin)) == (counts, not wrong)
 
@@ -204,7 +204,7 @@ def test_output_has_more_partitions(more: list[Partition], wrong: int, begin: Be
     ],
 )
 def test_output_lacks_partitions(gone: tuple[int, ...], begin: Begin, left: int) -> None:
-    """Inputs of two partitions that the output does not have are pending; they are checked once it has them."""
+    """Inputs of two partitions that the output does not have are pending. They are checked once it has them."""
     right = topic((0,) * 4)
     held = Held(topic(gone), right[:2])
     one = Walk(held, Settings(), begin, lambda: False)

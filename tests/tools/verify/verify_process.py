@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Verify:
-    """One run; leaving the `with` block ends it."""
+    """One run. Leaving the `with` block ends it."""
 
     def __init__(self, address: str, source: str, target: str, *arguments: str, **settings: str) -> None:
         own = {"Quix__Broker__Address": address, "input": source, "output": target, "LOG_LEVEL": "WARNING"}
@@ -59,7 +59,7 @@ class Verify:
         return self._process.returncode, out.decode(), err.decode()
 
     def report(self) -> dict[str, Any]:
-        """The last line of JSON, once it has ended; with the exit code."""
+        """The last line of JSON, once it has ended, with the exit code."""
         code, out, err = self.end()
         assert out, err
         report: dict[str, Any] = json.loads(out.splitlines()[-1])

@@ -57,6 +57,21 @@ def test_imports() -> None:
     assert linted.returncode == 0, linted.stdout + linted.stderr
 
 
+def test_first_lines() -> None:
+    """The first line of a docstring has no semicolon: two sentences are easier to read."""
+    found = []
+    for file in (file for file in files() if file.endswith(".py")):
+        for node in ast.walk(ast.parse((ROOT / file).read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Expr)
+                and isinstance(node.value, ast.Constant)
+                and isinstance(node.value.value, str)
+            ):
+                first = node.value.value.strip().partition("\n")[0]
+                found += [f"{file}:{node.lineno}: {first}"] if ";" in re.sub("`[^`]*`", "", first) else []
+    assert found == []
+
+
 @pytest.mark.parametrize("file", [file for file in RUNTIME if file.name != "__init__.py"], ids=str)
 def test_test_file(file: Path) -> None:
     """Each file of runtime/ has its test file in tests/runtime/."""

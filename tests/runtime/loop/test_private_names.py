@@ -116,7 +116,11 @@ def test_nowhere_else() -> None:
     """No other file uses a private name of quixstreams, except the benchmark that runs Quix's own loop."""
     files = [
         ROOT / "pipeline.py",
-        *(file for name in ("runtime", "tools", "benchmarks", "faults", "transforms", "deploy") for file in (ROOT / name).rglob("*.py")),
+        *(
+            file
+            for name in ("runtime", "tools", "benchmarks", "faults", "transforms", "deploy")
+            for file in (ROOT / name).rglob("*.py")
+        ),
     ]
     found = {file.relative_to(ROOT).as_posix(): names for file in files if (names := private_names(file))}
     del found["runtime/loop/quix.py"]

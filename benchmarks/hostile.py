@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from transforms import Malformed, upper_device_type
 
 SIZES = (62_000, 1_024_000)
-"""Bytes; the second is about what a topic takes by default."""
+"""Bytes. The second is about what a topic takes by default."""
 LIMIT = 25.0
 """Microseconds per kB that no value may take."""
 

@@ -27,7 +27,7 @@ from tools.waiting import wait_until
 TIMEOUT = 60.0  # seconds
 INPUT = {"retention.ms": "-1"}
 OUTPUT = {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}
-"""The broker sets the timestamp of each output record when it receives it; throughput is measured by that."""
+"""The broker sets the timestamp of each output record when it receives it. Throughput is measured by that."""
 
 
 @dataclass

@@ -98,7 +98,7 @@ class _JSONCheck:
     def __init__(self, pool: Sequence[Value], start: int, count: int) -> None:
         numbers = range(start, start + count)
         self._missing = Counter(_canonical_upper(pool[number % len(pool)]) for number in numbers)
-        """By value, how many outputs are missing; below zero if there are too many."""
+        """By value, how many outputs are missing. It is below zero if there are too many."""
 
     def add(self, _partition: int, values: Sequence[Value]) -> None:
         self._missing.subtract(map(_canonical, values))

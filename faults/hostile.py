@@ -21,7 +21,7 @@ LIMIT = 20_000
 
 _CORPUS = Path(__file__).parent.parent / "tests" / "corpus"
 _SIZES = [size for size in range(LIMIT - 500, LIMIT + 50) for _ in range(2)]
-"""Of values in the first partition; each size twice, so that one of them has no header."""
+"""Of values in the first partition. There are two of each size, so that one of them has no header."""
 _GROWING = "\u0390"  # one character of two bytes whose upper case has three characters
 _SHARE_OF_LOGINS = 0.7
 _MOST_DETAIL = 200  # bytes of a tag in addition to the value in it

@@ -30,7 +30,7 @@ class Judge(NamedTuple):
     record: Callable[[int, int, int], Sent]
     is_right: Callable[[Sent, bytes | None, bytes | None, bytes | None], bool]
     is_expected: Callable[[Sent], bool] | None = None
-    """Whether the topic has anything of it; None if it has something of each record."""
+    """Whether the topic has anything of it, or None if it has something of each record."""
 
 
 LOGINS = Judge(record, is_right)

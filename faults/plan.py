@@ -24,9 +24,9 @@ class Plan:
     settings: Mapping[str, object] = field(default_factory=dict)
     """More settings of the workers."""
     minutes: float = 0.0
-    """The length of row 10; 0 for the default."""
+    """The length of row 10, or 0 for the default."""
     jvm: Sequence[str] = QUICK_START
     """The brokers' options."""
     last: int = 0
-    """How many records of each partition tools.verify checks at the end; 0 for all."""
+    """How many records of each partition tools.verify checks at the end, or 0 for all."""
     say: Callable[[str], None] = lambda text: print(text, flush=True)

@@ -30,7 +30,7 @@ class Peer:
     command: tuple[str, ...]
     guarantee: str | None = None
     exact: bool = False
-    """Whether its output must equal our transforms' output byte for byte; otherwise it must be the same JSON."""
+    """Whether its output must equal our transforms' output byte for byte. Otherwise it must be the same JSON."""
     records_per_second: int = 50_000
     """Its approximate rate, which decides how many records it gets."""
     extra: str | None = None

@@ -11,11 +11,11 @@ from faults.report import Limit, RowReport
 from faults.trial import Trial
 
 SLOW, LOSSY, SILENT = NetworkConditions(delay=0.1), NetworkConditions(lost=0.05), NetworkConditions(swallowed=True)
-"""200 ms there and back; one chunk in twenty lost; a black hole."""
+"""200 ms there and back, one chunk in twenty lost, or a black hole."""
 BLACK_HOLES = (10.0, 60.0, 180.0)
 """Seconds."""
 QUOTA = 50_000.0
-"""Bytes per second; the load sends more."""
+"""Bytes per second. The load sends more."""
 STALL = 60.0
 """Seconds in which each partition must have output."""
 

@@ -12,7 +12,7 @@ from faults.trial import PATIENCE, Trial
 from tools.process_state import Usage, usage
 
 MOST_GROWTH = 1.0
-"""MiB per hour, at the upper 95 % bound; in a run of less than an hour, MiB in the whole run."""
+"""MiB per hour, at the upper 95 % bound. In a run of less than an hour, MiB in the whole run."""
 MINUTES = 120.0
 
 _EVERY = 2.0  # seconds between two samples

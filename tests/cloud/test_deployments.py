@@ -15,7 +15,7 @@ from tests.process import SCRIPT, Pipeline
 pytestmark = pytest.mark.long
 
 DAYS = 2 * 1440
-"""The input's retention time in minutes; it differs from the platform's default."""
+"""The input's retention time in minutes. It differs from the platform's default."""
 
 
 def generate(platform: Platform, folder: Path, **settings: str) -> str:

@@ -18,7 +18,7 @@ STOPS: dict[str, tuple[str, dict[str, str]]] = {
     "a dead-letter topic that takes only small records": (START, {"output": "kept", "dead_letter": "small-records"}),
     "no committed offset, and AUTO_OFFSET_RESET=error": (START, {"AUTO_OFFSET_RESET": "error", "output": "kept"}),
 }
-"""By situation, the section of docs/errors.md and the settings; each ends in 78."""
+"""By situation, the section of docs/errors.md and the settings. Each ends in 78."""
 
 
 def create_topics(kafka: Kafka) -> None:

@@ -63,7 +63,7 @@ RUNS = {
 CHECKED = [
     each for each, run in RUNS.items() if run.command == "run" and each != TIGHT and "output" not in run.settings
 ]
-"""The situations in which `check` runs as well; with few connections, those of `check` would count."""
+"""The situations in which `check` runs as well. With few connections, those of `check` would count."""
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ NAMES = {
 }
 CASES = [(value, *names) for names in NAMES.values() for value in (LOGIN, b"[", None)]
 TIMESTAMPS = {0: None, -1: -1, 1: 1}
-"""Timestamps sent and timestamps kept; None is the time at which the record is processed."""
+"""Timestamps sent and timestamps kept. None is the time at which the record is processed."""
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ FOLLOWING = {
     "verify: the password is changed, with --follow": ("verify", "so far: ", change_password),
     "tail: the user is deleted, with --follow": ("tail", "out[0]@", delete_user),
 }
-"""By situation: a tool, which is its user, too; a text of its first line; and the change."""
+"""By situation: a tool (which is its user, too), a text of its first line, and the change."""
 READS = [*DESCRIBE, *MINIMAL.values(), Grant(TOPIC, "out", AclOperation.READ, EXACT, [])]
 
 

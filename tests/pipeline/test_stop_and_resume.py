@@ -21,7 +21,7 @@ BACKLOG = [
     for number in range(TOTAL)
 ]
 SLOW_BY = 0.01
-"""Seconds for each record until a pipeline is stopped or killed; the whole backlog would take 100 s."""
+"""Seconds for each record until a pipeline is stopped or killed. The whole backlog would take 100 s."""
 
 WANTED = sorted(map(expected, BACKLOG), key=lambda record: record.partition)
 

@@ -122,7 +122,7 @@ texts = st.one_of(
     _all_of(spaces, values, spaces),
     deep,
 )
-"""JSON texts (RFC 8259), most of them logins, good and bad; some are nested past the limit."""
+"""JSON texts (RFC 8259), most of them logins, good and bad. Some are nested past the limit."""
 
 json_values = texts.map(str.encode)
 """The texts, as the bytes of a record's value."""

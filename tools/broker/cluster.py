@@ -18,7 +18,7 @@ from tools.broker.node import QUICK_START, Member, new_cluster_id
 from tools.broker.ports import HOST, Ports, choose_ports
 
 GROUPS, TRANSACTIONS = "__consumer_offsets", "__transaction_state"
-"""The topics whose leaders are the coordinators; each has one partition here, so one node coordinates all."""
+"""The topics whose leaders are the coordinators. Each has one partition here, so one node coordinates all."""
 
 _ANSWER_WITHIN = 10.0  # seconds
 _PROPERTIES = {

@@ -33,7 +33,7 @@ CLOCKS_MAY_DIFFER = 60.0
 """Seconds by which the newest record's timestamp may be ahead of this machine's clock."""
 
 _COORDINATOR_TIMEOUT = 20.0
-"""Seconds to wait for a coordinator; there is time left to find out why there is none."""
+"""Seconds to wait for a coordinator. There is time left to find out why there is none."""
 
 _TURN = 0.1  # seconds between two looks at whether a signal asked to stop
 _LATE = f"not checked: no complete answer within {limits.CHECK_TIMEOUT:.0f} s; `run` waits longer"

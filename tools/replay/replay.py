@@ -22,7 +22,7 @@ from tools.tail.records import TopicReader, TopicRecord
 from transforms import Reason
 
 BATCH = 1_000
-"""The most records of a transaction; fewer if --rate allows fewer in a second."""
+"""The most records of a transaction, or fewer if --rate allows fewer in a second."""
 
 _BATCH_BYTES = 16_777_216
 _READ_BYTES = 8_388_608

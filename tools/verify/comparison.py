@@ -49,7 +49,7 @@ class Comparison:
         self.ending = False
         """Whether all outputs have been added or soon will be, so that waiting for more is useless."""
         self.aligned = False
-        """Whether the output is known to belong to this input; from then on, no output without an input is skipped."""
+        """Whether the output is known to belong to this input. From then on, no output without an input is skipped."""
         self._inputs, self._outputs = Side(on_judged), Side()
         self._ledger = Ledger(history)
         self._cut, self._skips_inputs, self._compacted = cut, skips_inputs, compacted

@@ -25,7 +25,7 @@ from tools.verify.untagged import untag
 
 _HEADER = "malformed"
 _UNKNOWN = b""
-"""The digest of a value whose input cannot be read from it; no digest equals it."""
+"""The digest of a value whose input cannot be read from it. No digest equals it."""
 
 _Place = Annotated[int, msgspec.Meta(ge=0)]
 

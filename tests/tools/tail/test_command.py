@@ -40,7 +40,7 @@ SENT = [
     Record(b"k%d" % (number % 4), VALUES[number % 6], [("n", b"%d" % number)], MOMENT + number, number % 2)
     for number in range(30)
 ]
-"""In two partitions, which take turns; the number is in the header `n`."""
+"""In two partitions, which take turns. The number is in the header `n`."""
 
 
 def numbers(lines: Sequence[str]) -> list[int]:

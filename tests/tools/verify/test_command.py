@@ -146,7 +146,7 @@ def test_cannot_align(kafka: Kafka, topic: Callable[..., str]) -> None:
 
 KEYS = {number: b"k%d" % (number % 3 if number % 4 else number) for number in range(COUNT)}
 KEYED = [replace(record, key=KEYS[record.offset]) for record in (replace(r, offset=n) for n, r in enumerate(SENT))]
-"""Of every fourth, the key is its own; the others' are three."""
+"""Of every fourth, the key is its own. The others have three keys."""
 
 
 def test_compacted_input(kafka: Kafka, topic: Callable[..., str]) -> None:

@@ -47,7 +47,7 @@ RUNS = {
     "verify: standard output on a full disk": Run("in", "out-lost", "--json", ">/dev/full"),
     "verify: the reader of its lines ends": Run("in", "out", "--follow --json", "| head -n 1"),
 }
-"""By situation; each line is the last one of standard error, otherwise the verdict.
+"""By situation. Each line is the last one of standard error, otherwise the verdict.
 
 `{after_bomb}` is a timestamp after those of the batches that cannot be decompressed.
 """

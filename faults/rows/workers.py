@@ -15,7 +15,7 @@ from faults.workers import Worker
 RESUME_WITHIN = 15.0
 """Seconds after a kill in which every partition must have output again, at p99."""
 RESUME_WITHIN_WITHOUT_ID = 30.0
-"""The same without an INSTANCE_ID: the group removes a killed worker after 17 s, and its transaction ends after 25 s."""
+"""The same without an INSTANCE_ID: a killed worker is removed after 17 s, and its transaction ends after 25 s."""
 FREEZES = (5.0, 30.0, 50.0, 70.0)
 """Seconds for which a worker is frozen."""
 STALL = 15.0

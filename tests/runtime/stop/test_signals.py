@@ -14,6 +14,7 @@ from queue import SimpleQueue
 import pytest
 
 from runtime.stop.signals import StopRequest
+from tools.child_process import ChildProcess
 
 ROOT = Path(__file__).parents[3]
 
@@ -146,9 +147,8 @@ def test_enforced(number: int) -> None:
 
     This also holds if the log line blocks.
     """
-    with subprocess.Popen(
-        [sys.executable, "-c", BLOCKED], cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    ) as process:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with ChildProcess([sys.executable, "-c", BLOCKED], cwd=ROOT, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"blocked\n"
         assert process.poll() is None

@@ -17,6 +17,7 @@ from tools.broker import embedded as broker_module
 from tools.broker.embedded import Broker, train
 from tools.broker.files import BrokerError
 from tools.broker.ports import Ports, choose_ports, free_port
+from tools.child_process import ChildProcess
 from tools.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -231,12 +232,12 @@ def test_command(tmp_path: Path) -> None:
     """`python -m tools.broker` prints one line with its address, exits at SIGTERM with 0, and leaves nothing behind."""
     port = free_port()
     command = [sys.executable, "-m", "tools.broker", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment(tmp_path)) as process:
+    with ChildProcess(command, stdout=subprocess.PIPE, env=_environment(tmp_path)) as process:
         assert process.stdout is not None
-        assert f"127.0.0.1:{port}" in process.stdout.readline()
+        assert f"127.0.0.1:{port}" in process.stdout.readline().decode()
         assert Kafka(f"127.0.0.1:{port}").create_topic("any")
         process.terminate()
-        assert process.stdout.read() == ""
+        assert process.stdout.read() == b""
         assert process.wait(60) == 0
     assert not list(tmp_path.iterdir())
 
@@ -244,7 +245,7 @@ def test_command(tmp_path: Path) -> None:
 def test_parent_killed(tmp_path: Path) -> None:
     """Kafka dies with the process that started it, even with SIGKILL, but not with the thread that started it."""
     command = [sys.executable, "-c", _ORPHAN]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment(tmp_path)) as process:
+    with ChildProcess(command, stdout=subprocess.PIPE, env=_environment(tmp_path)) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         assert _alive(pid)

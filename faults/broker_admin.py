@@ -1,7 +1,10 @@
-"""Admin requests of the faults that confluent-kafka does not offer: produce quotas, and moving partitions."""
+"""Requests to brokers. Confluent's client lacks those for produce quotas and for moving partitions."""
 
 import struct
 from collections.abc import Mapping, Sequence
+
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from tools.broker.protocol import ask, string
 
@@ -44,6 +47,26 @@ def reassign(address: str, topic: str, replicas: Mapping[int, Sequence[int]]) ->
     body = struct.pack(">i", _TIMEOUT) + topics + b"\0"
     answer = ask(address, _ALTER_PARTITION_REASSIGNMENTS, 0, body, flexible=True)
     _check(answer, 4)  # after the throttle time
+
+
+def in_sync(address: str) -> bool | None:
+    """Whether all replicas of all partitions are in sync, or None if no broker answers."""
+    try:  # a new client: librdkafka may lose a request of one that was connected to a dead broker
+        found = AdminClient({"bootstrap.servers": address}).list_topics(timeout=10).topics.values()
+    except KafkaException:
+        return None
+    partitions = [partition for topic in found for partition in topic.partitions.values()]
+    return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
+
+
+def with_partitions(admin: AdminClient, group: str) -> int:
+    """The number of a stable group's members that have partitions, or 0 if it is not stable or does not answer."""
+    try:
+        found = admin.describe_consumer_groups([group])[group].result(30)
+    except KafkaException:  # its coordinator is away
+        return 0
+    members = [member for member in found.members if member.assignment.topic_partitions]
+    return len(members) if found.state == ConsumerGroupState.STABLE else 0
 
 
 def _check(answer: bytes, at: int) -> None:

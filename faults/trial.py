@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from faults.audit import Audit
+from faults.broker_admin import in_sync, with_partitions
 from faults.idcheck import DEAD_LETTERS, LOGINS, Counts
 from faults.load_process import LoadProcess
 from faults.plan import Plan
@@ -80,6 +80,7 @@ class Trial:
             self.cluster.start()
             address, seed = self.cluster.address, self.plan.seed
             self.admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+            self.in_sync = partial(in_sync, address)
             dead_letter = str(self.plan.settings.get("dead_letter", ""))
             topics = [NewTopic(name, len(self.partitions), -1) for name in (SOURCE, TARGET, dead_letter) if name]
             for future in self.admin.create_topics(topics).values():
@@ -207,17 +208,8 @@ class Trial:
 
     def wait_for_partitions(self, count: int) -> None:
         """Wait until at least this many workers have partitions."""
-
-        def assigned() -> bool:
-            try:
-                group = self.admin.describe_consumer_groups([GROUP])[GROUP].result(30)
-            except KafkaException:  # its coordinator is away
-                return False
-            members = [member for member in group.members if member.assignment.topic_partitions]
-            return group.state == ConsumerGroupState.STABLE and len(members) >= count
-
         self.wait_for_workers(count)
-        self.wait_for(assigned, f"{count} workers with partitions")
+        self.wait_for(lambda: with_partitions(self.admin, GROUP) >= count, f"{count} workers with partitions")
 
     def during(self, action: Callable[[], object]) -> None:
         """Run an action that takes a while. Workers that exit meanwhile are restarted."""
@@ -225,15 +217,6 @@ class Trial:
             done = threads.submit(action)
             self.wait_for(done.done, "a broker")
             done.result()
-
-    def in_sync(self) -> bool:
-        """Whether all replicas of all partitions are in sync."""
-        try:  # a new client: librdkafka may lose a request of one that was connected to a dead broker
-            found = AdminClient({"bootstrap.servers": self.cluster.address}).list_topics(timeout=10).topics.values()
-        except KafkaException:
-            return False
-        partitions = [partition for topic in found for partition in topic.partitions.values()]
-        return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
 
     def rounds(self, what: str) -> Iterator[int]:
         """Yield the number of each fault, from 0, and print the progress after each."""

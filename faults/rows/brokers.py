@@ -170,7 +170,7 @@ def disks(plan: Plan) -> RowReport:
             disk = node.folder / trial.random.choice(_DISKS)
             gone = disk.rename(disk.with_name("gone"))
             trial.fault("log directory gone")
-            trial.wait_for(lambda: not trial.in_sync(), "the broker to notice")
+            trial.wait_for(lambda: trial.in_sync() is False, "the broker to notice")
             assert node.running, "the broker has exited"
             trial.wait_until_resumed()
             trial.pause(2.0, 10.0)

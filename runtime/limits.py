@@ -7,6 +7,12 @@ README.md, docs/ and the error texts take their figures from here; tests compare
 START_TIMEOUT = 25.0
 """Until a broker, or Quix Cloud's API, answers. With the imports, a missing broker is reported within 35 s."""
 
+FIRST_ATTEMPT_TIMEOUT = 1.0
+"""For the first attempt of a request to any broker. Each further one has twice as long."""
+
+SIGNAL_CHECK_INTERVAL = 1.0
+"""A call into librdkafka that may wait for long is made in turns of this length. Signals are checked in between."""
+
 PORTAL_REQUEST_TIMEOUT = 5.0
 """For one request to Quix Cloud's API."""
 
@@ -109,6 +115,10 @@ TOPIC_DELETED_TIMEOUT = 5.0
 
 CAUSE_TIMEOUT = 3.0
 """To ask the broker for the cause of an error that stops the pipeline: for each request."""
+
+GROUP_REQUEST_TIMEOUT = 60.0
+"""For such a request to the group's coordinator. If an answer comes after its timeout, librdkafka aborts the process.
+"""
 
 REPLACED_PAUSE = 15.0
 """From the moment when a worker is replaced by one with the same INSTANCE_ID to its end.

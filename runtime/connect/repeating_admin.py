@@ -30,13 +30,12 @@ from runtime.connect.addresses import BrokerAddress
 NO_ANSWER = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError.REQUEST_TIMED_OUT})  # noqa: SLF001
 """The codes of errors that mean that a broker did not answer."""
 
-_FIRST_TIMEOUT = 1.0  # seconds
 _PAUSE = 0.1  # seconds
 _Key = TypeVar("_Key")
 _Answer = TypeVar("_Answer")
 
 
-def timeouts(seconds: float, timeout: float = _FIRST_TIMEOUT) -> Iterator[float]:
+def timeouts(seconds: float, timeout: float = limits.FIRST_ATTEMPT_TIMEOUT) -> Iterator[float]:
     """Yield the timeout of each attempt, until `seconds` have passed, with a pause after each one.
 
     Each timeout is twice as long as the one before, because answers may be slow; `timeout` is the first one.
@@ -58,7 +57,7 @@ class RepeatingAdmin:
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
-        self._first_timeout = _FIRST_TIMEOUT
+        self._first_timeout = limits.FIRST_ATTEMPT_TIMEOUT
 
     def list_topics(self, timeout: float) -> ClusterMetadata:
         """Get the metadata of all topics. Any broker answers that.
@@ -146,7 +145,7 @@ class RepeatingAdmin:
 
     def _note_answer(self, start: float) -> None:
         """Give the next request enough time at once if answers are slow."""
-        self._first_timeout = max(_FIRST_TIMEOUT, 2 * (time.monotonic() - start))
+        self._first_timeout = max(limits.FIRST_ATTEMPT_TIMEOUT, 2 * (time.monotonic() - start))
 
     def _find_controller(self, seconds: float) -> None:
         """Get metadata until they name a controller that can be reached."""

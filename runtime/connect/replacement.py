@@ -25,8 +25,7 @@ from runtime.errors import Failed, Misconfigured, PipelineError
 from runtime.stop.signals import stop_request
 
 _PAUSE = 0.5  # seconds between two requests
-_LONG = 60.0
-"""Seconds: a request to the coordinator must not time out. If its answer comes then, librdkafka aborts the process."""
+_TIMEOUT = limits.GROUP_REQUEST_TIMEOUT
 
 _MARK = re.compile(r"instance:(\S+) client:(\S+) ")
 
@@ -97,7 +96,7 @@ class Replacement:
         """The worker with this INSTANCE_ID that has committed after this one."""
         with suppress(KafkaException, TimeoutError):
             wanted = [ConsumerGroupTopicPartitions(self._group)]
-            (answer,) = self._broker.admin.list_consumer_group_offsets(wanted, request_timeout=_LONG).values()
+            (answer,) = self._broker.admin.list_consumer_group_offsets(wanted, request_timeout=_TIMEOUT).values()
             for place in answer.result(limits.CAUSE_TIMEOUT).topic_partitions:
                 mark = _MARK.match(place.metadata or "")
                 own = self._committed().get((place.topic, place.partition), -1)
@@ -117,7 +116,7 @@ class Replacement:
     def _members(self) -> list[MemberDescription]:
         """The members of the group with this INSTANCE_ID: none, or one."""
         with suppress(KafkaException, TimeoutError):
-            (answer,) = self._broker.admin.describe_consumer_groups([self._group], request_timeout=_LONG).values()
+            (answer,) = self._broker.admin.describe_consumer_groups([self._group], request_timeout=_TIMEOUT).values()
             members = answer.result(limits.CAUSE_TIMEOUT).members
             return [each for each in members if each.group_instance_id == self.instance_id]
         return []

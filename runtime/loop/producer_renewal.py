@@ -66,11 +66,11 @@ class ProducerRenewal:
         """
         producer = Producer(self._config)
         with suppress(KafkaException):  # to connect: otherwise librdkafka looks for the coordinator 0.5 s later
-            producer.list_topics(self._sink.topic, timeout=1.0)
+            producer.list_topics(self._sink.topic, timeout=limits.SIGNAL_CHECK_INTERVAL)
         deadline = time.monotonic() + within
         while self._quix.transactional:
             try:
-                producer.init_transactions(1.0)
+                producer.init_transactions(limits.SIGNAL_CHECK_INTERVAL)
                 break
             except KafkaException as error:
                 cause = error.args[0]

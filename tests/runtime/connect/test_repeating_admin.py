@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, BrokerMetadata, ClusterMetadata, NewTopic, OffsetSpec
 
+from runtime import limits
 from runtime.connect import repeating_admin
 from runtime.connect.repeating_admin import RepeatingAdmin
 from tests.kafka import TIMEOUT, Kafka
@@ -70,7 +71,7 @@ class Counting(AdminClient):  # type: ignore[misc]  # confluent-kafka has no typ
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine, a real answer may take longer than the first timeout."""
-    monkeypatch.setattr(repeating_admin, "_FIRST_TIMEOUT", TIMEOUT)
+    monkeypatch.setattr(limits, "FIRST_ATTEMPT_TIMEOUT", TIMEOUT)
 
 
 @pytest.mark.parametrize("unanswered", [0, 2])

@@ -11,7 +11,10 @@ FIRST_ATTEMPT_TIMEOUT = 1.0
 """For the first attempt of a request to any broker. Each further one has twice as long."""
 
 SIGNAL_CHECK_INTERVAL = 1.0
-"""A call into librdkafka that may wait for long is made in turns of this length. Signals are checked in between."""
+"""A call into librdkafka that may wait for long is made in turns of this length.
+
+The handler of a signal only sets a flag, so the call would continue. The flag is checked in between.
+"""
 
 PORTAL_REQUEST_TIMEOUT = 5.0
 """For one request to Quix Cloud's API."""

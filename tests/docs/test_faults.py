@@ -35,3 +35,26 @@ def test_dead_letters() -> None:
         figures = (row["row"], faults, f"{records:,}", f"{int(letters):,}", row["seed"], row["about"]["date"])
         assert f"| {' | '.join(map(str, figures))} |" in PAGE.read_text()
         assert row["ok"]
+
+
+def test_repeated() -> None:
+    """The rows that were run again with a newer client are what their results say."""
+    files = list((RESULTS / "repeated").glob("row-*.json"))
+    assert files
+    for file in files:
+        row = json.loads(file.read_text())
+        faults, records, goals = (
+            sum(row["faults"].values()),
+            row["ids"]["checked"],
+            "met" if row["ok"] else "**missed**",
+        )
+        figures = (
+            row["row"],
+            faults,
+            f"{records:,}",
+            f"{row['resume_p99']:.1f}",
+            row["seed"],
+            row["about"]["date"],
+            goals,
+        )
+        assert f"| {' | '.join(map(str, figures))} |" in PAGE.read_text()

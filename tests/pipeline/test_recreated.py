@@ -109,6 +109,7 @@ def test_recreated(kafka: Kafka, runs: list[Run], number: int) -> None:
     assert run.first.wait() == 78, run.first.log
     (line,) = (line for line in run.first.lines if "ERROR" in line)
     assert f"{run.replaced} was deleted" in line
+    assert f"It had read up to {run.source}[0]@" in line
     assert "Restart" in line
 
     again = run.start()

@@ -164,10 +164,8 @@ class Trial:
         """Let everything run until the condition holds. Return whether it did in time."""
 
         def is_met() -> object:
-            if met := condition():
-                return met
             self.pool.supervise()
-            return None
+            return condition()
 
         try:
             wait_until(is_met, "", timeout, _TICK)

@@ -58,10 +58,16 @@ def test_imports() -> None:
 
 
 def test_first_lines() -> None:
-    """The first line of a docstring has no semicolon: two sentences are easier to read."""
+    """The first line of a docstring, in the code and in the docs' examples, has no semicolon."""
+    texts = {file: (ROOT / file).read_text("utf-8") for file in files() if file.endswith((".py", ".md"))}
+    code = [
+        (file, part)
+        for file, text in texts.items()
+        for part in ([text] if file.endswith(".py") else re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    ]
     found = []
-    for file in (file for file in files() if file.endswith(".py")):
-        for node in ast.walk(ast.parse((ROOT / file).read_text("utf-8"))):
+    for file, part in code:
+        for node in ast.walk(ast.parse(part)):
             if (
                 isinstance(node, ast.Expr)
                 and isinstance(node.value, ast.Constant)

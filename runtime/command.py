@@ -30,7 +30,7 @@ class Command(NamedTuple):
 
 
 def imported(module: str) -> Callable[[Sequence[str]], int]:
-    """Give the function `main` of a module that is imported when it is called: `run` must not wait for it."""
+    """Give a function that imports this module and runs its `main`, so that `run` does not wait for the import."""
 
     def main(arguments: Sequence[str]) -> int:
         exit_code: int = import_module(module).main(arguments)

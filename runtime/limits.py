@@ -8,10 +8,10 @@ START_TIMEOUT = 25.0
 """Until a broker, or Quix Cloud's API, answers. With the imports, a missing broker is reported within 35 s."""
 
 FIRST_ATTEMPT_TIMEOUT = 1.0
-"""For the first attempt of a request to any broker. Each further one has twice as long."""
+"""For the first attempt of a request to a broker. Each further one has twice the time of the one before."""
 
 SIGNAL_CHECK_INTERVAL = 1.0
-"""A call into librdkafka that may wait for long is made in turns of this length.
+"""A call into librdkafka that may wait for a long time is repeated with this timeout.
 
 The handler of a signal only sets a flag, so the call would continue. The flag is checked in between.
 """
@@ -87,7 +87,7 @@ COMMIT_RETRY_PAUSE = 0.2
 """Between two such retries."""
 
 METADATA_REFRESH_AFTER = 7.0
-"""A commit that takes longer requests metadata. It is above `connections.max.idle.ms`: idle connections still close."""
+"""A commit that takes longer requests metadata. Above `connections.max.idle.ms`: idle connections still close."""
 
 METADATA_TIMEOUT = 3.0
 """For one such request."""
@@ -120,7 +120,9 @@ CAUSE_TIMEOUT = 3.0
 """To ask the broker for the cause of an error that stops the pipeline: for each request."""
 
 GROUP_REQUEST_TIMEOUT = 60.0
-"""For such a request to the group's coordinator. If an answer comes after its timeout, librdkafka aborts the process.
+"""librdkafka's timeout of such a request to the group's coordinator. If the answer comes later, it aborts the process.
+
+We wait for the answer for CAUSE_TIMEOUT.
 """
 
 REPLACED_PAUSE = 15.0

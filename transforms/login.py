@@ -67,7 +67,7 @@ _changes: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
 
 
 def _cache_change(text: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """The bytes to replace for this device type, and their replacements. An unchanged one is the same object."""
+    """The bytes to replace and their replacements: spaced, then compact. An unchanged spaced one is the same object."""
     spaced, compact = (pattern % text.encode() for pattern in _SPACINGS)
     upper = text.upper().encode()
     spaced_upper, compact_upper = (pattern % upper for pattern in _SPACINGS)

@@ -80,7 +80,7 @@ def unreachable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
 
 
 def why_unusable(addresses: Iterable[BrokerAddress]) -> dict[BrokerAddress, str]:
-    """Try all addresses at the same time. Give why no connection to each opens or stays open (empty if one does)."""
+    """Give, by address, why no connection opens or stays open, or empty text. All are tried at the same time."""
     asked = list(addresses)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         answers = pool.map(lambda address: address.why_unreachable(limits.CLOSED_AT_ONCE), asked)

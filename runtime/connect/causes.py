@@ -124,7 +124,7 @@ class Causes:
         return None
 
     def find(self, missing: Coordinator | None = None) -> PipelineError | None:
-        """Find out what prevents brokers that answer from doing what they are asked to do, or None if nothing is wrong.
+        """Give what prevents brokers that answer from doing what they are asked to do, or None if nothing is wrong.
 
         Raises:
             KafkaException: no broker answers.

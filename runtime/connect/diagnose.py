@@ -29,7 +29,7 @@ _OF_ONE_BROKER = {_NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS}
 
 
 def diagnose(connection: ConnectionConfig, *, connected: bool = False) -> Misconfigured | None:
-    """Find out why client and brokers do not connect, or None if that is not visible, for example without a listener.
+    """Give the reason why client and brokers do not connect, or None if none is visible, as without a listener.
 
     It asks all addresses at the same time: of several brokers, one may have another certificate. It connects as a
     client does, with the same certificates, and sends a SaslHandshake request. Every broker answers it, also without
@@ -116,7 +116,11 @@ def _untrusted(
 
 
 def _other_protocol(listener: _Listener, connection: ConnectionConfig) -> Misconfigured | None:
-    """Why another protocol or client certificate is needed. It raises OSError if that is not visible."""
+    """Why another protocol or client certificate is needed, or None if neither is.
+
+    Raises:
+        OSError: that is not visible.
+    """
     protocol = connection.security_protocol or "plaintext"
     try:
         tls, mechanisms = _probe_listener(listener, connection)

@@ -30,7 +30,7 @@ _PRODUCER_FAILURES = {
 _EXPIRED = {KafkaError.UNKNOWN_PRODUCER_ID, KafkaError.INVALID_PRODUCER_ID_MAPPING}
 """The errors of a producer that was idle for longer than the broker's `transactional.id.expiration.ms`."""
 _COMMIT_FAILURES = _PRODUCER_FAILURES | _EXPIRED | {KafkaError.UNKNOWN}
-"""The same, and what a broker may answer to a commit while another producer takes the transactional id."""
+"""Both, and what a broker may answer to a commit while another producer takes the transactional id."""
 DELIVERY_FAILURES = (KafkaProducerDeliveryError, KafkaException, OutputTooSlow, SystemError)
 """The errors of a failed delivery. confluent-kafka may raise SystemError instead of a fatal error."""
 

@@ -9,7 +9,7 @@ FIRST = 200
 """Records of the first transaction."""
 
 QUICK, SLOW = 1.0, 2.0
-"""After a flush below QUICK seconds, the next transaction may be larger. After one above SLOW, it is smaller."""
+"""If a flush takes less than QUICK seconds, the next transaction may be larger. If more than SLOW, it is smaller."""
 
 STEP = 6
 """This many times larger. Its flush should then take less than limits.FLUSH_TIMEOUT."""

@@ -20,7 +20,7 @@ class Membership:
         self._late_from: float | None = None
 
     def is_late(self) -> bool:
-        """Whether it has been joining for limits.START_TIMEOUT since the first call. It is True once in that time."""
+        """Whether it has been joining for limits.START_TIMEOUT since the first call, or since this last was True."""
         now = time.monotonic()
         if not self.joining:
             self._late_from = None

@@ -52,6 +52,7 @@ def test_repeated() -> None:
             row["row"],
             faults,
             f"{records:,}",
+            f"{row['longest_stall']:.1f}",
             f"{row['resume_p99']:.1f}",
             row["seed"],
             row["about"]["date"],

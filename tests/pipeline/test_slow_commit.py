@@ -137,7 +137,9 @@ def test_too_long(broker: ProxiedBroker, no_progress_timeout: int) -> None:
     assert first.wait() == 70
     assert "Traceback" not in first.log
     replace = {r"\(Failed to .*\)$": "(...)", r"COMMIT_INTERVAL \+ 4 s": "COMMIT_INTERVAL + 14 s"}
-    check_row("While running", "a commit takes longer than transaction.timeout.ms", 70, first.lines[-1], replace)
+    check_row(
+        "While running", "each commit takes longer than transaction.timeout.ms, for 60 s", 70, first.lines[-1], replace
+    )
     second = broker.pipelines.start(broker.source, broker.target, LIMITS="")
     assert broker.kafka.read(broker.target, 1) == [expected(record(0))]
     assert second.stop() == 0

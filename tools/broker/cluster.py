@@ -84,7 +84,7 @@ class Cluster:
             node.kill()
 
     def leader(self, topic: str, partition: int = 0) -> Broker:
-        """Return the leader of a partition. Of a partition of GROUPS or TRANSACTIONS, it is the coordinator.
+        """Return the leader of a partition. For GROUPS or TRANSACTIONS, it is the coordinator.
 
         Raises:
             BrokerError: the partition has no leader now.

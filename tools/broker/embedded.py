@@ -1,4 +1,4 @@
-"""Runs one node of a real Apache Kafka from Python, for the demo, the tests, the fault suite and the benchmarks.
+"""Runs one node of a real Apache Kafka: for `python -m tools.broker`, the demo, the tests, faults and benchmarks.
 
 with Broker() as broker:
     print(broker.address)
@@ -67,7 +67,7 @@ class Broker:
 
     @property
     def address(self) -> str:
-        """The bootstrap server, `127.0.0.1:port`. It is known once the broker was started."""
+        """The bootstrap server, `127.0.0.1:port`. It is known once the broker has been started."""
         return f"{HOST}:{self.port}"
 
     @property

@@ -1,1 +1,1 @@
-"""`python pipeline.py check`: tests what the pipeline needs, and changes nothing."""
+"""`python pipeline.py check`: tests what the pipeline needs, and changes no topic."""

@@ -36,7 +36,7 @@ class Lines:
         self._is_coloured, self._has_before, self._of_dead_letters = is_coloured, has_before, of_dead_letters
 
     def text(self, record: TopicRecord, before: InputValue | None) -> str:
-        """One line for a record. With `has_before`, a line for each of both values follows."""
+        """One line for a record. With `has_before`, two more lines follow: the value before and after."""
         letter = record.dead_letter if self._of_dead_letters else None
         shown = letter.others if letter else record.headers
         names = [f"{printable(name.encode())}:{_shown(content)}" for name, content in shown]

@@ -48,7 +48,7 @@ class TopicRecord(NamedTuple):
 
     @property
     def tag(self) -> str | None:
-        """The reason in the header of a malformed record, or None if it has no tag, as a login."""
+        """The reason in the header of a malformed record, or None if it has no tag, like a login's record."""
         name, content = self.headers[-1] if self.headers else ("", None)
         return (content or b"").decode(errors="backslashreplace") if name == TAG else None
 

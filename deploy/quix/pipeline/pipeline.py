@@ -85,7 +85,7 @@ COMMANDS = {
     "run": Command(run_main, "run the pipeline (the default)"),
     "check": Command(
         imported("tools.check.command"),
-        "check settings, brokers, topics, permissions and the group, and change nothing",
+        "check settings, brokers, topics, permissions and the group, and change no topic",
     ),
     "replay": Command(
         imported("tools.replay.command"), "send dead letters' originals back to the input topic, each once"

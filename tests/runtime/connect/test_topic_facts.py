@@ -11,5 +11,5 @@ LIMIT = "max.message.bytes"
     ("config", "limit"), [({LIMIT: "54321"}, 54_321), ({}, 1_048_588), ({LIMIT: "none"}, 1_048_588)]
 )
 def test_max_message_bytes(config: dict[str, str], limit: int) -> None:
-    """The largest record batch is a number of bytes: Kafka's default if the broker does not tell a number."""
+    """The largest record batch is a number of bytes: Kafka's default if the broker does not report a number."""
     assert TopicFacts("out", 1, config).max_message_bytes == limit

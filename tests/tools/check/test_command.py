@@ -1,4 +1,4 @@
-"""`python pipeline.py check` on a real Kafka: it finds what stops `run`, says the same, and changes nothing."""
+"""`python pipeline.py check` on a real Kafka: it finds what stops `run`, says the same, and changes no topic."""
 
 import json
 import time

@@ -97,7 +97,7 @@ class BenchmarkTopics:
             consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
 
     def members(self, group: str) -> int:
-        """The number of the group's members once all have their partitions, 0 before."""
+        """The number of the group's members once all have their partitions, or 0 before."""
         try:
             found = self._admin.describe_consumer_groups([group])[group].result(TIMEOUT)
         except KafkaException:  # the group does not exist yet

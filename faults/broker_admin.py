@@ -52,7 +52,7 @@ def reassign(address: str, topic: str, replicas: Mapping[int, Sequence[int]]) ->
 def in_sync(address: str) -> bool | None:
     """Whether all replicas of all partitions are in sync, or None if no broker answers."""
     try:  # a new client: librdkafka may lose a request of one that was connected to a dead broker
-        found = AdminClient({"bootstrap.servers": address}).list_topics(timeout=10).topics.values()
+        found = AdminClient({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=10).topics.values()
     except KafkaException:
         return None
     partitions = [partition for topic in found for partition in topic.partitions.values()]

@@ -18,9 +18,9 @@ from tools.broker.ports import HOST, choose_ports, free_port
 from tools.broker.ready import Probe
 
 STEADY = {"log.retention.ms": "-1", "broker.session.timeout.ms": "60000"}
-"""Records of any age are kept, and the controller does not fence a broker if the machine is busy, or if both freeze.
+"""Records of any age are kept, and a broker that is slow or frozen for up to a minute is not fenced.
 
-A broker that is killed, or started again, would count as alive for as long.
+Not for a test that kills a broker: it would count as alive for that minute, also if it is started again.
 """
 NO_GROUPS = {"offsets.topic.replication.factor": "3", "default.replication.factor": "3"}
 """For one broker: it has no coordinator of consumer groups."""

@@ -1,4 +1,4 @@
-"""A proxy in front of a broker that changes answers, or breaks the connection instead of passing one or its request."""
+"""A proxy in front of a broker that changes answers, or breaks the connection instead of passing a request or answer."""
 
 import asyncio
 from collections.abc import Callable

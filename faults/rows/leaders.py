@@ -28,7 +28,7 @@ _TWO_OF_THREE = {
 
 
 def moves(plan: Plan) -> RowReport:
-    """Row 15: all partitions of one topic move at a time (of the input, the output, or one of Kafka's own topics)."""
+    """Row 15: each time, all partitions of one topic move: of the input, the output, or one of Kafka's own topics."""
     with Trial(plan, nodes=len(_NODES), properties=_TWO_OF_THREE) as trial:
         trial.start()
         for number in trial.rounds("moves"):

@@ -45,7 +45,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(copy: Path, *command: str) -> None:
     """Run a module in the copy, which must end with 0."""
     ended = subprocess.run(
-        [sys.executable, "-m", *command], cwd=copy, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-m", *command], cwd=copy, capture_output=True, text=True, timeout=1200, check=False
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
@@ -66,7 +66,8 @@ def test_types(copy: Path) -> None:
 def test_tests(copy: Path) -> None:
     """The example's own tests pass, and so do those of all transforms and of what compares outputs."""
     others = ["tests/transforms", "tests/benchmarks/test_verify.py", "tests/tools/verify/test_manifest.py"]
-    run(copy, "pytest", "-n0", "-q", "-k", "not wrong_file", *others)
+    left_out = "wrong_file"  # it reads docs/errors.md, which the copy lacks
+    run(copy, "pytest", "-n0", "-q", "-m", "not long", "-k", f"not {left_out}", *others)
 
 
 def test_expected(copy: Path) -> None:

@@ -12,8 +12,8 @@ from tools.broker.embedded import Broker
 
 @pytest.fixture(scope="session")
 def own_broker() -> Iterator[Broker]:
-    """A broker that tests may freeze, and that allows a session timeout of one second."""
-    with Broker(properties={**STEADY, "group.min.session.timeout.ms": "1000"}) as broker:
+    """A broker that tests may freeze."""
+    with Broker(properties=STEADY) as broker:
         yield broker
 
 

@@ -78,7 +78,7 @@ def test_name_taken_without_records(kafka: Kafka, pipelines: Pipelines) -> None:
 def test_two_supervisors(kafka: Kafka, pipelines: Pipelines) -> None:
     """Two workers with one id, restarted after each exit: there are few exits, and each line names the other worker."""
     source, target = kafka.create_topic("pair-in"), kafka.create_topic("pair-out")
-    settings = {"INSTANCE_ID": "one", "LIMITS": ""}
+    settings = {"INSTANCE_ID": "one", "LIMITS": f"CAUSE_TIMEOUT={TIMEOUT}"}  # the group may answer late
     sides = [[pipelines.start(source, target, **settings)] for _ in range(2)]
     ended: dict[Pipeline, set[str]] = {}
     began, sent = time.monotonic(), 0

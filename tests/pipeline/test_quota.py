@@ -9,7 +9,7 @@ from faults.broker_admin import set_produce_quota
 from tests.brokers import STEADY
 from tests.kafka import TIMEOUT, Kafka, Record
 from tests.pipeline.expected import expected
-from tests.process import Pipelines
+from tests.process import Pipelines, group_of
 from tools.broker.embedded import Broker
 from tools.waiting import wait_until
 
@@ -37,8 +37,9 @@ def test_quota(tmp_path: Path) -> None:
         kafka.produce(source, sent)
         set_produce_quota(kafka.address, QUOTA)
         pipeline = pipelines.start(source, target, LIMITS=LIMITS)
-        pipeline.wait_for("records, 50 at a time")
-        wait_until(lambda: all(kafka.end_offsets(target).values()), "records on each partition", 2 * TIMEOUT)
+        pipeline.wait_for("; retrying the last ", " at a time")
+        group = group_of(source)
+        wait_until(lambda: len(kafka.committed(group, source)) == PARTITIONS, "commits under the quota", 2 * TIMEOUT)
         set_produce_quota(kafka.address, None)
         wanted = sorted(map(expected, sent), key=lambda record: record.partition)
         assert kafka.read(target, COUNT) == wanted

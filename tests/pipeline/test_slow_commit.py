@@ -1,6 +1,6 @@
-"""A commit that fails: it is slow, or another producer takes its transactional id, perhaps after it has succeeded.
+"""A commit that is slow or too slow, and one during which another producer takes the transactional id.
 
-tests/faults/test_transactions.py delivers such requests.
+tests/faults/test_transactions.py delivers late requests of a slow commit.
 """
 
 import struct
@@ -32,7 +32,7 @@ SLOW = NetworkConditions(delay=0.5)
 SCRIPT = Path(__file__).with_name("run_limits.py")
 SHORT = "COMMIT_TIMEOUT=4 SESSION_TIMEOUT=40"
 SLOWER = NetworkConditions(delay=0.85)
-"""The broker ends the transaction after 5 s: the record has arrived long before, and the commit comes 1 s later."""
+"""The broker ends the transaction after 5 s. The record has arrived before, and the commit comes 1.8 s later."""
 PROPERTIES = {**STEADY, "transaction.abort.timed.out.transaction.cleanup.interval.ms": "100"}
 
 _BATCH = struct.Struct(">qiibIhiqqqh")  # up to the producer's epoch
@@ -122,7 +122,10 @@ def test_transactional_id_taken(broker: ProxiedBroker, broken: str, key: int) ->
 
 @pytest.mark.parametrize("no_progress_timeout", [60, 0])
 def test_too_long(broker: ProxiedBroker, no_progress_timeout: int) -> None:
-    """If a commit takes too long, it is repeated. In the end the line says so and blames no other worker (70)."""
+    """A commit that takes too long is repeated. If none succeeds, the line says so and blames no other worker (70).
+
+    A restart then helps.
+    """
     limit = f"{SHORT} NO_PROGRESS_TIMEOUT={no_progress_timeout}"
     first = broker.pipelines.start(broker.source, broker.target, LIMITS=limit)
     first.wait_for(RUNNING)
@@ -131,6 +134,7 @@ def test_too_long(broker: ProxiedBroker, no_progress_timeout: int) -> None:
     wait_until(lambda: broker.kafka.end_offsets(broker.target)[0] >= 2, "the record, and the end of its transaction")
     broker.proxy.conditions = NORMAL
     if no_progress_timeout:
+        first.wait_for("retrying the last 1 records, with a new producer")
         assert broker.kafka.read(broker.target, 1) == [expected(record(0))]
         assert first.stop() == 0
         return

@@ -11,8 +11,8 @@ from tools.broker.cluster import GROUPS, TRANSACTIONS, Cluster
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("many_processes")]
 
-PROPERTIES = {"broker.session.timeout.ms": "60000", "replica.lag.time.max.ms": "9000"}
-"""Until the session ends, the metadata may name the dead broker as the controller, here during the whole test."""
+PROPERTIES = {"broker.session.timeout.ms": "600000", "replica.lag.time.max.ms": "9000"}
+"""Until the session ends, the metadata may name the dead broker as the controller. It leaves the partitions earlier."""
 
 STARTS = 4
 """So many that hardly ever all of them are given a live controller at once."""

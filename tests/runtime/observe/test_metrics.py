@@ -30,7 +30,7 @@ def samples(status: Status) -> dict[str, float]:
 
 
 def test_scrape(status: Status) -> None:
-    """A scrape gives what was counted. Only counters that have `out` in their name are limited to committed records."""
+    """A scrape gives what was counted. What is in counts at once, what is out or malformed when it is committed."""
     totals = status.totals
     totals.handle({("in", 0): Share(5, 1_700_000_000_000, 1_700_000_001_000, 5)}, 100)
     totals.sent = lambda: 120

@@ -56,5 +56,5 @@ def test_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_lost_exception(error: Exception, original: Exception | None, *, is_raised: bool) -> None:
-    """If confluent-kafka has lost what our callback raised, that is still raised. Nothing else is."""
+    """If confluent-kafka has lost what our callback raised, that is given, and otherwise the error itself."""
     assert unmask_callback_error(error, original) is (original if is_raised else error)

@@ -1,4 +1,4 @@
-"""Kafka's Java is found, in the wheel or on this machine. The error is one line."""
+"""Kafka's Java is found, in the wheel or on this machine. If there is none, the error is one line."""
 
 import sys
 from pathlib import Path

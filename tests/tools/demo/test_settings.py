@@ -89,7 +89,7 @@ def test_wrong_line_in_dotenv(
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The processes get the demo's broker and topics, not those of the environment. An empty one means the default."""
+    """The processes get the demo's broker and topics, not the environment's. An empty variable means the default."""
     for variable, value in {**ELSEWHERE, **dict.fromkeys(("RATE", "MALFORMED", "SEED", "DEMO_SECONDS"), "")}.items():
         monkeypatch.setenv(variable, value)
     given = environment("127.0.0.1:4711")

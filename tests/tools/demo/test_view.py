@@ -136,7 +136,7 @@ def test_malformed_bars(size: tuple[int, int]) -> None:
     ],
 )
 def test_strip(drawn: str, text: str) -> None:
-    """A rate's bar is in proportion to the largest one, to an eighth. All above 0 is visible, and 0 is empty."""
+    """A rate's bar is in proportion to the largest one, to an eighth. Anything above 0 is visible, and 0 is empty."""
     assert drawn == text
 
 

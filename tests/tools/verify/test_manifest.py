@@ -193,7 +193,9 @@ def test_wrong_transform(kafka: Kafka, topics: Callable[..., str], planted: Pipe
 
 @pytest.mark.long
 def test_generated(kafka: Kafka, topics: Callable[..., str], planted: Pipelines, tmp_path: Path) -> None:
-    """What the generator delivered, in two runs and three partitions, is in the output of the real pipeline.
+    """What the generator delivered, in two runs and three partitions, is in the output of a worker.
+
+    The worker has only the transform that the manifest knows.
 
     A record of it that is then written once more makes it end in 1.
     """

@@ -1,4 +1,4 @@
-"""A proxy in front of a broker that changes answers, or breaks the connection instead of passing a request or answer."""
+"""A proxy in front of a broker that changes answers, or breaks connections instead of passing requests or answers."""
 
 import asyncio
 from collections.abc import Callable

@@ -72,7 +72,7 @@ class Checkpoints:
 
         Raises:
             Misconfigured: a topic was deleted, or deleted and created again.
-            Exception: no transaction was committed for limits.NO_PROGRESS_TIMEOUT; the last error.
+            Exception: the error of a delivery or a commit, if no retry helps.
         """
         if self._batches.revoked:  # other records follow
             self._failing_since = None
@@ -96,37 +96,50 @@ class Checkpoints:
         except KafkaException as error:
             if error.args[0].code() not in _COMMIT_FAILURES or stop_request.requested:
                 raise
-            self.retry(error, commit_began=started)
-        else:
-            self._note_commit(started)
+            self._abort(error, is_commit=True)
+            if not self._is_carried_out():
+                self._read_again()
+                return
+            logger.info("the broker had carried out the commit: nothing is retried")
+        self._failing_since = None
+        self._totals.commit(time.monotonic() - started)
+        self._batches.begin()
 
-    def retry(self, error: Exception, *, commit_began: float | None = None) -> None:
+    def retry(self, error: Exception) -> None:
         """Abort the transaction and process its records again, with a change that avoids the error.
 
         Args:
             error: one of DELIVERY_FAILURES.
-            commit_began: when the commit began that failed, if one did. The broker may have carried it out all the
-                same: the group is asked, once the new producer has made the broker end the transaction.
 
         Raises:
             Misconfigured: a topic was deleted.
             Replaced: another worker with the same INSTANCE_ID has taken this one's place.
             Exception: `error` itself: no change helps, or there was no commit for limits.NO_PROGRESS_TIMEOUT.
         """
+        self._abort(error)
+        self._read_again()
+
+    def _abort(self, error: Exception, *, is_commit: bool = False) -> None:
+        """Abort the transaction and begin the next one, with a change that avoids the error."""
         with suppress(KafkaException):  # no broker may answer
             self._topic_ids.check_now()
         cause = next(filter(None, map(kafka_error, exception_chain(error))), None)
-        handled, is_commit = self._batches.attempted, commit_began is not None
+        handled = self._batches.attempted
         change = self._change(error, cause.code() if cause else None, is_commit=is_commit)
         logger.warning("{}; retrying the last {} records, {}", cause.str() if cause else error, handled, change)
-        if is_commit:
+        if is_commit:  # it may fail again at once, and each retry takes a new producer
             time.sleep(limits.COMMIT_RETRY_PAUSE)
         self._renewal.discard()
         self._context.init_checkpoint()
-        if commit_began is not None and not stop_request.requested and self._batches.are_committed():
-            logger.info("the broker had carried out the commit: nothing is retried")
-            self._note_commit(commit_began)
-            return
+
+    def _is_carried_out(self) -> bool:
+        """Whether the broker has carried out the commit that failed, so that only its answer was lost.
+
+        The group tells, once the new producer has made the broker end the transaction. A stop starts no new producer.
+        """
+        return not stop_request.requested and self._batches.are_committed()
+
+    def _read_again(self) -> None:
         self._totals.discard()
         self._batches.rewind()
 
@@ -150,11 +163,6 @@ class Checkpoints:
         if is_commit or code in _PRODUCER_FAILURES or isinstance(error, SystemError):
             return "with a new producer"
         raise error
-
-    def _note_commit(self, began: float) -> None:
-        self._failing_since = None
-        self._totals.commit(time.monotonic() - began)
-        self._batches.begin()
 
     def _flush(self) -> None:
         """Request the topics' ids, and wait until the broker has acknowledged all records.

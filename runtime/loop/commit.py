@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
@@ -17,13 +17,16 @@ Commit = Callable[..., list[TopicPartition] | None]
 
 
 def retry_while_coordinator_moves(commit: Commit) -> Commit:
-    """Wrap a consumer's `commit` or `committed`: retry it while the group has no coordinator."""
+    """Wrap a consumer's `commit` or `committed`: retry it while the group has no coordinator.
 
-    def retrying_commit(**arguments: object) -> list[TopicPartition] | None:
+    A `timeout` also ends with limits.COMMIT_RETRY_TIMEOUT.
+    """
+
+    def retrying_commit(**arguments: Any) -> list[TopicPartition] | None:  # noqa: ANN401  (those of the method)
         deadline = time.monotonic() + limits.COMMIT_RETRY_TIMEOUT
         while True:
             if "timeout" in arguments:
-                arguments["timeout"] = max(1.0, deadline - time.monotonic())
+                arguments["timeout"] = max(1.0, min(arguments["timeout"], deadline - time.monotonic()))
             try:
                 committed = commit(**arguments)
             except KafkaException as error:

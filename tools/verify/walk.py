@@ -215,7 +215,7 @@ class Walk:
         expected = self._expectation.expected(messages)
         kept = messages if self._expectation.retiming or self._letters else ()
         partition.comparison.add_inputs([one.offset() for one in messages], expected, kept)
-        partition.input_at = self._inputs.at  # before anyone looks at the findings: each input counts once
+        partition.input_at = self._inputs.at  # before the findings are read: each input counts once
         return len(messages)
 
     def _end(self, number: int, partition: PartitionState, advance: Callable[[int], None]) -> None:

@@ -87,6 +87,16 @@ def test_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(calls) > 1
 
 
+@pytest.mark.parametrize(("own", "given"), [(30.0, [30.0, 10.0, 1.0]), (7.0, [7.0, 7.0, 1.0])])
+def test_timeout_of_a_request(monkeypatch: pytest.MonkeyPatch, own: float, given: list[float]) -> None:
+    """A request's own timeout ends with the time for retries, but leaves a second for an answer."""
+    clock = iter([0.0, 0.0, 20.0, 20.0, 29.5, 29.5])  # the begin, each request, and each error
+    monkeypatch.setattr(commits, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=lambda _: None))
+    commit, calls = answers(AWAY, AWAY, None, raised=True)
+    retry_while_coordinator_moves(commit)(timeout=own)
+    assert [call["timeout"] for call in calls] == given
+
+
 def watched(
     lasts_until: threading.Event, refresh_metadata: Callable[[], object] = bool, on_timeout: Callable[[], object] = bool
 ) -> CommitWatchdog:
